@@ -1,0 +1,227 @@
+/**
+ * What chat servers say to each other. A link gathers the messages of one tick into one buffer; this file is its
+ * layout: for each message a u32 length, a u8 type and the fields below, in network order.
+ *
+ * Both ends are threads of one system: lengths are trusted, and a view on the received buffer is handed out.
+ */
+import { toHex, writeHex } from "./bytes.js";
+import { readId16, type AccountId, type MessageId, type SessionNumber } from "./ids.js";
+import type { Outcome } from "./hot.js";
+
+/** The sender's server asks a home to settle every recipient that the `send` frame names. */
+export interface Forward {
+  readonly type: "forward";
+  /** The sender's server's own number for this message; `settled` names it. */
+  readonly dispatch: number;
+  /** The view by which the sender's server chose this home. */
+  readonly view: number;
+  /** A `send` frame without length field. */
+  readonly frame: Uint8Array;
+}
+/** A home to the sender's server: one recipient is settled. */
+export interface Settled {
+  readonly type: "settled";
+  readonly dispatch: number;
+  readonly recipient: AccountId;
+  readonly outcome: Outcome;
+}
+/** A home to a session's server: a `deliver` frame for the session, without length field. */
+export interface Deliver {
+  readonly type: "deliver";
+  readonly session: SessionNumber;
+  readonly frame: Uint8Array;
+}
+/** A session's server to the home: the account has the message in its archive. */
+export interface Ack {
+  readonly type: "ack";
+  readonly recipient: AccountId;
+  readonly sender: AccountId;
+  readonly message: MessageId;
+}
+/** A session's server to the home: deliver the account's messages to this session. */
+export interface AttachSession {
+  readonly type: "attach";
+  readonly account: AccountId;
+  readonly session: SessionNumber;
+  readonly view: number;
+}
+/** A session's server to the home: the session is gone; and a home to a session's server: it was not taken, end it. */
+export interface DetachSession {
+  readonly type: "detach";
+  readonly account: AccountId;
+  readonly session: SessionNumber;
+}
+/** A home to a session's server: all that waited has been delivered. */
+export interface SessionLive {
+  readonly type: "live";
+  readonly session: SessionNumber;
+}
+/** A session's server to the home: its socket is congested; what is unsettled goes to the database instead. */
+export interface SessionCongested {
+  readonly type: "congested";
+  readonly account: AccountId;
+  readonly session: SessionNumber;
+  readonly congested: boolean;
+}
+
+export type LinkMessage =
+  Forward | Settled | Deliver | Ack | AttachSession | DetachSession | SessionLive | SessionCongested;
+
+const TYPES = [
+  "forward",
+  "settled",
+  "deliver",
+  "ack",
+  "attach",
+  "detach",
+  "live",
+  "congested",
+] as const satisfies readonly LinkMessage["type"][];
+
+const PREFIX_BYTES = 5;
+
+/** Bytes that {@link writeLinkMessage} will need. */
+export function linkMessageBytes(message: LinkMessage): number {
+  switch (message.type) {
+    case "forward":
+      return PREFIX_BYTES + 8 + message.frame.length;
+    case "settled":
+      return PREFIX_BYTES + 4 + 16 + 1;
+    case "deliver":
+      return PREFIX_BYTES + 4 + message.frame.length;
+    case "ack":
+      return PREFIX_BYTES + 48;
+    case "attach":
+      return PREFIX_BYTES + 16 + 8;
+    case "detach":
+      return PREFIX_BYTES + 16 + 4;
+    case "live":
+      return PREFIX_BYTES + 4;
+    case "congested":
+      return PREFIX_BYTES + 16 + 5;
+  }
+}
+
+/** Writes a message at `offset`, where {@link linkMessageBytes} bytes are free; returns the offset behind it. */
+export function writeLinkMessage(target: Uint8Array, offset: number, message: LinkMessage): number {
+  const end = offset + linkMessageBytes(message);
+  writeU32(target, offset, end - offset - 4);
+  target[offset + 4] = TYPES.indexOf(message.type);
+  const body = offset + PREFIX_BYTES;
+  switch (message.type) {
+    case "forward":
+      writeU32(target, body, message.dispatch);
+      writeU32(target, body + 4, message.view);
+      target.set(message.frame, body + 8);
+      break;
+    case "settled":
+      writeU32(target, body, message.dispatch);
+      writeHex(target, body + 4, message.recipient);
+      target[body + 20] = message.outcome;
+      break;
+    case "deliver":
+      writeU32(target, body, message.session);
+      target.set(message.frame, body + 4);
+      break;
+    case "ack":
+      writeHex(target, body, message.recipient);
+      writeHex(target, body + 16, message.sender);
+      writeHex(target, body + 32, message.message);
+      break;
+    case "attach":
+      writeHex(target, body, message.account);
+      writeU32(target, body + 16, message.session);
+      writeU32(target, body + 20, message.view);
+      break;
+    case "detach":
+      writeHex(target, body, message.account);
+      writeU32(target, body + 16, message.session);
+      break;
+    case "live":
+      writeU32(target, body, message.session);
+      break;
+    case "congested":
+      writeHex(target, body, message.account);
+      writeU32(target, body + 16, message.session);
+      target[body + 20] = message.congested ? 1 : 0;
+      break;
+  }
+  return end;
+}
+
+/** Reads every message of a buffer that {@link writeLinkMessage} filled to its end. */
+export function readLinkMessages(buffer: Uint8Array, onMessage: (message: LinkMessage) => void): void {
+  let offset = 0;
+  while (offset < buffer.length) {
+    const end = offset + 4 + readU32(buffer, offset);
+    onMessage(readLinkMessage(buffer, offset + 4, end));
+    offset = end;
+  }
+}
+
+function readLinkMessage(buffer: Uint8Array, start: number, end: number): LinkMessage {
+  const type = TYPES[buffer[start] as number];
+  const body = start + 1;
+  switch (type) {
+    case "forward":
+      return {
+        type,
+        dispatch: readU32(buffer, body),
+        view: readU32(buffer, body + 4),
+        frame: buffer.subarray(body + 8, end),
+      };
+    case "settled":
+      return {
+        type,
+        dispatch: readU32(buffer, body),
+        recipient: readId16(buffer, body + 4),
+        outcome: buffer[body + 20] as Outcome,
+      };
+    case "deliver":
+      return { type, session: readU32(buffer, body), frame: buffer.subarray(body + 4, end) };
+    case "ack":
+      return {
+        type,
+        recipient: readId16(buffer, body),
+        sender: readId16(buffer, body + 16),
+        message: readId16(buffer, body + 32),
+      };
+    case "attach":
+      return {
+        type,
+        account: readId16(buffer, body),
+        session: readU32(buffer, body + 16),
+        view: readU32(buffer, body + 20),
+      };
+    case "detach":
+      return { type, account: readId16(buffer, body), session: readU32(buffer, body + 16) };
+    case "live":
+      return { type, session: readU32(buffer, body) };
+    case "congested":
+      return {
+        type,
+        account: readId16(buffer, body),
+        session: readU32(buffer, body + 16),
+        congested: buffer[body + 20] === 1,
+      };
+    default:
+      throw new RangeError(`link message of unknown type ${toHex(buffer, start, start + 1)}`);
+  }
+}
+
+function writeU32(target: Uint8Array, offset: number, value: number): void {
+  target[offset] = value >>> 24;
+  target[offset + 1] = value >>> 16;
+  target[offset + 2] = value >>> 8;
+  target[offset + 3] = value;
+}
+
+function readU32(bytes: Uint8Array, offset: number): number {
+  return (
+    (((bytes[offset] as number) << 24) |
+      ((bytes[offset + 1] as number) << 16) |
+      ((bytes[offset + 2] as number) << 8) |
+      (bytes[offset + 3] as number)) >>>
+    0
+  );
+}

@@ -1,0 +1,100 @@
+/**
+ * All that crosses a MessagePort between the threads of one system, but for the buffers between chat servers, whose
+ * layout is link.ts. A worker talks to the supervisor over `parentPort`, a chat server to the balancer over a port
+ * of their own.
+ */
+import type { MessagePort } from "node:worker_threads";
+import type { ErrorRecord } from "./errors.js";
+import type { AccountId, DeviceId, Incarnation, ServerId, SessionNumber } from "./ids.js";
+import type { View } from "./view.js";
+
+/** Where a thread listens. */
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A chat server as the balancer knows it. */
+export interface ServerEntry {
+  readonly id: ServerId;
+  readonly incarnation: Incarnation;
+  readonly listening: Listening;
+}
+
+/** What a chat server measured since its last report; sent every second. */
+export interface LoadReport {
+  /** Sessions connected now. */
+  readonly connections: number;
+  /** Of those, sessions that take deliveries. */
+  readonly attached: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Accounts whose mailbox is held in memory here. */
+  readonly mailboxes: number;
+  /** Messages accepted from clients and not settled yet. */
+  readonly unsettled: number;
+  /** Writes waiting for the database. */
+  readonly writeQueue: number;
+  /** 99th percentile of the event loop's delay, in milliseconds. */
+  readonly loopDelayP99Ms: number;
+  /** Share of time that the event loop was busy, 0 to 1. */
+  readonly utilization: number;
+  /** Milliseconds that the figures cover. */
+  readonly overMs: number;
+}
+
+/** Supervisor to any thread. */
+export type ToThread =
+  | { readonly type: "ping"; readonly ref: number }
+  /** A link to another chat server; replaces an older one to the same id. */
+  | {
+      readonly type: "link";
+      readonly peer: ServerId;
+      readonly incarnation: Incarnation;
+      readonly port: MessagePort;
+    }
+  | { readonly type: "unlink"; readonly peer: ServerId; readonly incarnation: Incarnation }
+  /** The port between a chat server and the balancer; replaces an older one. */
+  | { readonly type: "balancer"; readonly port: MessagePort }
+  | { readonly type: "server"; readonly server: ServerEntry; readonly port: MessagePort }
+  | { readonly type: "serverGone"; readonly id: ServerId; readonly incarnation: Incarnation }
+  /** Stop serving the mailboxes that move away in this view, finish their writes, then answer `prepared`. */
+  | { readonly type: "prepare"; readonly view: View }
+  | { readonly type: "activate"; readonly view: View }
+  /** Where the archive listens now. */
+  | { readonly type: "archive"; readonly listening: Listening }
+  | { readonly type: "stop" };
+
+/** Any thread to the supervisor. */
+export type FromThread =
+  /** The thread serves; `listening` for those that have a TCP port. */
+  | { readonly type: "ready"; readonly listening?: Listening }
+  | { readonly type: "pong"; readonly ref: number }
+  | { readonly type: "prepared"; readonly view: number }
+  | { readonly type: "report"; readonly report: LoadReport }
+  /** It cannot go on, for a reason that a person can mend; it ends after this. */
+  | { readonly type: "failed"; readonly error: ErrorRecord }
+  /** Everything it had to finish is finished; the thread ends by itself now. */
+  | { readonly type: "stopped" };
+
+/** Chat server to balancer. */
+export type ToBalancer =
+  | { readonly type: "report"; readonly report: LoadReport }
+  /** A ticket was used: the placement it stood for is now a connection. `nonce` is the ticket's, in hexadecimal. */
+  | { readonly type: "connected"; readonly session: ConnectedSession; readonly nonce: string }
+  | { readonly type: "disconnected"; readonly session: SessionNumber }
+  /** All present sessions, for a balancer that has just (re)started. */
+  | { readonly type: "sessions"; readonly sessions: readonly ConnectedSession[] };
+
+export interface ConnectedSession {
+  readonly session: SessionNumber;
+  readonly account: AccountId;
+  readonly device: DeviceId;
+}
+
+/** Balancer to chat server. */
+export type FromBalancer =
+  /** These devices were revoked: end their sessions. */
+  { readonly type: "revoked"; readonly devices: readonly DeviceId[] };

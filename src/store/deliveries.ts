@@ -1,0 +1,57 @@
+/** Messages that wait for their recipients: `bodies` and `deliveries` (DESIGN: stored once however many wait). */
+import type { AccountId, ConversationId, MessageId } from "../protocol/ids.js";
+
+declare const bodyBrand: unique symbol;
+/** 16 bytes in hexadecimal, made by the server that writes the body. */
+export type BodyId = string & { readonly [bodyBrand]: "body" };
+
+export interface Body {
+  readonly id: BodyId;
+  /** The envelope. */
+  readonly content: Uint8Array;
+}
+
+/** Names one delivery for ever. */
+export interface DeliveryKey {
+  readonly recipient: AccountId;
+  readonly sender: AccountId;
+  readonly message: MessageId;
+}
+
+export interface Delivery extends DeliveryKey {
+  readonly conversation: ConversationId;
+  readonly epoch: number;
+  /** The Fernet key, wrapped for the recipient. */
+  readonly key: Uint8Array;
+  readonly body: BodyId;
+}
+
+/** A stored delivery with its body. */
+export interface StoredDelivery extends Omit<Delivery, "body"> {
+  /** Grows in the order of writing, for one recipient. */
+  readonly position: number;
+  readonly content: Uint8Array;
+}
+
+export interface WriteBatch {
+  readonly bodies: readonly Body[];
+  readonly deliveries: readonly Delivery[];
+  /** Removed after the deliveries are written. */
+  readonly removals: readonly DeliveryKey[];
+}
+
+export interface DeliveryStore {
+  /**
+   * Writes a batch in one transaction, in its order. What stands already is left as it is, so a batch whose outcome
+   * is unknown can be written again.
+   *
+   * @throws StoreError `rejected` if a row is refused (an unknown recipient); nothing of the batch is then written
+   */
+  write(batch: WriteBatch): Promise<void>;
+  /** Deliveries of `recipient` behind `position`, oldest first; at most `limit`. */
+  read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[]>;
+  /** How many deliveries wait for each of these accounts; an account that does not exist is missing from the answer. */
+  pending(recipients: readonly AccountId[]): Promise<Map<AccountId, number>>;
+  /** Removes bodies that no delivery needs, at most `limit`; answers how many. */
+  sweep(limit: number): Promise<number>;
+}
