@@ -1,5 +1,5 @@
 /** The one way to a database: a `pg` pool, whichever engine answers behind it. */
-import { Pool, type PoolClient, type PoolConfig, type QueryResultRow } from "pg";
+import { Pool, type PoolClient, type PoolConfig, type QueryConfig, type QueryResultRow } from "pg";
 import { FastChatError } from "../protocol/errors.js";
 
 /** A statement. With a `name` the connection prepares it once; give one to statements whose text does not vary. */
@@ -7,6 +7,8 @@ export interface Statement {
   readonly name?: string;
   readonly text: string;
   readonly values?: readonly unknown[];
+  /** How long to wait for the answer, in milliseconds, where the database's own limit does not fit. */
+  readonly timeoutMs?: number;
 }
 
 export interface Queryable {
@@ -124,8 +126,13 @@ function counted<Row>(result: { rows: Row[]; rowCount: number | null }): { rows:
   return { rows: result.rows, rowCount: result.rowCount ?? 0 };
 }
 
-function mutable({ name, text, values }: Statement): { name?: string; text: string; values: unknown[] } {
-  return { ...(name === undefined ? {} : { name }), text, values: values === undefined ? [] : [...values] };
+function mutable({ name, text, values, timeoutMs }: Statement): QueryConfig {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }),
+    text,
+    values: values === undefined ? [] : [...values],
+  };
 }
 
 /** Where a database is: a PostgreSQL address, or the Unix socket of the embedded engine. */

@@ -1,0 +1,65 @@
+/** The service's database: accounts, sessions, and the messages that wait for their recipients. */
+import type { Migrations } from "../migrate.js";
+
+export const serviceMigrations: Migrations = {
+  schema: "service",
+  steps: [
+    {
+      version: 1,
+      name: "accounts, sessions and deliveries",
+      statements: [
+        `CREATE TABLE accounts (
+          id uuid PRIMARY KEY,
+          name text NOT NULL CONSTRAINT accounts_name_taken UNIQUE,
+          identity_key bytea NOT NULL,
+          encryption_key bytea NOT NULL,
+          card_generation bigint NOT NULL,
+          card_signature bytea NOT NULL,
+          opaque_record text NOT NULL,
+          stretching text NOT NULL,
+          vault_generation bigint NOT NULL,
+          vault_sealed bytea NOT NULL
+        )`,
+        `CREATE TABLE vault_wrappings (
+          account uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+          kind text NOT NULL,
+          wrapped bytea NOT NULL,
+          PRIMARY KEY (account, kind)
+        )`,
+        `CREATE TABLE sessions (
+          device uuid PRIMARY KEY,
+          account uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+          token_hash bytea NOT NULL UNIQUE,
+          label text NOT NULL,
+          created_at timestamptz NOT NULL,
+          last_used_at timestamptz NOT NULL
+        )`,
+        "CREATE INDEX sessions_by_account ON sessions (account)",
+        `CREATE TABLE voucher_grants (
+          account uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+          day date NOT NULL,
+          granted integer NOT NULL,
+          PRIMARY KEY (account, day)
+        )`,
+        "CREATE TABLE bodies (id uuid PRIMARY KEY, content bytea NOT NULL)",
+        // Positions come from one sequence without a cache: with one, a home that takes over an account could draw
+        // lower positions than the home before it, and the account's messages would be read in the wrong order.
+        `CREATE TABLE deliveries (
+          position bigint GENERATED ALWAYS AS IDENTITY,
+          recipient uuid NOT NULL,
+          sender uuid NOT NULL,
+          message uuid NOT NULL,
+          conversation bytea NOT NULL,
+          epoch bigint NOT NULL,
+          wrapped_key bytea NOT NULL,
+          body uuid NOT NULL,
+          PRIMARY KEY (recipient, sender, message),
+          CONSTRAINT deliveries_recipient_exists FOREIGN KEY (recipient) REFERENCES accounts (id) ON DELETE CASCADE,
+          CONSTRAINT deliveries_body_exists FOREIGN KEY (body) REFERENCES bodies (id)
+        )`,
+        "CREATE INDEX deliveries_in_order ON deliveries (recipient, position)",
+        "CREATE INDEX deliveries_by_body ON deliveries (body)",
+      ],
+    },
+  ],
+};
