@@ -61,6 +61,8 @@ export const ConfigSchema = Type.Object(
         connectionsPerServer: Count,
         sendWindow: Count,
         sendWindowBytes: Bytes,
+        unsettledBytes: Bytes,
+        framesPerSecond: Count,
         socketBufferBytes: Bytes,
         linkWindowBytes: Bytes,
         catchUpWindow: Count,
