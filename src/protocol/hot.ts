@@ -198,10 +198,16 @@ export function decodeSend(frame: Uint8Array): SendFrame {
   };
 }
 
-export function encodeAccepted(accepted: AcceptedFrame): Uint8Array<ArrayBuffer> {
-  const { recipients } = accepted;
-  const length = HOT_HEADER_BYTES + recipients.length * OUTCOME_ENTRY_BYTES;
-  const frame = encodeHeader(length, Kind.accepted, recipients.length, accepted);
+/** The `accepted` frame that answers a `send` frame: its header, and how each recipient was settled. */
+export function encodeOutcomes(
+  send: Uint8Array,
+  recipients: AcceptedFrame["recipients"],
+): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(HOT_HEADER_BYTES + recipients.length * OUTCOME_ENTRY_BYTES);
+  frame.set(send.subarray(0, HOT_HEADER_BYTES));
+  frame[0] = Kind.accepted;
+  frame[AT.count] = recipients.length >> 8;
+  frame[AT.count + 1] = recipients.length & 255;
   let offset = HOT_HEADER_BYTES;
   for (const { recipient, outcome } of recipients) {
     writeHex(frame, offset, recipient);

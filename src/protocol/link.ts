@@ -45,7 +45,7 @@ export interface AttachSession {
   readonly session: SessionNumber;
   readonly view: number;
 }
-/** A session's server to the home: the session is gone; and a home to a session's server: it was not taken, end it. */
+/** A session's server to the home: the session is gone, or does not read; deliver nothing more to it. */
 export interface DetachSession {
   readonly type: "detach";
   readonly account: AccountId;
@@ -56,16 +56,8 @@ export interface SessionLive {
   readonly type: "live";
   readonly session: SessionNumber;
 }
-/** A session's server to the home: its socket is congested; what is unsettled goes to the database instead. */
-export interface SessionCongested {
-  readonly type: "congested";
-  readonly account: AccountId;
-  readonly session: SessionNumber;
-  readonly congested: boolean;
-}
 
-export type LinkMessage =
-  Forward | Settled | Deliver | Ack | AttachSession | DetachSession | SessionLive | SessionCongested;
+export type LinkMessage = Forward | Settled | Deliver | Ack | AttachSession | DetachSession | SessionLive;
 
 const TYPES = [
   "forward",
@@ -75,7 +67,6 @@ const TYPES = [
   "attach",
   "detach",
   "live",
-  "congested",
 ] as const satisfies readonly LinkMessage["type"][];
 
 const PREFIX_BYTES = 5;
@@ -97,8 +88,6 @@ export function linkMessageBytes(message: LinkMessage): number {
       return PREFIX_BYTES + 16 + 4;
     case "live":
       return PREFIX_BYTES + 4;
-    case "congested":
-      return PREFIX_BYTES + 16 + 5;
   }
 }
 
@@ -139,11 +128,6 @@ export function writeLinkMessage(target: Uint8Array, offset: number, message: Li
       break;
     case "live":
       writeU32(target, body, message.session);
-      break;
-    case "congested":
-      writeHex(target, body, message.account);
-      writeU32(target, body + 16, message.session);
-      target[body + 20] = message.congested ? 1 : 0;
       break;
   }
   return end;
@@ -197,13 +181,6 @@ function readLinkMessage(buffer: Uint8Array, start: number, end: number): LinkMe
       return { type, account: readId16(buffer, body), session: readU32(buffer, body + 16) };
     case "live":
       return { type, session: readU32(buffer, body) };
-    case "congested":
-      return {
-        type,
-        account: readId16(buffer, body),
-        session: readU32(buffer, body + 16),
-        congested: buffer[body + 20] === 1,
-      };
     default:
       throw new RangeError(`link message of unknown type ${toHex(buffer, start, start + 1)}`);
   }

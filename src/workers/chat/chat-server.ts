@@ -1,0 +1,371 @@
+/**
+ * A chat server: sessions of clients, the home of mailboxes, and the way between them over links. It is given clock,
+ * chance, links and store, and so does not know which thread it is on, nor whether time is real.
+ */
+import { toHex } from "../../protocol/bytes.js";
+import { serverMessages, type ServerMessage } from "../../protocol/chat.js";
+import type { Config } from "../../config.js";
+import { FastChatError, errorRecord } from "../../protocol/errors.js";
+import type { AccountId, DeviceId, Incarnation, ServerId, SessionNumber } from "../../protocol/ids.js";
+import type { LinkMessage } from "../../protocol/link.js";
+import type { Clock, FrameChannel, FrameHandlers, Log, Random, Timer } from "../../protocol/runtime.js";
+import type { ConnectedSession, LoadReport, ToBalancer } from "../../protocol/threads.js";
+import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
+import type { DeliveryStore } from "../../store/deliveries.js";
+import { DeliveryWriter } from "./delivery-writer.js";
+import { Dispatcher } from "./dispatcher.js";
+import type { HandlerContext } from "./handlers/context.js";
+import { frameOnSession } from "./handlers/frames.js";
+import { Home } from "./home.js";
+import type { Link } from "./link.js";
+import { LoadMeter, type LoadGauges } from "./load-meter.js";
+import { newSession, type OpenState, type Session } from "./session.js";
+import type { TicketOffice } from "./tickets.js";
+
+export interface ChatServerOptions {
+  readonly id: ServerId;
+  readonly incarnation: Incarnation;
+  readonly limits: Config["limits"];
+  readonly timeouts: Config["timeouts"];
+  readonly store: DeliveryStore;
+  readonly link: Link;
+  readonly tickets: TicketOffice;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Runs a callback at the end of this turn of the event loop. */
+  readonly soon: (callback: () => void) => void;
+  /** To the balancer; dropped while there is none, as it is told everything when it is back. */
+  readonly tellBalancer: (message: ToBalancer) => void;
+}
+
+/** How often sessions and mailboxes are looked at for what is overdue. */
+const TICK_MS = 1000;
+
+export class ChatServer {
+  readonly #sessions = new Map<SessionNumber, Session>();
+  /** Connections without a session yet. */
+  readonly #arriving = new Set<Session>();
+  readonly #home: Home;
+  readonly #writer: DeliveryWriter;
+  readonly #dispatcher: Dispatcher;
+  readonly #meter: LoadMeter;
+  readonly #context: HandlerContext;
+  #view: View = EMPTY_VIEW;
+  #tick: Timer;
+  #sweptAt: number;
+  #stopping = false;
+
+  constructor(private readonly options: ChatServerOptions) {
+    const { id, clock, random, log, store, soon, limits, timeouts, link } = options;
+    this.#writer = new DeliveryWriter({
+      store,
+      clock,
+      log,
+      soon,
+      maxRows: limits.writeBatchRows,
+      maxBytes: limits.writeBatchBytes,
+      retryMinMs: timeouts.restartMinMs,
+      retryMaxMs: timeouts.restartMaxMs,
+    });
+    const send = (to: ServerId, message: LinkMessage): void => {
+      if (to === id) this.linkMessage(id, message);
+      else link.send(to, message);
+    };
+    this.#home = new Home({
+      self: options,
+      store,
+      writer: this.#writer,
+      clock,
+      random,
+      log,
+      soon,
+      send,
+      full: (to) => to !== id && link.full(to),
+      limits,
+      timeouts,
+    });
+    this.#dispatcher = new Dispatcher({
+      send,
+      accepted: (session, frame, sentBytes) => this.#accepted(session, frame, sentBytes),
+    });
+    this.#meter = new LoadMeter(clock.now());
+    this.#context = {
+      id,
+      limits,
+      timeouts,
+      dispatcher: this.#dispatcher,
+      meter: this.#meter,
+      verifyTicket: (ticket) => options.tickets.verify(ticket),
+      reply: (session, message) => reply(session, message),
+      end: (session, error) => this.#end(session, error),
+      open: (session, state, nonce) => this.#open(session, state, nonce),
+      attach: (session) => this.#wantDelivery(session),
+      toHome: (account, message) => {
+        const home = homeOf(this.#view, account);
+        if (home !== null) send(home.id, message);
+      },
+    };
+    this.#sweptAt = clock.now();
+    this.#tick = clock.after(TICK_MS, () => this.#tickOnClock());
+  }
+
+  /** Takes a client's connection. */
+  accept(channel: FrameChannel): FrameHandlers {
+    const session = newSession(channel, this.options.clock.now());
+    if (
+      this.#stopping ||
+      this.#sessions.size + this.#arriving.size >= this.options.limits.connectionsPerServer
+    ) {
+      this.#end(
+        session,
+        new FastChatError("unavailable", "This server takes no more connections; connect again."),
+      );
+    } else {
+      this.#arriving.add(session);
+    }
+    return {
+      onFrame: (frame) => this.#frameOnChannel(session, frame),
+      onDrain: () => this.#drainOnChannel(session),
+      onClose: () => this.#gone(session),
+    };
+  }
+
+  /** A message of another chat server, or of this one to itself. */
+  linkMessage(from: ServerId, message: LinkMessage): void {
+    switch (message.type) {
+      case "forward":
+        return this.#home.forward(from, message.dispatch, message.view, message.frame);
+      case "settled":
+        return this.#dispatcher.settled(message.dispatch, message.recipient, message.outcome);
+      case "deliver":
+        return this.#deliver(message.session, message.frame);
+      case "ack":
+        return this.#home.acknowledge(message.recipient, message.sender, message.message);
+      case "attach":
+        return this.#home.attach(message.account, { server: from, session: message.session }, message.view);
+      case "detach":
+        return this.#home.detach(message.account, { server: from, session: message.session });
+      case "live": {
+        const session = this.#sessions.get(message.session);
+        if (session !== undefined) reply(session, { type: "live" });
+        return;
+      }
+    }
+  }
+
+  /** Another server is gone, with its sessions. Its mailboxes get their new homes with the next view. */
+  peerGone(id: ServerId): void {
+    this.#home.serverGone(id);
+  }
+
+  /** Resolves when nothing is being written any more for mailboxes that move away in the next view. */
+  prepare(view: View): Promise<void> {
+    return this.#home.prepare(view);
+  }
+
+  activate(view: View): void {
+    if (view.number <= this.#view.number) return;
+    const before = this.#view;
+    this.#view = view;
+    this.#home.activate(view);
+    this.#dispatcher.activate(view);
+    for (const session of this.#sessions.values()) {
+      if (session.state.name !== "open" || session.state.delivery !== "wanted") continue;
+      const { account } = session.state;
+      if (homeOf(before, account)?.incarnation !== homeOf(view, account)?.incarnation) this.#attach(session);
+    }
+  }
+
+  /** Ends the sessions of devices that were logged out. */
+  revoke(devices: readonly DeviceId[]): void {
+    const revoked = new Set(devices);
+    for (const session of [...this.#sessions.values()]) {
+      if (session.state.name === "open" && revoked.has(session.state.device)) {
+        this.#end(session, new FastChatError("notSignedIn", "This device was logged out."));
+      }
+    }
+  }
+
+  /** Every open session, for a balancer that does not know them yet. */
+  connected(): ConnectedSession[] {
+    return [...this.#sessions.values()].flatMap(({ number, state }) =>
+      state.name === "open" ? [{ session: number, account: state.account, device: state.device }] : [],
+    );
+  }
+
+  report(runtime: Pick<LoadGauges, "loopDelayP99Ms" | "utilization">): LoadReport {
+    let attached = 0;
+    for (const { state } of this.#sessions.values()) {
+      if (state.name === "open" && state.delivery !== "none") attached++;
+    }
+    return this.#meter.report(this.options.clock.now(), {
+      ...runtime,
+      connections: this.#sessions.size,
+      attached,
+      mailboxes: this.#home.size,
+      unsettled: this.#dispatcher.unsettled,
+      writeQueue: this.#writer.pending,
+    });
+  }
+
+  /**
+   * Ends all sessions and finishes the writes that are queued. What is unsettled was not acknowledged to anyone: its
+   * senders send it again.
+   */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#tick.cancel();
+    const error = new FastChatError("unavailable", "The server is stopping; connect again.");
+    for (const session of [...this.#sessions.values(), ...this.#arriving]) this.#end(session, error);
+    await new Promise<void>((resolve) => {
+      const timer = this.options.clock.after(this.options.timeouts.stopMs / 2, resolve);
+      void this.#writer.whenIdle().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    this.#writer.close();
+  }
+
+  #frameOnChannel(session: Session, frame: Uint8Array): void {
+    if (session.state.name === "closed") return;
+    session.lastFrameAt = this.options.clock.now();
+    // A flood waits with its sender until the next second.
+    if (++session.frames === this.options.limits.framesPerSecond) session.channel.pause();
+    try {
+      frameOnSession(this.#context, session, frame)?.catch((error: unknown) => this.#failed(session, error));
+    } catch (error) {
+      this.#failed(session, error);
+    }
+  }
+
+  #failed(session: Session, error: unknown): void {
+    if (!(error instanceof FastChatError))
+      this.options.log.error({ error: describe(error) }, "a frame failed");
+    const { code, message } = errorRecord(error);
+    this.#end(session, new FastChatError(code, message));
+  }
+
+  #open(session: Session, state: OpenState, nonce: Uint8Array): SessionNumber {
+    this.#arriving.delete(session);
+    session.number = this.#newNumber();
+    session.state = state;
+    this.#sessions.set(session.number, session);
+    const { account, device } = state;
+    this.options.tellBalancer({
+      type: "connected",
+      session: { session: session.number, account, device },
+      nonce: toHex(nonce),
+    });
+    return session.number;
+  }
+
+  #newNumber(): SessionNumber {
+    for (;;) {
+      const number = new DataView(this.options.random.bytes(4).buffer).getUint32(0);
+      if (number !== 0 && !this.#sessions.has(number)) return number;
+    }
+  }
+
+  #end(session: Session, { code, message }: FastChatError): void {
+    if (session.state.name === "closed") return;
+    this.options.log.debug({ session: session.number, code, message }, "session ended");
+    reply(session, { type: "closing", code, message: message.slice(0, 500) });
+    this.#gone(session);
+    session.channel.close();
+  }
+
+  #gone(session: Session): void {
+    const { state } = session;
+    if (state.name === "closed") return;
+    session.state = { name: "closed" };
+    this.#arriving.delete(session);
+    if (state.name !== "open") return;
+    this.#sessions.delete(session.number);
+    if (state.delivery === "wanted") this.#detach(session, state.account);
+    if (session.unaccepted > 0) this.#dispatcher.forget(session.number);
+    this.options.tellBalancer({ type: "disconnected", session: session.number });
+  }
+
+  #accepted(number: SessionNumber, frame: Uint8Array, sentBytes: number): void {
+    const session = this.#sessions.get(number);
+    if (session === undefined) return;
+    session.unaccepted--;
+    session.unacceptedBytes -= sentBytes;
+    session.channel.send(frame);
+  }
+
+  #deliver(number: SessionNumber, frame: Uint8Array): void {
+    const session = this.#sessions.get(number);
+    if (session?.state.name !== "open" || session.state.delivery !== "wanted") return;
+    this.#meter.messageOut(frame.length);
+    if (session.channel.send(frame)) return;
+    // It does not read: its messages take the way through the database until it does, and nobody else's do.
+    const { account } = session.state;
+    session.state = { ...session.state, delivery: "parked" };
+    this.#detach(session, account);
+  }
+
+  #drainOnChannel(session: Session): void {
+    if (session.state.name !== "open" || session.state.delivery !== "parked") return;
+    session.state = { ...session.state, delivery: "wanted" };
+    this.#attach(session);
+  }
+
+  #wantDelivery(session: Session): void {
+    if (session.state.name !== "open" || session.state.delivery !== "none") return;
+    session.state = { ...session.state, delivery: "wanted" };
+    this.#attach(session);
+  }
+
+  #attach({ number, state }: Session): void {
+    if (state.name !== "open") return;
+    const { account } = state;
+    this.#context.toHome(account, { type: "attach", account, session: number, view: this.#view.number });
+  }
+
+  #detach({ number }: Session, account: AccountId): void {
+    this.#context.toHome(account, { type: "detach", account, session: number });
+  }
+
+  #tickOnClock(): void {
+    const { clock, timeouts } = this.options;
+    const now = clock.now();
+    for (const session of this.#arriving) {
+      if (now - session.lastFrameAt > timeouts.helloMs) {
+        this.#end(session, new FastChatError("timeout", "No hello came in time."));
+      }
+    }
+    for (const session of this.#sessions.values()) {
+      if (session.frames >= this.options.limits.framesPerSecond) session.channel.resume();
+      session.frames = 0;
+      if (now - session.lastFrameAt > timeouts.idleMs) {
+        this.#end(session, new FastChatError("timeout", "Nothing was heard from this client for too long."));
+      }
+    }
+    this.#home.tick();
+    this.#home.readOn();
+    if (now - this.#sweptAt > timeouts.sweepMs) this.#sweep(now);
+    this.#tick = clock.after(TICK_MS, () => this.#tickOnClock());
+  }
+
+  #sweep(now: number): void {
+    this.#sweptAt = now;
+    this.options.store.sweep(this.options.limits.writeBatchRows).then(
+      // A full sweep means that there is more: the next tick goes on.
+      (removed) => {
+        if (removed === this.options.limits.writeBatchRows) this.#sweptAt = 0;
+      },
+      (error: unknown) => this.options.log.warn({ error: describe(error) }, "bodies not swept yet"),
+    );
+  }
+}
+
+function reply(session: Session, message: ServerMessage): void {
+  session.channel.send(serverMessages.encode(message));
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,181 @@
+/**
+ * The one ordered writer of a chat server to `bodies` and `deliveries` (PROTOCOL.md, "Writes"): what comes while one
+ * batch commits makes the next (group commit). A batch whose outcome is unknown is written again before any later one;
+ * one that is refused is halved until the row at fault stands alone.
+ */
+import type { Clock, Log } from "../../protocol/runtime.js";
+import { StoreError } from "../../store/database.js";
+import type { Body, Delivery, DeliveryKey, DeliveryStore } from "../../store/deliveries.js";
+import { backoffMs } from "./backoff.js";
+
+/** How an insert ended: committed, or refused for good because the recipient has no account. */
+export type WriteOutcome = "committed" | "refused";
+
+interface Insert {
+  readonly type: "insert";
+  readonly delivery: Delivery;
+  readonly body: Body;
+  readonly done: (outcome: WriteOutcome) => void;
+  dropped: boolean;
+}
+interface Removal {
+  readonly type: "remove";
+  readonly key: DeliveryKey;
+}
+type Write = Insert | Removal;
+
+/** Takes a write back. */
+export interface QueuedInsert {
+  /** True if it had not been given to the database: then it never will be, and `done` is not called. */
+  drop(): boolean;
+}
+
+export interface WriterOptions {
+  readonly store: DeliveryStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly maxRows: number;
+  readonly maxBytes: number;
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+  /** Called to have `callback` run at the end of this turn, when more may have been queued. */
+  readonly soon: (callback: () => void) => void;
+}
+
+export class DeliveryWriter {
+  #queue: Write[] = [];
+  #running = false;
+  #inFlight: readonly Write[] = [];
+  readonly #idle: (() => void)[] = [];
+  readonly #batchEnd: (() => void)[] = [];
+  #closed = false;
+
+  constructor(private readonly options: WriterOptions) {}
+
+  /** Writes that are queued or on their way. */
+  get pending(): number {
+    return this.#queue.length + this.#inFlight.length;
+  }
+
+  insert(delivery: Delivery, body: Body, done: (outcome: WriteOutcome) => void): QueuedInsert {
+    const write: Insert = { type: "insert", delivery, body, done, dropped: false };
+    this.#push(write);
+    return {
+      drop: () => {
+        if (write.dropped || this.#inFlight.includes(write)) return false;
+        write.dropped = true;
+        return true;
+      },
+    };
+  }
+
+  /** Removes a delivery, after every insert that was queued before. */
+  remove(key: DeliveryKey): void {
+    this.#push({ type: "remove", key });
+  }
+
+  /** Resolves once the batch that is on its way now is answered. */
+  whenBatchEnds(): Promise<void> {
+    if (this.#inFlight.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#batchEnd.push(resolve));
+  }
+
+  /** Resolves once nothing is queued or on its way. */
+  whenIdle(): Promise<void> {
+    if (!this.#running) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Gives up what is not committed; nobody is told, as nothing of it was acknowledged. */
+  close(): void {
+    this.#closed = true;
+    this.#queue = [];
+  }
+
+  #push(write: Write): void {
+    if (this.#closed) return;
+    this.#queue.push(write);
+    if (this.#running) return;
+    this.#running = true;
+    this.options.soon(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    for (let batch = this.#takeBatch(); batch.length > 0; batch = this.#takeBatch()) {
+      this.#inFlight = batch;
+      await this.#write(batch);
+      this.#inFlight = [];
+      for (const resolve of this.#batchEnd.splice(0)) resolve();
+    }
+    this.#running = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #takeBatch(): Write[] {
+    const { maxRows, maxBytes } = this.options;
+    let bytes = 0;
+    let taken = 0;
+    for (const write of this.#queue) {
+      if (taken === maxRows || bytes > maxBytes) break;
+      taken++;
+      if (write.type === "insert") bytes += write.body.content.length + write.delivery.key.length;
+    }
+    const batch = this.#queue.slice(0, taken).filter((write) => write.type === "remove" || !write.dropped);
+    this.#queue = this.#queue.slice(taken);
+    return batch.length > 0 || this.#queue.length === 0 ? batch : this.#takeBatch();
+  }
+
+  /** Writes a batch until it is committed or each of its refused rows is known. */
+  async #write(batch: readonly Write[]): Promise<void> {
+    for (let tries = 1; !this.#closed; tries++) {
+      try {
+        await this.options.store.write(batchOf(batch));
+        for (const write of batch) if (write.type === "insert") write.done("committed");
+        return;
+      } catch (error) {
+        if (error instanceof StoreError && error.kind === "rejected") return this.#halve(batch);
+        this.options.log.warn(
+          { error: String(error), tries, rows: batch.length },
+          "deliveries not written yet",
+        );
+        await this.#pause(tries);
+      }
+    }
+  }
+
+  async #halve(batch: readonly Write[]): Promise<void> {
+    const [only] = batch;
+    if (batch.length === 1 && only !== undefined) {
+      if (only.type === "insert") only.done("refused");
+      return;
+    }
+    const middle = batch.length >> 1;
+    await this.#write(batch.slice(0, middle));
+    await this.#write(batch.slice(middle));
+  }
+
+  #pause(tries: number): Promise<void> {
+    const { clock, retryMinMs, retryMaxMs } = this.options;
+    return new Promise((resolve) => clock.after(backoffMs(tries, retryMinMs, retryMaxMs), resolve));
+  }
+}
+
+/** Removals come last in a batch: one that stands before an insert of the same key was acknowledged, so it may. */
+function batchOf(writes: readonly Write[]): {
+  bodies: Body[];
+  deliveries: Delivery[];
+  removals: DeliveryKey[];
+} {
+  const bodies = new Map<string, Body>();
+  const deliveries: Delivery[] = [];
+  const removals: DeliveryKey[] = [];
+  for (const write of writes) {
+    if (write.type === "remove") {
+      removals.push(write.key);
+    } else {
+      bodies.set(write.body.id, write.body);
+      deliveries.push(write.delivery);
+    }
+  }
+  return { bodies: [...bodies.values()], deliveries, removals };
+}

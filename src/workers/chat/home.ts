@@ -1,0 +1,250 @@
+/**
+ * The mailboxes that are at home on this server, in the present view (PROTOCOL.md, "Views and homes"). Makes them when
+ * something arrives or somebody attaches, opens them many at a time, and gives them up when their home moves.
+ */
+import {
+  Kind,
+  HOT_HEADER_BYTES,
+  entrySpans,
+  frameAccount,
+  frameCount,
+  frameMessage,
+} from "../../protocol/hot.js";
+import type { AccountId, Incarnation, MessageId, ServerId } from "../../protocol/ids.js";
+import type { LinkMessage } from "../../protocol/link.js";
+import type { Clock, Log, Random } from "../../protocol/runtime.js";
+import { toHex } from "../../protocol/bytes.js";
+import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
+import type { BodyId, DeliveryStore } from "../../store/deliveries.js";
+import { backoffMs } from "./backoff.js";
+import type { DeliveryWriter } from "./delivery-writer.js";
+import { Mailbox, type Attachment, type MailboxPorts } from "./mailbox.js";
+
+export interface HomeOptions {
+  readonly self: { readonly id: ServerId; readonly incarnation: Incarnation };
+  readonly store: DeliveryStore;
+  readonly writer: DeliveryWriter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** To another server, or to this one's own sessions and dispatcher. */
+  readonly send: (to: ServerId, message: LinkMessage) => void;
+  readonly full: (to: ServerId) => boolean;
+  readonly soon: (callback: () => void) => void;
+  readonly limits: MailboxPorts["limits"] & { readonly idleMailboxes: number };
+  readonly timeouts: {
+    readonly ackMs: number;
+    readonly prepareMs: number;
+    readonly restartMinMs: number;
+    readonly restartMaxMs: number;
+  };
+}
+
+export class Home {
+  #view: View = EMPTY_VIEW;
+  #prepared: View | null = null;
+  readonly #mailboxes = new Map<AccountId, Mailbox>();
+  /** Mailboxes that hold messages for an acknowledgement, in the order in which they began to. */
+  readonly #watched = new Set<Mailbox>();
+  /** Mailboxes that could be forgotten, least lately used first. */
+  readonly #idle = new Set<Mailbox>();
+  #opening: Mailbox[] = [];
+  #bodyPrefix = "";
+  #bodies = 0;
+  readonly #ports: MailboxPorts;
+
+  constructor(private readonly options: HomeOptions) {
+    const { clock, writer, send, full, limits } = options;
+    this.#ports = {
+      send,
+      full,
+      writer,
+      limits,
+      now: () => clock.now(),
+      read: (recipient, position, limit) => this.#read(recipient, position, limit),
+      changed: (mailbox) => this.#changed(mailbox),
+    };
+  }
+
+  get size(): number {
+    return this.#mailboxes.size;
+  }
+
+  /** A message for recipients that the sender's server takes to be at home here. */
+  forward(from: ServerId, dispatch: number, view: number, frame: Uint8Array): void {
+    this.#catchUpWith(view);
+    const sender = frameAccount(frame);
+    const message = frameMessage(frame);
+    const body = { id: this.#nextBodyId() };
+    const origin = { server: from, dispatch };
+    if (frameCount(frame) === 1) {
+      // The same bytes but for the first: a direct message is never built anew on its way.
+      frame[0] = Kind.deliver;
+      const recipient = toHex(frame, HOT_HEADER_BYTES, HOT_HEADER_BYTES + 16) as AccountId;
+      this.#mailbox(recipient)?.accept(sender, message, frame, body, origin);
+      return;
+    }
+    const spans = entrySpans(frame);
+    const envelope = frame.subarray(spans[spans.length - 1]?.end);
+    for (const { recipient, start, end } of spans) {
+      const own = Buffer.concat([frame.subarray(0, HOT_HEADER_BYTES), frame.subarray(start, end), envelope]);
+      own[0] = Kind.deliver;
+      own.writeUInt16BE(1, 2);
+      this.#mailbox(recipient)?.accept(sender, message, own, body, origin);
+    }
+  }
+
+  attach(account: AccountId, attachment: Attachment, view: number): void {
+    this.#catchUpWith(view);
+    this.#mailbox(account)?.attach(attachment);
+  }
+
+  detach(account: AccountId, attachment: Attachment): void {
+    this.#mailboxes.get(account)?.detach(attachment);
+  }
+
+  acknowledge(recipient: AccountId, sender: AccountId, message: MessageId): void {
+    const mailbox = this.#mailbox(recipient);
+    if (mailbox === null) return;
+    mailbox.acknowledge(sender, message);
+    this.#changed(mailbox);
+  }
+
+  /** The link to a server has room again, or its sessions may read on for another reason. */
+  readOn(): void {
+    for (const mailbox of this.#mailboxes.values()) mailbox.retryRead();
+  }
+
+  /** A server is gone, with every session that was connected to it. */
+  serverGone(id: ServerId): void {
+    for (const mailbox of this.#mailboxes.values()) mailbox.detachWhere(({ server }) => server === id);
+  }
+
+  /**
+   * Stops serving the mailboxes that move away in the next view. Resolves when the batch that was with the database
+   * is answered, or after half the time that the supervisor gives: a row that is committed later can only be a copy
+   * of what the senders' servers send to the new home.
+   */
+  async prepare(next: View): Promise<void> {
+    if (next.number <= this.#view.number) return;
+    this.#prepared = next;
+    for (const mailbox of [...this.#mailboxes.values()]) {
+      if (!this.#isHome(next, mailbox.account)) this.#giveUp(mailbox);
+    }
+    const { clock, writer, timeouts } = this.options;
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(timeouts.prepareMs / 2, resolve);
+      void writer.whenBatchEnds().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  activate(view: View): void {
+    if (view.number <= this.#view.number) return;
+    this.#view = view;
+    this.#prepared = null;
+    for (const mailbox of [...this.#mailboxes.values()]) {
+      if (!this.#isHome(view, mailbox.account)) this.#giveUp(mailbox);
+    }
+  }
+
+  /** Has what waited too long for an acknowledgement written; called every now and then. */
+  tick(): void {
+    const before = this.options.clock.now() - this.options.timeouts.ackMs;
+    for (const mailbox of this.#watched) {
+      if (mailbox.oldestHeld === null) this.#watched.delete(mailbox);
+      else mailbox.spillOverdue(before);
+    }
+  }
+
+  /**
+   * Who sends by a later view knows that it was activated; the news of it is on its way here. Serving before it
+   * arrives is safe, since every server has prepared that view.
+   */
+  #catchUpWith(view: number): void {
+    if (this.#prepared !== null && view >= this.#prepared.number) this.activate(this.#prepared);
+  }
+
+  /** The mailbox of an account that is at home here, or `null`: then its sender's server will send it where it is. */
+  #mailbox(account: AccountId): Mailbox | null {
+    const known = this.#mailboxes.get(account);
+    if (known !== undefined) {
+      this.#idle.delete(known);
+      return known;
+    }
+    if (!this.#isHome(this.#view, account)) return null;
+    if (this.#prepared !== null && !this.#isHome(this.#prepared, account)) return null;
+    const mailbox = new Mailbox(account, this.#ports);
+    this.#mailboxes.set(account, mailbox);
+    this.#opening.push(mailbox);
+    if (this.#opening.length === 1) this.options.soon(() => void this.#open());
+    return mailbox;
+  }
+
+  #isHome(view: View, account: AccountId): boolean {
+    const home = homeOf(view, account);
+    return home?.id === this.options.self.id && home.incarnation === this.options.self.incarnation;
+  }
+
+  #giveUp(mailbox: Mailbox): void {
+    mailbox.moveAway();
+    this.#mailboxes.delete(mailbox.account);
+    this.#watched.delete(mailbox);
+    this.#idle.delete(mailbox);
+  }
+
+  #changed(mailbox: Mailbox): void {
+    if (mailbox.oldestHeld !== null) this.#watched.add(mailbox);
+    if (!mailbox.idle || this.#mailboxes.get(mailbox.account) !== mailbox) return;
+    this.#idle.add(mailbox);
+    if (this.#idle.size <= this.options.limits.idleMailboxes) return;
+    for (const oldest of this.#idle) {
+      this.#idle.delete(oldest);
+      this.#mailboxes.delete(oldest.account);
+      break;
+    }
+  }
+
+  async #open(tries = 1): Promise<void> {
+    const batch = this.#opening.splice(0).filter(({ phase }) => phase === "opening");
+    if (batch.length === 0) return;
+    try {
+      const pending = await this.options.store.pending(batch.map(({ account }) => account));
+      for (const mailbox of batch) mailbox.opened(pending.get(mailbox.account) ?? null);
+    } catch (error) {
+      this.options.log.warn({ error: String(error), mailboxes: batch.length }, "mailboxes not opened yet");
+      this.#opening.push(...batch);
+      const { restartMinMs, restartMaxMs } = this.options.timeouts;
+      this.options.clock.after(
+        backoffMs(tries, restartMinMs, restartMaxMs),
+        () => void this.#open(tries + 1),
+      );
+    }
+  }
+
+  async #read(recipient: AccountId, position: number, limit: number) {
+    try {
+      return await this.options.store.read(recipient, position, limit);
+    } catch (error) {
+      this.options.log.warn({ error: String(error) }, "pending messages not read yet");
+      this.options.clock.after(this.options.timeouts.restartMaxMs / 4, () =>
+        this.#mailboxes.get(recipient)?.retryRead(),
+      );
+      return null;
+    }
+  }
+
+  /** A number within this start of the server; the prefix is random, so that no two starts make the same id. */
+  #nextBodyId(): BodyId {
+    if (this.#bodyPrefix === "") this.#bodyPrefix = toHex(this.options.random.bytes(12));
+    const id = this.#bodyPrefix + this.#bodies.toString(16).padStart(8, "0");
+    this.#bodies++;
+    if (this.#bodies > 0xffffffff) {
+      this.#bodies = 0;
+      this.#bodyPrefix = "";
+    }
+    return id as BodyId;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * One client's connection to a chat server: a state machine apart from its socket (PROTOCOL.md, "Sessions").
+ *
+ * ```
+ * awaitingHello ──hello──▶ verifying ──ticket is good──▶ open ──▶ closed
+ * ```
+ */
+import type { AccountId, DeviceId, SessionNumber } from "../../protocol/ids.js";
+import type { FrameChannel } from "../../protocol/runtime.js";
+
+/**
+ * Whether an open session takes deliveries.
+ * `wanted`: attached, or to be attached as soon as a view says where. `parked`: it does not read, so its account's
+ * mailbox was told to leave it out; it is attached again once its socket has drained.
+ */
+export type Delivery = "none" | "wanted" | "parked";
+
+export type SessionState =
+  | { readonly name: "awaitingHello" }
+  | { readonly name: "verifying" }
+  | {
+      readonly name: "open";
+      readonly account: AccountId;
+      readonly device: DeviceId;
+      readonly delivery: Delivery;
+    }
+  | { readonly name: "closed" };
+
+export type OpenState = Extract<SessionState, { name: "open" }>;
+
+export interface Session {
+  /** Unique on this server; 0 until the session is open. */
+  number: SessionNumber;
+  readonly channel: FrameChannel;
+  state: SessionState;
+  /** When the last frame came, or the connection was made, in milliseconds. */
+  lastFrameAt: number;
+  /** Frames taken since the second began. */
+  frames: number;
+  /** Messages and bytes taken and not answered by `accepted` yet. */
+  unaccepted: number;
+  unacceptedBytes: number;
+}
+
+export function newSession(channel: FrameChannel, now: number): Session {
+  return {
+    number: 0,
+    channel,
+    state: { name: "awaitingHello" },
+    lastFrameAt: now,
+    frames: 0,
+    unaccepted: 0,
+    unacceptedBytes: 0,
+  };
+}
