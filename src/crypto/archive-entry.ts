@@ -1,0 +1,201 @@
+/**
+ * What entries of a personal archive hold (PROTOCOL.md, "Archive entries"), and how they are sealed: padded, and bound
+ * to archive, chat tag and entry tag, so that none can be moved.
+ */
+import { primitives } from "#primitives";
+import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
+import { concatBytes } from "../protocol/bytes.js";
+import { pack, unpack } from "../protocol/codec.js";
+import type { HotHeader } from "../protocol/hot.js";
+import { Card } from "../protocol/http.js";
+import type { AccountId, ArchiveId, ConversationId, MessageId } from "../protocol/ids.js";
+import { decodePayload, encodePayload, type Payload } from "../protocol/payload.js";
+import { redacted } from "../protocol/redacted.js";
+import { AccountIdSchema, Binary, Counter } from "../protocol/schema.js";
+import {
+  decodeEnvelopeHeader,
+  encodeEnvelopeHeader,
+  ENVELOPE_HEADER_BYTES,
+  type EnvelopeHeader,
+} from "./envelope-header.js";
+import { sized } from "./fields.js";
+import { pad, unpad } from "./padding.js";
+import { open, seal, type SealContext } from "./sealed.js";
+import { undecryptable } from "./undecryptable.js";
+
+/** A message from somebody else, verified and decrypted. */
+export interface ReceivedEntry {
+  readonly type: "received";
+  readonly header: EnvelopeHeader;
+  readonly payload: Payload;
+  /** Milliseconds since 1970, by this device's clock. */
+  readonly receivedAt: number;
+}
+
+/** A message of this account. */
+export interface SentEntry {
+  readonly type: "sent";
+  readonly header: EnvelopeHeader;
+  readonly payload: Payload;
+  readonly recipients: readonly AccountId[];
+}
+
+/** What arrived and is damaged or forged: its ids are claims. */
+export interface InvalidEntry {
+  readonly type: "invalid";
+  readonly frame: HotHeader;
+  /** Milliseconds since 1970, by this device's clock. */
+  readonly receivedAt: number;
+}
+
+/** What arrived and cannot be judged yet, kept as it came. */
+export interface UnjudgedEntry {
+  readonly type: "unjudged";
+  readonly frame: HotHeader;
+  readonly wrappedKey: Uint8Array;
+  readonly envelope: Uint8Array;
+  /** Milliseconds since 1970, by this device's clock. */
+  readonly receivedAt: number;
+}
+
+/** The card that a contact is known by. */
+export interface PinEntry {
+  readonly type: "pin";
+  readonly card: Card;
+  /** Milliseconds since 1970, by this device's clock. */
+  readonly pinnedAt: number;
+}
+
+/** An entry of a type that a later release brought. */
+export interface UnknownEntry {
+  readonly type: "unknown";
+  readonly name: string;
+}
+
+export type KnownArchiveEntry = ReceivedEntry | SentEntry | InvalidEntry | UnjudgedEntry | PinEntry;
+export type ArchiveEntry = KnownArchiveEntry | UnknownEntry;
+
+/** Where an entry stands. */
+export interface EntryPlace {
+  readonly archive: ArchiveId;
+  /** 32 bytes. */
+  readonly chat: Uint8Array;
+  /** 32 bytes. */
+  readonly entry: Uint8Array;
+}
+
+const Header = Binary(ENVELOPE_HEADER_BYTES, ENVELOPE_HEADER_BYTES);
+const PayloadBytes = Binary(1, 128 * 1024);
+const Frame = Type.Object({
+  epoch: Type.Integer({ minimum: 0, maximum: 0xffffffff }),
+  message: Type.Unsafe<MessageId>(Type.String({ pattern: "^[0-9a-f]{32}$" })),
+  account: AccountIdSchema,
+  conversation: Type.Unsafe<ConversationId>(Type.String({ pattern: "^[0-9a-f]{64}$" })),
+});
+
+const Received = Type.Object({
+  type: Type.Literal("received"),
+  header: Header,
+  payload: PayloadBytes,
+  receivedAt: Counter,
+});
+const Sent = Type.Object({
+  type: Type.Literal("sent"),
+  header: Header,
+  payload: PayloadBytes,
+  recipients: Type.Array(AccountIdSchema, { maxItems: 65535 }),
+});
+const Invalid = Type.Object({ type: Type.Literal("invalid"), frame: Frame, receivedAt: Counter });
+const Unjudged = Type.Object({
+  type: Type.Literal("unjudged"),
+  frame: Frame,
+  wrappedKey: Binary(0, 65535),
+  envelope: Binary(0, 512 * 1024),
+  receivedAt: Counter,
+});
+const Pin = Type.Object({ type: Type.Literal("pin"), card: Card, pinnedAt: Counter });
+
+/** An entry as it is packed: header and payload as the bytes they are. */
+const Stored = Type.Union([Received, Sent, Invalid, Unjudged, Pin]);
+type Stored = Static<typeof Stored>;
+const NAMES = new Set<string>(["received", "sent", "invalid", "unjudged", "pin"]);
+
+const stored = Compile(Stored);
+
+/**
+ * SHA-256 over what a recipient got, wrapped key and envelope: names what cannot be trusted to name itself.
+ */
+export function bodyHash(wrappedKey: Uint8Array, envelope: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  return primitives.sha256(concatBytes(sized(wrappedKey), envelope));
+}
+
+/** @param key the archive key, 32 bytes */
+export async function sealEntry(
+  key: Uint8Array,
+  place: EntryPlace,
+  entry: KnownArchiveEntry,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return seal(key, contextOf(place), pad(pack(toStored(entry))));
+}
+
+/**
+ * Opens an entry; it prints as `[redacted]`.
+ *
+ * @param key the archive key, 32 bytes
+ * @throws FastChatError `undecryptable`, alike for another place, another key, damage and forgery
+ */
+export async function openEntry(
+  key: Uint8Array,
+  place: EntryPlace,
+  sealed: Uint8Array,
+): Promise<ArchiveEntry> {
+  const content = unpad(await open(key, contextOf(place), sealed));
+  if (content === null) throw undecryptable();
+  try {
+    return redacted(fromStored(unpack(content)));
+  } catch {
+    throw undecryptable();
+  }
+}
+
+function toStored(entry: KnownArchiveEntry): Stored {
+  switch (entry.type) {
+    case "received":
+    case "sent":
+      return {
+        ...entry,
+        ...(entry.type === "sent" ? { recipients: [...entry.recipients] } : {}),
+        header: encodeEnvelopeHeader(entry.header),
+        payload: encodePayload(entry.payload),
+      } as Stored;
+    case "invalid":
+    case "unjudged":
+    case "pin":
+      return entry;
+  }
+}
+
+function fromStored(value: unknown): ArchiveEntry {
+  if (!stored.Check(value)) {
+    const name = (value as { type?: unknown } | null)?.type;
+    if (typeof name === "string" && !NAMES.has(name)) return { type: "unknown", name };
+    throw undecryptable();
+  }
+  switch (value.type) {
+    case "received":
+    case "sent": {
+      const header = decodeEnvelopeHeader(value.header);
+      if (header === null) throw undecryptable();
+      return { ...value, header, payload: decodePayload(value.payload) };
+    }
+    case "invalid":
+    case "unjudged":
+    case "pin":
+      return value;
+  }
+}
+
+function contextOf({ archive, chat, entry }: EntryPlace): SealContext {
+  return { format: 1, purpose: "archive-entry", owner: archive, generation: 0, extra: [chat, entry] };
+}

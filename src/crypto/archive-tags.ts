@@ -1,0 +1,55 @@
+/**
+ * The names that archive entries have towards the archive (PROTOCOL.md, "Archive tags"): HMAC-SHA256 under the
+ * account's index key, so that no id links an archive with an account. All are 32 bytes.
+ */
+import { primitives } from "#primitives";
+import { concatBytes, writeHex } from "../protocol/bytes.js";
+import type { AccountId, ConversationId, MessageId } from "../protocol/ids.js";
+import { labelled } from "./fields.js";
+import { LABELS, type Label } from "./labels.js";
+
+type Tag = Promise<Uint8Array<ArrayBuffer>>;
+
+/** The chat that entries of a conversation stand in. */
+export function chatTag(indexKey: Uint8Array, conversation: ConversationId): Tag {
+  return tag(indexKey, LABELS.chatTag, conversation);
+}
+
+/** The chat that the pins of contacts' cards stand in. */
+export function pinChatTag(indexKey: Uint8Array): Tag {
+  return tag(indexKey, LABELS.pinChatTag);
+}
+
+/** A message whose sender is certain: it stands in the archive once, whatever is sent how often. */
+export function entryTag(indexKey: Uint8Array, sender: AccountId, message: MessageId): Tag {
+  return tag(indexKey, LABELS.entryTag, sender, message);
+}
+
+/** The pin of a contact's card: the first one wins. */
+export function pinEntryTag(indexKey: Uint8Array, account: AccountId): Tag {
+  return tag(indexKey, LABELS.pinEntryTag, account);
+}
+
+/**
+ * What was found invalid. It is named by its content, not by the ids it claims: a forgery must not take the place of
+ * the message whose ids it borrows.
+ *
+ * @param bodyHash 32 bytes, see bodyHash in archive-entry.ts
+ */
+export function invalidEntryTag(indexKey: Uint8Array, bodyHash: Uint8Array): Tag {
+  return primitives.hmacSha256(indexKey, labelled(LABELS.invalidEntryTag, bodyHash));
+}
+
+/** What cannot be judged yet; named by its content for the same reason. @param bodyHash 32 bytes */
+export function unjudgedEntryTag(indexKey: Uint8Array, bodyHash: Uint8Array): Tag {
+  return primitives.hmacSha256(indexKey, labelled(LABELS.unjudgedEntryTag, bodyHash));
+}
+
+function tag(indexKey: Uint8Array, label: Label, ...ids: readonly string[]): Tag {
+  const parts = ids.map((id) => {
+    const bytes = new Uint8Array(id.length / 2);
+    writeHex(bytes, 0, id);
+    return bytes;
+  });
+  return primitives.hmacSha256(indexKey, labelled(label, concatBytes(...parts)));
+}

@@ -1,0 +1,29 @@
+/**
+ * The label of every derived key, hash, tag and signature: what is made for one purpose fits no other. A label is
+ * followed by one zero byte, which none contains. Changing one changes the format it stands for.
+ */
+export const LABELS = {
+  accountId: "fastchat account id v1",
+  directConversation: "fastchat direct conversation v1",
+  safetyNumber: "fastchat safety number v1",
+
+  cardSignature: "fastchat card v1",
+  envelopeSignature: "fastchat envelope v1",
+  envelopeKeyCommitment: "fastchat envelope key commitment v1",
+
+  sealedRecordKeys: "fastchat sealed record keys v1",
+  sealedRecord: "fastchat sealed record v1",
+  vaultPasswordKey: "fastchat vault password key v1",
+
+  chatTag: "fastchat archive chat v1",
+  pinChatTag: "fastchat archive pins v1",
+  entryTag: "fastchat archive entry v1",
+  invalidEntryTag: "fastchat archive invalid entry v1",
+  unjudgedEntryTag: "fastchat archive unjudged entry v1",
+  pinEntryTag: "fastchat archive pin v1",
+} as const;
+
+export type Label = (typeof LABELS)[keyof typeof LABELS];
+
+/** What a sealed record is for; part of what it is bound to. */
+export type SealPurpose = "vault" | "vault-key" | "archive-entry" | "device" | "export";
