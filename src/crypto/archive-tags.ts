@@ -3,8 +3,8 @@
  * account's index key, so that no id links an archive with an account. All are 32 bytes.
  */
 import { primitives } from "#primitives";
-import { concatBytes, writeHex } from "../protocol/bytes.js";
-import type { AccountId, ConversationId, MessageId } from "../protocol/ids.js";
+import { concatBytes, utf8, writeHex } from "../protocol/bytes.js";
+import type { AccountId, ConversationId, MessageId, UserName } from "../protocol/ids.js";
 import { labelled } from "./fields.js";
 import { LABELS, type Label } from "./labels.js";
 
@@ -25,9 +25,12 @@ export function entryTag(indexKey: Uint8Array, sender: AccountId, message: Messa
   return tag(indexKey, LABELS.entryTag, sender, message);
 }
 
-/** The pin of a contact's card: the first one wins. */
-export function pinEntryTag(indexKey: Uint8Array, account: AccountId): Tag {
-  return tag(indexKey, LABELS.pinEntryTag, account);
+/**
+ * The pin of the card behind a name: the first one wins. By name, since an account's id is the hash of its identity key
+ * already: what a service could change is which identity a name stands for.
+ */
+export function pinEntryTag(indexKey: Uint8Array, name: UserName): Tag {
+  return primitives.hmacSha256(indexKey, labelled(LABELS.pinEntryTag, utf8(name)));
 }
 
 /**
