@@ -20,7 +20,7 @@ export function pack(value: unknown): Uint8Array {
  */
 export function unpack(bytes: Uint8Array): unknown {
   try {
-    return packr.unpack(bytes as Buffer) as unknown;
+    return packr.unpack(bytes) as unknown;
   } catch (cause) {
     throw new FastChatError("badFrame", "The body of a frame is not MessagePack.", undefined, { cause });
   }

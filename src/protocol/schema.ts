@@ -30,7 +30,7 @@ export function Binary(min: number, max: number): TUnsafe<Uint8Array> {
     Type.Unsafe<Uint8Array>({}),
     (value) => value instanceof Uint8Array && value.length >= min && value.length <= max,
     () => `must be ${min === max ? min : `${min} to ${max}`} bytes`,
-  ) as TUnsafe<Uint8Array>;
+  );
 }
 
 /** Binary of a JSON message: base64url without padding, of `min` to `max` bytes once decoded. */

@@ -1,5 +1,5 @@
 /** How chat servers reach each other. A network transport can stand in for MessagePorts behind this interface. */
-import type { Incarnation, ServerId } from "../../protocol/ids.js";
+import type { ServerId } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 
 export interface Link {
@@ -18,7 +18,6 @@ export interface Link {
 /** What a link tells its owner. */
 export interface LinkHandlers {
   onMessage(from: ServerId, message: LinkMessage): void;
-  /** The link to that start of a server is new, and empty. */
-  onPeer(peer: ServerId, incarnation: Incarnation): void;
-  onPeerGone(peer: ServerId, incarnation: Incarnation): void;
+  /** The other server is gone, or has started anew; nothing more comes from that start of it. */
+  onPeerGone(peer: ServerId): void;
 }

@@ -30,7 +30,6 @@ export class PortLink implements Link {
     const old = this.#peers.get(id);
     if (old !== undefined) this.disconnect(id, old.incarnation);
     this.#peers.set(id, new Peer(id, incarnation, port, this.windowBytes, this.handlers));
-    this.handlers.onPeer(id, incarnation);
   }
 
   /** Drops the link to one start of a server; a link to a later start is left alone. */
@@ -39,7 +38,7 @@ export class PortLink implements Link {
     if (peer?.incarnation !== incarnation) return;
     this.#peers.delete(id);
     peer.close();
-    this.handlers.onPeerGone(id, incarnation);
+    this.handlers.onPeerGone(id);
   }
 
   send(to: ServerId, message: LinkMessage): void {
