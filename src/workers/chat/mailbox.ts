@@ -287,9 +287,9 @@ export class Mailbox {
   }
 
   #hold(held: Held): void {
-    if (this.#held.size === 0 && this.#phase === "live") this.ports.changed(this);
     this.#held.set(keyOf(held.sender, held.message), held);
     this.#heldBytes += held.frame.length;
+    if (this.#held.size === 1 && this.#phase === "live") this.ports.changed(this);
   }
 
   #takeHeld(): Held[] {

@@ -1,0 +1,388 @@
+/** PROTOCOL.md, "Mailboxes", "Accepted" and "Views and homes": what happens to a message, in virtual time. */
+import t, { type Test } from "tap";
+import { Outcome } from "../../../src/protocol/hot.js";
+import type { AccountId } from "../../../src/protocol/ids.js";
+import { Cluster, account, config } from "./cluster.js";
+
+async function threeServers(limits: ConstructorParameters<typeof Cluster>[1] = {}): Promise<Cluster> {
+  const cluster = new Cluster(3, limits);
+  await cluster.changeView();
+  return cluster;
+}
+
+function outcomes(t: Test, client: { accepted: { recipients: readonly { outcome: number }[] }[] }): number[] {
+  t.ok(client.accepted.every(({ recipients }) => recipients.length > 0));
+  return client.accepted.flatMap(({ recipients }) => recipients.map(({ outcome }) => outcome));
+}
+
+t.test("between two people who are online a message never touches the database", async (t) => {
+  const cluster = await threeServers();
+  const bob = cluster.accountAt("chat-3", "bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const listening = await cluster.connect(bob, "chat-2");
+  t.ok(listening.isLive);
+  const id = alice.send(bob, "hello");
+  await cluster.settle();
+  t.same(listening.texts, ["hello"]);
+  t.same(alice.accepted, [], "nothing is answered before the recipient acknowledged");
+  listening.acknowledge();
+  await cluster.settle();
+  t.equal(alice.accepted[0]?.message, id);
+  t.same(outcomes(t, alice), [Outcome.acknowledged]);
+  t.equal(cluster.store.commits, 0);
+});
+
+t.test("what is delivered carries exactly what was sent", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const listening = await cluster.connect(bob, "chat-2");
+  const id = alice.send(bob, "hello");
+  await cluster.settle();
+  const [delivered] = listening.delivered;
+  t.equal(delivered?.message, id);
+  t.equal(delivered?.account, alice.account);
+  t.equal(delivered?.conversation, "c".repeat(64));
+  t.same(
+    delivered?.keys.map(({ recipient, key }) => [recipient, Buffer.from(key).toString("hex")]),
+    [[bob, bob]],
+  );
+});
+
+t.test("a message for somebody offline waits in the database and is delivered in order later", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  cluster.accounts.add(bob);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  for (let i = 0; i < 300; i++) {
+    alice.send(bob, `message ${i}`);
+    if (i % 100 === 99) await cluster.settle();
+  }
+  t.same(new Set(outcomes(t, alice)), new Set([Outcome.stored]));
+  t.equal(cluster.store.rows, 300);
+  const listening = await cluster.connect(bob, "chat-2");
+  t.equal(listening.texts.length, config.limits.catchUpWindow, "no more than a window is on its way");
+  t.notOk(listening.isLive);
+  while (!listening.isLive) {
+    listening.acknowledge();
+    await cluster.settle();
+  }
+  t.same(
+    listening.texts,
+    Array.from({ length: 300 }, (_, i) => `message ${i}`),
+  );
+  listening.acknowledge();
+  await cluster.settle();
+  t.equal(cluster.store.rows, 0, "acknowledged rows are removed");
+});
+
+t.test("what arrives while somebody catches up goes behind what waited", async (t) => {
+  const cluster = await threeServers({ catchUpWindow: 4 });
+  const bob = account("bob");
+  cluster.accounts.add(bob);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  for (let i = 0; i < 10; i++) alice.send(bob, `old ${i}`);
+  await cluster.settle();
+  const listening = await cluster.connect(bob, "chat-2");
+  for (let i = 0; i < 10; i++) {
+    alice.send(bob, `new ${i}`);
+    listening.acknowledge(1);
+    await cluster.settle();
+  }
+  while (!listening.isLive) {
+    listening.acknowledge();
+    await cluster.settle();
+  }
+  const expected = ["old", "new"].flatMap((word) => Array.from({ length: 10 }, (_, i) => `${word} ${i}`));
+  t.same(listening.texts, expected);
+});
+
+t.test("without an acknowledgement in time the message is stored, and answered as stored", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const listening = await cluster.connect(bob, "chat-2");
+  alice.send(bob, "one");
+  alice.send(bob, "two");
+  await cluster.settle();
+  listening.control({ type: "ping", ref: 1 });
+  await cluster.pass(config.timeouts.ackMs + 2000);
+  t.same(outcomes(t, alice), [Outcome.stored, Outcome.stored]);
+  t.same(listening.texts, ["one", "two"], "what it was given already is not read to it again");
+  listening.acknowledge();
+  await cluster.settle();
+  t.equal(cluster.store.rows, 0);
+  alice.send(bob, "three");
+  await cluster.settle();
+  t.same(listening.texts, ["one", "two", "three"]);
+});
+
+t.test("a session that is lost before it acknowledged costs nothing", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const first = await cluster.connect(bob, "chat-2");
+  alice.send(bob, "one");
+  alice.send(bob, "two");
+  await cluster.settle();
+  first.disconnect();
+  await cluster.settle();
+  t.same(outcomes(t, alice), [Outcome.stored, Outcome.stored]);
+  const second = await cluster.connect(bob, "chat-3");
+  t.same(second.texts, ["one", "two"]);
+});
+
+t.test("of two devices both are given a message, and the first acknowledgement settles it", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const phone = await cluster.connect(bob, "chat-2");
+  const laptop = await cluster.connect(bob, "chat-3");
+  t.ok(laptop.isLive);
+  alice.send(bob, "hello");
+  await cluster.settle();
+  t.same([phone.texts, laptop.texts], [["hello"], ["hello"]]);
+  laptop.acknowledge();
+  phone.acknowledge();
+  await cluster.settle();
+  t.same(outcomes(t, alice), [Outcome.acknowledged]);
+  t.equal(cluster.store.commits, 0, "the second acknowledgement does not touch the database either");
+});
+
+t.test("a device that attaches while a message is on its way to another gets it too", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  await cluster.connect(bob, "chat-2");
+  alice.send(bob, "hello");
+  await cluster.settle();
+  const laptop = await cluster.connect(bob, "chat-3");
+  t.same(laptop.texts, ["hello"]);
+  t.same(outcomes(t, alice), [Outcome.stored]);
+});
+
+t.test("a message to several people is settled for each, and unknown ones are refused", async (t) => {
+  const cluster = await threeServers();
+  const [bob, carol] = [cluster.accountAt("chat-1", "bob"), cluster.accountAt("chat-2", "carol")];
+  const dave = cluster.accountAt("chat-2", "dave");
+  const nobody = account("nobody");
+  const alice = await cluster.connect(account("alice"), "chat-3", false);
+  const listening = await cluster.connect(carol, "chat-3");
+  alice.send([bob, carol, nobody, dave], "hello all");
+  await cluster.settle();
+  t.same(alice.accepted, [], "not before every recipient is settled");
+  listening.acknowledge();
+  await cluster.settle();
+  t.same(outcomes(t, alice), [Outcome.stored, Outcome.acknowledged, Outcome.noSuchAccount, Outcome.stored]);
+  t.same(
+    listening.delivered[0]?.keys.map(({ recipient }) => recipient),
+    [carol],
+    "nobody sees another's key",
+  );
+});
+
+t.test("a sender who repeats a message does not double it", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  cluster.accounts.add(bob);
+  const first = await cluster.connect(account("alice"), "chat-1", false);
+  const id = first.send(bob, "hello");
+  await cluster.settle();
+  first.disconnect();
+  const second = await cluster.connect(account("alice"), "chat-2", false);
+  second.send(bob, "hello", id);
+  await cluster.settle();
+  t.same(outcomes(t, second), [Outcome.stored]);
+  t.equal(cluster.store.rows, 1);
+});
+
+t.test("while the database is away people online go on, and sends to people offline wait", async (t) => {
+  const cluster = await threeServers();
+  const [bob, carol] = [account("bob"), account("carol")];
+  cluster.accounts.add(carol);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const listening = await cluster.connect(bob, "chat-2");
+  cluster.store.fault = "away";
+  alice.send(carol, "later");
+  alice.send(bob, "now");
+  await cluster.settle();
+  listening.acknowledge();
+  await cluster.settle();
+  t.same(outcomes(t, alice), [Outcome.acknowledged]);
+  await cluster.pass(5000);
+  t.equal(alice.accepted.length, 1, "nothing is answered that is not true");
+  cluster.store.fault = "none";
+  await cluster.pass(config.timeouts.restartMaxMs);
+  t.same(outcomes(t, alice), [Outcome.acknowledged, Outcome.stored]);
+  t.equal(cluster.store.rows, 1);
+});
+
+t.test("a commit whose answer was lost is written again and stored once", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  cluster.accounts.add(bob);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  cluster.store.fault = "lostAnswer";
+  for (let i = 0; i < 5; i++) alice.send(bob, `message ${i}`);
+  await cluster.settle();
+  t.same(alice.accepted, []);
+  cluster.store.fault = "none";
+  await cluster.pass(config.timeouts.restartMaxMs);
+  t.equal(alice.accepted.length, 5);
+  const listening = await cluster.connect(bob, "chat-2");
+  t.same(
+    listening.texts,
+    Array.from({ length: 5 }, (_, i) => `message ${i}`),
+  );
+});
+
+t.test("a full queue ends in a refusal, not in silence", async (t) => {
+  const cluster = await threeServers({ pendingPerAccount: 3 });
+  const bob = account("bob");
+  cluster.accounts.add(bob);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  for (let i = 0; i < 5; i++) {
+    alice.send(bob, `message ${i}`);
+    await cluster.settle();
+  }
+  t.same(outcomes(t, alice), [
+    Outcome.stored,
+    Outcome.stored,
+    Outcome.stored,
+    Outcome.queueFull,
+    Outcome.queueFull,
+  ]);
+});
+
+t.test(
+  "who does not read costs itself a detour through the database, and nobody else anything",
+  async (t) => {
+    const cluster = await threeServers();
+    const [bob, carol] = [account("bob"), account("carol")];
+    const alice = await cluster.connect(account("alice"), "chat-1", false);
+    const stuck = await cluster.connect(bob, "chat-2");
+    const reading = await cluster.connect(carol, "chat-2");
+    stuck.reads = false;
+    alice.send(bob, "one");
+    await cluster.settle();
+    alice.send(bob, "two");
+    alice.send(carol, "for carol");
+    await cluster.settle();
+    reading.acknowledge();
+    await cluster.settle();
+    t.same(reading.texts, ["for carol"]);
+    t.same(stuck.texts, ["one"], "nothing more is pushed to it");
+    t.equal(cluster.store.rows, 2);
+    stuck.drain();
+    await cluster.settle();
+    t.same(stuck.texts, ["one", "one", "two"], "once it reads it catches up; a frame may repeat");
+  },
+);
+
+t.test("a full link sends deliveries through the database", async (t) => {
+  const cluster = await threeServers();
+  const bob = cluster.accountAt("chat-3", "bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const listening = await cluster.connect(bob, "chat-2");
+  cluster.fullLinks.add("chat-2" as never);
+  alice.send(bob, "hello");
+  await cluster.settle();
+  t.same(listening.texts, []);
+  t.same(outcomes(t, alice), [Outcome.stored]);
+  cluster.fullLinks.clear();
+  await cluster.pass(2000);
+  t.same(listening.texts, ["hello"]);
+});
+
+t.test("when a home dies, what it had not settled is sent to the new home, in order", async (t) => {
+  const cluster = await threeServers();
+  const bob = cluster.accountAt("chat-3", "bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const listening = await cluster.connect(bob, "chat-2");
+  for (let i = 0; i < 5; i++) alice.send(bob, `message ${i}`);
+  await cluster.settle();
+  t.equal(alice.accepted.length, 0);
+  cluster.kill("chat-3");
+  await cluster.changeView();
+  t.not(cluster.homeOf(bob), "chat-3");
+  listening.acknowledge();
+  await cluster.settle();
+  t.equal(alice.accepted.length, 5);
+  const once = [...new Set(listening.texts)];
+  t.same(
+    once,
+    Array.from({ length: 5 }, (_, i) => `message ${i}`),
+    "first arrivals are in order; frames may repeat",
+  );
+});
+
+t.test("a home that moves hands over without losing or reordering anything", async (t) => {
+  const cluster = await threeServers();
+  cluster.kill("chat-3");
+  await cluster.changeView();
+  const bobs: AccountId[] = [];
+  const full = { number: 0, members: [...cluster.view.members, { id: "chat-3", incarnation: "x" }] };
+  for (let i = 0; bobs.length < 5; i++) {
+    const { homeOf } = await import("../../../src/protocol/view.js");
+    if (homeOf(full as never, account(`bob${i}`))?.id === "chat-3") bobs.push(account(`bob${i}`));
+  }
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const clients = await Promise.all(bobs.map((bob) => cluster.connect(bob, "chat-2")));
+  for (const bob of bobs) for (let i = 0; i < 3; i++) alice.send(bob, `before ${i}`);
+  await cluster.settle();
+  cluster.start("chat-3" as never);
+  await cluster.changeView();
+  for (const bob of bobs) {
+    t.equal(cluster.homeOf(bob), "chat-3");
+    for (let i = 0; i < 3; i++) alice.send(bob, `after ${i}`);
+  }
+  await cluster.settle();
+  for (let i = 0; i < 5; i++) {
+    for (const client of clients) client.acknowledge();
+    await cluster.settle();
+  }
+  t.equal(alice.accepted.length, 30);
+  for (const client of clients) {
+    t.same([...new Set(client.texts)], ["before 0", "before 1", "before 2", "after 0", "after 1", "after 2"]);
+  }
+});
+
+t.test("a message by a later view is served by a home that has prepared it", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  cluster.accounts.add(bob);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  cluster.kill("chat-3");
+  const members = [...cluster.members.values()].map(({ id, incarnation }) => ({ id, incarnation }));
+  const next = { number: cluster.view.number + 1, members };
+  await Promise.all([...cluster.members.values()].map(({ server }) => server.prepare(next)));
+  cluster.view = next;
+  const other = cluster.accountAt("chat-2", "other");
+  cluster.server("chat-1").server.activate(next);
+  alice.send(other, "hello");
+  await cluster.settle();
+  t.same(outcomes(t, alice), [Outcome.stored]);
+});
+
+t.test("the balancer is told who connects and who leaves", async (t) => {
+  const cluster = await threeServers();
+  const client = await cluster.connect(account("alice"), "chat-1");
+  client.disconnect();
+  t.same(
+    cluster.toBalancer.map(({ server, message }) => [server, message.type]),
+    [
+      ["chat-1", "connected"],
+      ["chat-1", "disconnected"],
+    ],
+  );
+});
+
+t.test("a revoked device is logged out at once", async (t) => {
+  const cluster = await threeServers();
+  const client = await cluster.connect(account("alice"), "chat-1");
+  const [session] = cluster.server("chat-1").server.connected();
+  t.ok(session);
+  if (session !== undefined) cluster.server("chat-1").server.revoke([session.device]);
+  t.equal(client.closing, "notSignedIn");
+  t.ok(client.closed);
+});
