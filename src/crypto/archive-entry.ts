@@ -161,14 +161,20 @@ export async function openEntry(
 
 function toStored(entry: KnownArchiveEntry): Stored {
   switch (entry.type) {
-    case "received":
-    case "sent":
+    case "received": {
+      const { type, receivedAt } = entry;
       return {
-        ...entry,
-        ...(entry.type === "sent" ? { recipients: [...entry.recipients] } : {}),
+        type,
         header: encodeEnvelopeHeader(entry.header),
         payload: encodePayload(entry.payload),
-      } as Stored;
+        receivedAt,
+      };
+    }
+    case "sent": {
+      const { type, recipients } = entry;
+      const header = encodeEnvelopeHeader(entry.header);
+      return { type, header, payload: encodePayload(entry.payload), recipients: [...recipients] };
+    }
     case "invalid":
     case "unjudged":
     case "pin":

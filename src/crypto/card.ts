@@ -1,5 +1,4 @@
 /** Cards (PROTOCOL.md, "Cards"): the public keys of an account under the signature of its identity key. */
-import { primitives } from "#primitives";
 import { concatBytes, fromBase64Url, toBase64Url, utf8 } from "../protocol/bytes.js";
 import type { Card } from "../protocol/http.js";
 import { parseUserName, type AccountId, type UserName } from "../protocol/ids.js";
@@ -7,7 +6,7 @@ import { accountIdOf } from "./account-id.js";
 import { sized, u32 } from "./fields.js";
 import type { Identity } from "./identity.js";
 import { LABELS } from "./labels.js";
-import type { RsaPublicKey } from "./primitives/types.js";
+import { rsaModulusBits } from "./rsa-spki.js";
 import { verifySignature } from "./signature.js";
 import { undecryptable } from "./undecryptable.js";
 
@@ -68,23 +67,10 @@ export async function verifyCard(card: Card): Promise<VerifiedCard> {
   if (parseUserName(name) !== name || !isU32(generation)) throw undecryptable();
   const signed = cardBytes(name, generation, identityKey, encryptionKey);
   if (!(await verifySignature(identityKey, LABELS.cardSignature, signed, signature))) throw undecryptable();
-  const key = await primitives.rsa.importPublicKey(encryptionKey);
-  if (key === null) throw undecryptable();
+  if (rsaModulusBits(encryptionKey) === null) throw undecryptable();
   const account = await accountIdOf(identityKey);
-  const result = { account, name, generation, identityKey, encryptionKey } as VerifiedCard;
-  importedKeys.set(result, key);
-  return result;
+  return { account, name, generation, identityKey, encryptionKey } as VerifiedCard;
 }
-
-/** The card's encryption key, imported when the card was verified. */
-export function encryptionKeyOf(card: VerifiedCard): RsaPublicKey {
-  const key = importedKeys.get(card);
-  if (key === undefined) throw new TypeError("a card that was not verified");
-  return key;
-}
-
-/** Beside the cards, not in them: a card stays plain data, and the key goes when the card goes. */
-const importedKeys = new WeakMap<VerifiedCard, RsaPublicKey>();
 
 function cardBytes(
   name: UserName,

@@ -18,7 +18,7 @@ import { FastChatError } from "../protocol/errors.js";
 import type { HotHeader, WrappedKey } from "../protocol/hot.js";
 import type { AccountId, ConversationId, DeviceId, MessageId } from "../protocol/ids.js";
 import { decodePayload, encodePayload, type Payload } from "../protocol/payload.js";
-import { encryptionKeyOf, type VerifiedCard } from "./card.js";
+import type { VerifiedCard } from "./card.js";
 import { directConversation } from "./conversation.js";
 import {
   ENVELOPE_HEADER_BYTES,
@@ -32,7 +32,7 @@ import { labelled } from "./fields.js";
 import type { Identity } from "./identity.js";
 import { LABELS } from "./labels.js";
 import { pad, unpad } from "./padding.js";
-import { ED25519_SIGNATURE_BYTES, type RsaPrivateKey } from "./primitives/types.js";
+import { ED25519_SIGNATURE_BYTES, type RsaPrivateKey, type RsaPublicKey } from "./primitives/types.js";
 import { verifySignature } from "./signature.js";
 import { undecryptable } from "./undecryptable.js";
 
@@ -62,35 +62,53 @@ export interface EnvelopeInput {
 /**
  * Encrypts a payload once under a fresh Fernet key, signs it, and wraps the key for every recipient.
  *
- * @returns the envelope, and the wrapped keys in the order of the recipients
+ * @returns the envelope, its header, and the wrapped keys in the order of the recipients
  * @throws FastChatError `tooLarge` or `badRequest` where the payload is not one that may be sent
  */
 export async function sealEnvelope(
   input: EnvelopeInput,
-): Promise<{ envelope: Uint8Array<ArrayBuffer>; keys: WrappedKey[] }> {
+): Promise<{ header: EnvelopeHeader; envelope: Uint8Array<ArrayBuffer>; keys: WrappedKey[] }> {
   const { identity, recipients, sentAt } = input;
   if (recipients.length === 0 || new Set(recipients.map(({ account }) => account)).size < recipients.length) {
     throw new FastChatError("badRequest", "A message needs recipients, each named once.");
   }
   const payload = encodePayload(input.payload);
   const key = newFernetKey();
-  const header = encodeEnvelopeHeader({
-    ...input,
+  const header: EnvelopeHeader = {
     suite: 1,
+    message: input.message,
+    conversation: input.conversation,
     sender: identity.account,
+    device: input.device,
+    sequence: input.sequence,
+    sentAt,
+    epoch: input.epoch,
     head: input.head ?? NO_HEAD,
     commitment: await commitmentTo(key),
-  });
+  };
+  const headerBytes = encodeEnvelopeHeader(header);
   const token = await encryptFernet(key, pad(payload), Math.floor(sentAt / 1000));
-  const signature = await identity.sign(LABELS.envelopeSignature, await signedBytes(header, token));
-  const length = Uint8Array.of(header.length >> 8, header.length & 255);
-  const label = await primitives.sha256(header);
+  const signature = await identity.sign(LABELS.envelopeSignature, await signedBytes(headerBytes, token));
+  const length = Uint8Array.of(headerBytes.length >> 8, headerBytes.length & 255);
+  const label = await primitives.sha256(headerBytes);
   const keys: WrappedKey[] = [];
   for (const recipient of recipients) {
-    const wrapped = await primitives.rsa.encrypt(encryptionKeyOf(recipient), label, key);
+    const wrapped = await primitives.rsa.encrypt(await importedKey(recipient), label, key);
     keys.push({ recipient: recipient.account, key: wrapped });
   }
-  return { envelope: concatBytes(length, header, signature, token), keys };
+  return { header, envelope: concatBytes(length, headerBytes, signature, token), keys };
+}
+
+/** Beside the cards, not in them: a card stays plain data, and its imported key goes when the card goes. */
+const importedKeys = new WeakMap<VerifiedCard, RsaPublicKey>();
+
+async function importedKey(card: VerifiedCard): Promise<RsaPublicKey> {
+  const kept = importedKeys.get(card);
+  if (kept !== undefined) return kept;
+  const key = await primitives.rsa.importPublicKey(card.encryptionKey);
+  if (key === null) throw undecryptable();
+  importedKeys.set(card, key);
+  return key;
 }
 
 export interface OpenEnvelopeInput {
@@ -120,7 +138,7 @@ export async function openEnvelope(
 ): Promise<{ header: EnvelopeHeader; payload: Payload }> {
   const header = readEnvelopeHeader(input.envelope);
   if (header === null || !(await isFromSender(input, header))) throw undecryptable();
-  const label = await primitives.sha256(headerBytes(input.envelope));
+  const label = await primitives.sha256(headerOf(input.envelope));
   const token = input.envelope.subarray(TOKEN_AT);
   for (const privateKey of input.privateKeys) {
     const key = await primitives.rsa.decrypt(privateKey, label, input.wrappedKey);
@@ -149,12 +167,12 @@ async function isFromSender(input: OpenEnvelopeInput, header: EnvelopeHeader): P
   ) {
     return false;
   }
-  const signed = await signedBytes(headerBytes(envelope), envelope.subarray(TOKEN_AT));
+  const signed = await signedBytes(headerOf(envelope), envelope.subarray(TOKEN_AT));
   const signature = envelope.subarray(SIGNATURE_AT, TOKEN_AT);
   return verifySignature(sender.identityKey, LABELS.envelopeSignature, signed, signature);
 }
 
-function headerBytes(envelope: Uint8Array): Uint8Array {
+function headerOf(envelope: Uint8Array): Uint8Array {
   return envelope.subarray(HEADER_AT, SIGNATURE_AT);
 }
 

@@ -80,9 +80,24 @@ export function encodeVaultContents(contents: VaultContents): Uint8Array {
 export function decodeVaultContents(bytes: Uint8Array): VaultContents {
   const contents = unpackOrNull(bytes);
   if (!validator.Check(contents)) throw undecryptable();
-  contents.encryptionKeys.forEach(redacted);
-  redacted(contents.archive);
-  return redacted(contents);
+  const { archive, encryptionKeys } = contents;
+  return redacted({
+    ...contents,
+    identitySeed: secret(contents.identitySeed),
+    encryptionKeys: encryptionKeys.map((key) => redacted({ ...key, privateKey: secret(key.privateKey) })),
+    archive: redacted({
+      ...archive,
+      token: secret(archive.token),
+      nextToken: archive.nextToken === null ? null : secret(archive.nextToken),
+      key: secret(archive.key),
+      indexKey: secret(archive.indexKey),
+    }),
+  });
+}
+
+/** A copy of its own: what was decoded are views on the whole plaintext. */
+function secret(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return redacted(new Uint8Array(bytes));
 }
 
 function unpackOrNull(bytes: Uint8Array): unknown {

@@ -17,13 +17,11 @@ import {
   webcrypto,
   type KeyObject,
 } from "node:crypto";
-import { concatBytes, equalBytes, toHex } from "../../protocol/bytes.js";
+import { concatBytes, toHex } from "../../protocol/bytes.js";
+import { RSA_MAX_BITS, RSA_MIN_BITS, rsaModulusBits } from "../rsa-spki.js";
 import {
   ED25519_KEY_BYTES,
   ED25519_SIGNATURE_BYTES,
-  RSA_MAX_BITS,
-  RSA_MIN_BITS,
-  RSA_PUBLIC_EXPONENT,
   type Ed25519,
   type Primitives,
   type Rsa,
@@ -136,7 +134,7 @@ function ed25519PublicKey(raw: Uint8Array): KeyObject {
 const ed25519: Ed25519 = {
   async generate() {
     const privateKey = own(randomBytes(ED25519_KEY_BYTES));
-    const { publicKey } = await this.importPrivateKey(privateKey);
+    const { publicKey } = await ed25519.importPrivateKey(privateKey);
     return { publicKey, privateKey };
   },
 
@@ -161,14 +159,6 @@ const ed25519: Ed25519 = {
   },
 };
 
-/** Size of an RSA key's modulus in bits; `null` where the key is of another kind or not one that we accept. */
-function acceptedBits(key: KeyObject): number | null {
-  const { modulusLength: bits, publicExponent } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType !== "rsa" || bits === undefined) return null;
-  const accepted = bits >= RSA_MIN_BITS && bits <= RSA_MAX_BITS && publicExponent === RSA_PUBLIC_EXPONENT;
-  return accepted ? bits : null;
-}
-
 /** What `parse` answers, or `null` where it throws: bytes that are no key are an answer, not an accident. */
 function keyOrNull(parse: () => KeyObject): KeyObject | null {
   try {
@@ -188,7 +178,7 @@ const rsa: Rsa = {
         "rsa",
         {
           modulusLength: bits,
-          publicExponent: Number(RSA_PUBLIC_EXPONENT),
+          publicExponent: 65537,
           publicKeyEncoding: { format: "der", type: "spki" },
           privateKeyEncoding: { format: "der", type: "pkcs8" },
         },
@@ -201,19 +191,18 @@ const rsa: Rsa = {
   },
 
   async importPublicKey(spki) {
+    const bits = rsaModulusBits(spki);
+    if (bits === null) return null;
     const key = keyOrNull(() => createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" }));
-    const bits = key === null ? null : acceptedBits(key);
-    if (key === null || bits === null) return null;
-    // One key, one spelling: hashes and signatures are over these bytes.
-    return equalBytes(key.export({ format: "der", type: "spki" }), spki)
-      ? new NodeRsaPublicKey(key, bits)
-      : null;
+    return key === null ? null : new NodeRsaPublicKey(key, bits);
   },
 
   async importPrivateKey(pkcs8) {
     const key = keyOrNull(() => createPrivateKey({ key: Buffer.from(pkcs8), format: "der", type: "pkcs8" }));
-    const bits = key === null ? null : acceptedBits(key);
-    if (key === null || bits === null) return null;
+    if (key === null) return null;
+    const publicKey = own(createPublicKey(key).export({ format: "der", type: "spki" }));
+    const bits = rsaModulusBits(publicKey);
+    if (bits === null) return null;
     const operation: PrivateOperation =
       bits <= SYNCHRONOUS_BITS
         ? { where: "here", key }
@@ -227,11 +216,7 @@ const rsa: Rsa = {
               ["decrypt"],
             ),
           };
-    return new NodeRsaPrivateKey(
-      operation,
-      bits,
-      own(createPublicKey(key).export({ format: "der", type: "spki" })),
-    );
+    return new NodeRsaPrivateKey(operation, bits, publicKey);
   },
 
   async encrypt(key, label, plaintext) {

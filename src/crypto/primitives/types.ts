@@ -101,6 +101,3 @@ export interface Primitives {
 
 export const ED25519_KEY_BYTES = 32;
 export const ED25519_SIGNATURE_BYTES = 64;
-export const RSA_MIN_BITS = 2048;
-export const RSA_MAX_BITS = 8192;
-export const RSA_PUBLIC_EXPONENT = 65537n;
