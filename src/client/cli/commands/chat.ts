@@ -1,0 +1,106 @@
+/** `fastchat chat NAME` */
+import type { CommandModule } from "yargs";
+import type { UserName } from "../../../protocol/ids.js";
+import type { Client } from "../../core/client.js";
+import type { ReceivedMessage } from "../../core/messages.js";
+import { ConnectionNotes } from "../connection-notes.js";
+import { Interrupted, reportFailure } from "../failure.js";
+import { historyJson, historyLine, messageLine, receivedJson, sentJson } from "../format.js";
+import { InputLine } from "../input-line.js";
+import { unlessAborted } from "../interrupt.js";
+import { requireName } from "../name.js";
+import { OutputClosed } from "../output.js";
+import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
+
+interface ChatOptions extends GlobalOptions {
+  readonly name: string;
+}
+
+/** How much of the conversation a terminal shows at the beginning. */
+const SHOWN_BEFORE = 10;
+
+export const chatCommand: CommandModule<GlobalOptions, ChatOptions> = {
+  command: "chat <name>",
+  describe: "Talk: every line you type is sent, what comes is printed, until Ctrl-D or Ctrl-C",
+  builder: (yargs) =>
+    yargs
+      .positional("name", { type: "string", demandOption: true, describe: "Whom to talk to" })
+      .example("$0 chat bob", "a conversation at the terminal")
+      .example("printf 'one\\ntwo\\n' | $0 chat bob", "two messages; ends once both are accepted")
+      .epilogue(
+        "Messages of others than NAME are printed too, with their sender's name. Empty lines are not sent.\n" +
+          "Ctrl-D waits until everything typed is accepted; Ctrl-C does not: the rest goes out with your next command.",
+      ),
+  handler: (argv) =>
+    runCommand(argv, async (context) => {
+      const name = requireName(argv.name);
+      await withClient(context, (client) => chat(context, client, name));
+    }),
+};
+
+async function chat(context: CommandContext, client: Client, name: UserName): Promise<void> {
+  const { output, interrupts } = context;
+  const terminal = process.stdin.isTTY && process.stdout.isTTY && !output.json;
+  if (terminal) {
+    const before = await unlessAborted(
+      client.history({ with: name, limit: SHOWN_BEFORE }),
+      interrupts.signal,
+    );
+    for (const entry of before) {
+      await output.line(output.json ? historyJson(entry) : historyLine(entry, false, output.paint));
+    }
+    output.note(`talking to ${name}; Ctrl-D ends.`);
+  }
+  const input = new InputLine({
+    input: process.stdin,
+    output: process.stdout,
+    prompt: `${client.me.name}> `,
+    terminal,
+    onInterrupt: interrupts.interrupt,
+  });
+  output.around(
+    () => input.hide(),
+    () => input.show(),
+  );
+  const notes = new ConnectionNotes(output);
+  const onMessage = (message: ReceivedMessage): Promise<void> => {
+    const { at, from, text } = message;
+    return output.line(output.json ? receivedJson(message) : messageLine(at, from, text, output.paint));
+  };
+  const listening = await client.listen({ onMessage, onStatus: (status) => notes.onStatus(status) });
+  try {
+    input.prompt();
+    const typed = sendLines(context, client, name, input);
+    await unlessAborted(Promise.race([typed, listening.done.then(() => typed)]), interrupts.signal);
+  } catch (error) {
+    // Ctrl-C is the usual way out of a conversation.
+    if (!(error instanceof Interrupted)) throw error;
+  } finally {
+    output.around(
+      () => undefined,
+      () => undefined,
+    );
+    input.close();
+    await listening.stop();
+  }
+}
+
+/** Sends line by line, in order; a message that is refused is told, and the conversation goes on. */
+async function sendLines(
+  { output, env, interrupts }: CommandContext,
+  client: Client,
+  name: UserName,
+  input: InputLine,
+): Promise<void> {
+  for (let line = await input.next(); line !== null; line = await input.next()) {
+    if (line.trim() === "") continue;
+    try {
+      const sent = await client.send(name, line);
+      if (output.json) await output.line(sentJson(sent));
+    } catch (error) {
+      if (error instanceof OutputClosed) throw error;
+      if (interrupts.signal.aborted) return;
+      process.exitCode = reportFailure(error, output, Boolean(env["FASTCHAT_DEBUG"]));
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/** `fastchat history [NAME]` */
+import type { CommandModule } from "yargs";
+import { FastChatError } from "../../../protocol/errors.js";
+import type { Client } from "../../core/client.js";
+import type { HistoryEntry } from "../../core/messages.js";
+import { historyJson, historyLine } from "../format.js";
+import { unlessAborted } from "../interrupt.js";
+import { requireName } from "../name.js";
+import { runCommand, withClient, type GlobalOptions } from "../session.js";
+
+interface HistoryOptions extends GlobalOptions {
+  readonly name: string | undefined;
+  readonly limit: number;
+}
+
+/** The most that the client's core reads at a time. */
+const PAGE = 500;
+
+export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
+  command: "history [name]",
+  describe: "Print what was sent and received, oldest first",
+  builder: (yargs) =>
+    yargs
+      .positional("name", { type: "string", describe: "Only the conversation with this person" })
+      .option("limit", {
+        type: "number",
+        default: 50,
+        requiresArg: true,
+        describe: "Only the newest so many; 0 for all",
+      })
+      .example("$0 history bob --limit 10", "the ten newest with Bob")
+      .example("$0 history --limit 0 --json > all.jsonl", "everything, one object a line")
+      .epilogue(
+        "With --json: id, from, to, text, at (ISO 8601, UTC; null if unknown), " +
+          "direction (sent, received, invalid, waiting), counter.",
+      ),
+  handler: (argv) =>
+    runCommand(argv, async (context) => {
+      const { output, interrupts } = context;
+      const name = argv.name === undefined ? undefined : requireName(argv.name);
+      if (!Number.isInteger(argv.limit) || argv.limit < 0) {
+        throw new FastChatError("badRequest", "--limit takes a whole number, 0 or more.");
+      }
+      const entries = await withClient(context, (client) =>
+        unlessAborted(newest(client, name, argv.limit === 0 ? Infinity : argv.limit), interrupts.signal),
+      );
+      for (const entry of entries) {
+        await output.line(
+          output.json ? historyJson(entry) : historyLine(entry, name === undefined, output.paint),
+        );
+      }
+    }),
+};
+
+/** The newest `limit` entries, oldest first, read backwards page by page. */
+export async function newest(
+  client: Pick<Client, "history">,
+  name: string | undefined,
+  limit: number,
+): Promise<HistoryEntry[]> {
+  const pages: HistoryEntry[][] = [];
+  let before: number | undefined;
+  for (let wanted = limit; wanted > 0;) {
+    const page = await client.history({
+      ...(name === undefined ? {} : { with: name }),
+      ...(before === undefined ? {} : { before }),
+      limit: Math.min(wanted, PAGE),
+    });
+    const [oldest] = page;
+    if (oldest === undefined) break;
+    pages.unshift(page);
+    before = oldest.counter;
+    wanted -= page.length;
+  }
+  return pages.flat();
+}

@@ -1,0 +1,43 @@
+/** `fastchat login NAME` */
+import type { CommandModule } from "yargs";
+import { Client } from "../../core/client.js";
+import { requireName } from "../name.js";
+import { askPassword } from "../password.js";
+import { runCommand, type GlobalOptions } from "../session.js";
+import { defaultDeviceLabel, signIn } from "../sign-in.js";
+
+interface LoginOptions extends GlobalOptions {
+  readonly name: string;
+  readonly device: string;
+}
+
+export const loginCommand: CommandModule<GlobalOptions, LoginOptions> = {
+  command: "login <name>",
+  describe: "Sign this device in to an account that exists; its whole history is there",
+  builder: (yargs) =>
+    yargs
+      .positional("name", { type: "string", demandOption: true, describe: "The account's name" })
+      .option("device", {
+        type: "string",
+        default: defaultDeviceLabel(),
+        requiresArg: true,
+        describe: "What your other devices shall call this one",
+      })
+      .example("$0 login alice", "asks for the password")
+      .example(
+        "$0 login alice --server fastchat://chat.example.org",
+        "at another service than this machine's",
+      ),
+  handler: (argv) =>
+    runCommand(argv, async (context) => {
+      const name = requireName(argv.name);
+      await signIn(context, {
+        name,
+        password: () => askPassword(name, { ...process, env: context.env }),
+        begin: (ports, password) =>
+          Client.login(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),
+        meanwhile: "hashing the password; this takes a moment…",
+        done: `${name} is logged in at`,
+      });
+    }),
+};

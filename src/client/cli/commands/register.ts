@@ -1,0 +1,44 @@
+/** `fastchat register NAME` */
+import type { CommandModule } from "yargs";
+import { Client } from "../../core/client.js";
+import { requireName } from "../name.js";
+import { choosePassword } from "../password.js";
+import { runCommand, type GlobalOptions } from "../session.js";
+import { defaultDeviceLabel, signIn } from "../sign-in.js";
+
+interface RegisterOptions extends GlobalOptions {
+  readonly name: string;
+  readonly device: string;
+}
+
+export const registerCommand: CommandModule<GlobalOptions, RegisterOptions> = {
+  command: "register <name>",
+  describe: "Make an account, and sign this device in to it",
+  builder: (yargs) =>
+    yargs
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "3 to 32 of a-z, 0-9, dot, underscore, hyphen",
+      })
+      .option("device", {
+        type: "string",
+        default: defaultDeviceLabel(),
+        requiresArg: true,
+        describe: "What your other devices shall call this one",
+      })
+      .example("$0 register alice", "asks for a password twice, then makes keys and the account")
+      .epilogue("There is no way back to a lost password: the service never has it, nor your keys."),
+  handler: (argv) =>
+    runCommand(argv, async (context) => {
+      const name = requireName(argv.name);
+      await signIn(context, {
+        name,
+        password: () => choosePassword(name, { ...process, env: context.env }),
+        begin: (ports, password) =>
+          Client.register(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),
+        meanwhile: "hashing the password and making keys; this takes some seconds…",
+        done: `${name} is registered at`,
+      });
+    }),
+};

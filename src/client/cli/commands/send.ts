@@ -1,0 +1,50 @@
+/** `fastchat send NAME [TEXT…]` */
+import type { CommandModule } from "yargs";
+import { sentJson } from "../format.js";
+import { unlessAborted } from "../interrupt.js";
+import { requireName } from "../name.js";
+import { sayIfSlow } from "../progress.js";
+import { runCommand, withClient, type GlobalOptions } from "../session.js";
+import { readText } from "../standard-input.js";
+
+interface SendOptions extends GlobalOptions {
+  readonly name: string;
+  readonly text: readonly string[] | undefined;
+}
+
+export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
+  command: "send <name> [text..]",
+  describe: "Send a message; returns once the service has accepted it",
+  builder: (yargs) =>
+    yargs
+      .positional("name", { type: "string", demandOption: true, describe: "Whom to write to" })
+      .positional("text", {
+        type: "string",
+        array: true,
+        describe: "The message; from standard input if left out",
+      })
+      .example("$0 send bob hello", "words are joined by spaces")
+      .example("$0 send bob -- --help is a fine option", "behind -- nothing is an option")
+      .example("uptime | $0 send bob", "a message from standard input")
+      .epilogue("Prints nothing on success; with --json: id, to, at, outcome (stored or acknowledged)."),
+  handler: (argv) =>
+    runCommand(argv, async (context) => {
+      const { output, interrupts } = context;
+      const name = requireName(argv.name);
+      const words = argv.text ?? [];
+      await withClient(context, async (client) => {
+        if (words.length === 0 && process.stdin.isTTY) output.note("type the message; Ctrl-D ends it.");
+        const text =
+          words.length > 0
+            ? words.join(" ")
+            : await unlessAborted(readText(process.stdin), interrupts.signal);
+        const sending = sayIfSlow(
+          output,
+          "waiting for the service to accept the message…",
+          client.send(name, text),
+        );
+        const sent = await unlessAborted(sending, interrupts.signal);
+        if (output.json) await output.line(sentJson(sent));
+      });
+    }),
+};

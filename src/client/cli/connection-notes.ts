@@ -1,0 +1,51 @@
+/** Tells whoever listens when the connection is lost, and when it is back. */
+import { printableLine } from "./printable.js";
+import type { ConnectionStatus } from "../core/messages.js";
+import type { ErrorRecord } from "../../protocol/errors.js";
+import type { Output } from "./output.js";
+
+export class ConnectionNotes {
+  #lost: ErrorRecord | null = null;
+  #archiveAway = false;
+
+  constructor(private readonly output: Pick<Output, "note" | "failure">) {}
+
+  /** Why there is no connection at this moment; `null` while there is one, or none was tried yet. */
+  get lost(): ErrorRecord | null {
+    return this.#lost;
+  }
+
+  onStatus(status: ConnectionStatus): void {
+    switch (status.kind) {
+      case "offline":
+        // Once for each outage, not for each try.
+        if (this.#lost === null) this.output.note(`${printableLine(status.error.message)} Trying again…`);
+        this.#lost = status.error;
+        return;
+      case "connected":
+      case "live":
+        if (this.#lost !== null) this.output.note("connected again.");
+        this.#lost = null;
+        return;
+      case "archive":
+        if (this.#archiveAway === status.online) {
+          this.output.note(
+            status.online
+              ? "the archive is back."
+              : "the archive is away; messages are shown, and stay with the service until it is back.",
+          );
+        }
+        this.#archiveAway = !status.online;
+        return;
+      case "keyChanged":
+        this.output.failure(
+          `The service shows another identity key for ${printableLine(status.name)} than the one known here. ` +
+            "Nothing is sent to that name. Compare safety numbers before you trust it: fastchat verify NAME.",
+        );
+        return;
+      case "connecting":
+      case "closed":
+        return;
+    }
+  }
+}

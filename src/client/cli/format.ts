@@ -1,0 +1,57 @@
+/** How messages look: a line for a person, an object for a program. */
+import type { ChalkInstance } from "chalk";
+import type { HistoryEntry, ReceivedMessage, SentMessage } from "../core/messages.js";
+import { printableJson, printableLine, printableText } from "./printable.js";
+
+const INDENT = "    ";
+
+/** Date and time of this machine's zone, to the second; times come from senders and may be anything. */
+export function localTime(at: number): string {
+  const date = new Date(at);
+  if (at <= 0 || Number.isNaN(date.getTime())) return "unknown time";
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
+}
+
+/** ISO 8601 in UTC, to the millisecond; `null` for what is no time. */
+export function isoTime(at: number): string | null {
+  const date = new Date(at);
+  return at <= 0 || Number.isNaN(date.getTime()) ? null : date.toISOString();
+}
+
+/** `[2026-01-31 17:05:09] bob: text` */
+export function messageLine(at: number, from: string, text: string, paint: ChalkInstance): string {
+  return `${paint.dim(`[${localTime(at)}]`)} ${paint.cyan(printableLine(from))}: ${printableText(text, INDENT)}`;
+}
+
+export function receivedJson({ id, from, text, at, conversation }: ReceivedMessage): string {
+  return printableJson({ id, from, text, at: isoTime(at), conversation });
+}
+
+export function sentJson({ id, to, at, outcome }: SentMessage): string {
+  return printableJson({ id, to, at: isoTime(at), outcome });
+}
+
+/** As {@link messageLine}, with the other end of it where `showTo` says so. */
+export function historyLine(entry: HistoryEntry, showTo: boolean, paint: ChalkInstance): string {
+  const from = entry.from || "unknown";
+  const ends = showTo && entry.to ? `${from} → ${entry.to}` : from;
+  return messageLine(entry.at, ends, contentOf(entry), paint);
+}
+
+export function historyJson({ id, from, to, text, at, direction, counter }: HistoryEntry): string {
+  return printableJson({ id, from, to, text, at: isoTime(at), direction, counter });
+}
+
+function contentOf({ direction, text }: HistoryEntry): string {
+  switch (direction) {
+    case "sent":
+    case "received":
+      return text;
+    case "invalid":
+      return "(not genuine; its content is not shown)";
+    case "waiting":
+      return "(cannot be checked yet; it is shown once the sender's key is known)";
+  }
+}

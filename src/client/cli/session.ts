@@ -1,0 +1,96 @@
+/** What every command needs: where state lies, whom to talk to, where to print, and how to be interrupted. */
+import { formatAddress, type ServiceAddress } from "../../protocol/address.js";
+import { toBase64Url } from "../../protocol/bytes.js";
+import { Client, type ClientOptions } from "../core/client.js";
+import { openDevice } from "../node/device.js";
+import { DeviceHome, homeFolder } from "../node/home.js";
+import { serviceName } from "../node/pin.js";
+import type { ClientPorts } from "../core/ports.js";
+import { addressOfSession } from "./address.js";
+import { reportFailure } from "./failure.js";
+import { catchInterrupts, type Interrupts } from "./interrupt.js";
+import { Output } from "./output.js";
+
+export interface GlobalOptions {
+  readonly server?: string | undefined;
+  readonly json: boolean;
+}
+
+export interface CommandContext {
+  readonly home: DeviceHome;
+  /** The address that was given by flag or variable. */
+  readonly server: string | undefined;
+  readonly output: Output;
+  readonly interrupts: Interrupts;
+  readonly clientOptions: ClientOptions;
+  readonly env: Record<string, string | undefined>;
+}
+
+/** Runs a command to its end and sets the process's exit code. */
+export async function runCommand(
+  options: GlobalOptions,
+  command: (context: CommandContext) => Promise<void>,
+): Promise<void> {
+  const { env } = process;
+  const output = new Output(process, options.json, env);
+  const interrupts = catchInterrupts();
+  try {
+    await command({
+      home: new DeviceHome(homeFolder(env)),
+      server: options.server ?? (env["FASTCHAT_SERVER"] || undefined),
+      output,
+      interrupts,
+      clientOptions: { acceptWeakStretching: env["FASTCHAT_LABORATORY"] === "accept-weak-stretching" },
+      env,
+    });
+  } catch (error) {
+    process.exitCode = reportFailure(error, output, Boolean(env["FASTCHAT_DEBUG"]));
+  } finally {
+    interrupts.release();
+  }
+}
+
+/** Runs `work` with what the client's core needs, and releases that afterwards. An interruption ends the wait for it. */
+export async function withPorts<T>(
+  context: CommandContext,
+  address: ServiceAddress,
+  work: (ports: ClientPorts) => Promise<T>,
+): Promise<T> {
+  const { home, output } = context;
+  const device = await openDevice({
+    home,
+    address,
+    onFirstUse: (service, pin) => {
+      output.note(
+        `${serviceName(service)} is new here; its key's pin is ${toBase64Url(pin)}. ` +
+          "It is remembered, and another key will be refused. " +
+          `Whoever runs the service can tell whether the pin is right: ${formatAddress({ ...service, pin })}`,
+      );
+    },
+  });
+  try {
+    return await work(device.ports);
+  } finally {
+    await device.close();
+  }
+}
+
+/**
+ * Runs `work` with the client of the account that this device is signed in to.
+ *
+ * @throws FastChatError `notSignedIn`
+ */
+export async function withClient<T>(
+  context: CommandContext,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const address = await addressOfSession(context.home, context.server);
+  return withPorts(context, address, async (ports) => {
+    const client = await Client.resume(ports);
+    try {
+      return await work(client);
+    } finally {
+      await client.close();
+    }
+  });
+}

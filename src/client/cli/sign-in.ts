@@ -1,0 +1,52 @@
+/** What `register` and `login` have in common. */
+import { hostname } from "node:os";
+import { formatAddress } from "../../protocol/address.js";
+import type { UserName } from "../../protocol/ids.js";
+import type { Client } from "../core/client.js";
+import type { ClientPorts } from "../core/ports.js";
+import { PATHS } from "../../protocol/http.js";
+import { addressToSignIn } from "./address.js";
+import { unlessAborted } from "./interrupt.js";
+import { printableJson } from "./printable.js";
+import { sayIfSlow } from "./progress.js";
+import { withPorts, type CommandContext } from "./session.js";
+
+/** The most of a device's label that the service takes, in characters. */
+const LABEL_LENGTH = 64;
+
+export interface SignIn {
+  readonly name: UserName;
+  /** Asks for the password, once the service is known to answer. */
+  readonly password: () => Promise<string>;
+  /** What is done with it. */
+  readonly begin: (ports: ClientPorts, password: string) => Promise<Client>;
+  /** Shown while that takes long. */
+  readonly meanwhile: string;
+  /** Told at the end, before the address. */
+  readonly done: string;
+}
+
+/** The label that other devices of the account will show for this one. */
+export function defaultDeviceLabel(): string {
+  return `fastchat on ${hostname()}`.slice(0, LABEL_LENGTH);
+}
+
+export async function signIn(context: CommandContext, { password, ...what }: SignIn): Promise<void> {
+  const { home, output, interrupts } = context;
+  const address = await addressToSignIn(home, context.server);
+  await withPorts(context, address, async (ports) => {
+    // Before the password is asked for: nobody shall type one for a service that is away or another than expected.
+    await unlessAborted(ports.http.request("GET", PATHS.service), interrupts.signal);
+    const secret = await password();
+    const client = await unlessAborted(
+      sayIfSlow(output, what.meanwhile, what.begin(ports, secret)),
+      interrupts.signal,
+    );
+    await home.setCurrentService(address);
+    const { account, name, device } = client.me;
+    await client.close();
+    const server = formatAddress({ ...address, pin: null });
+    if (output.json) await output.line(printableJson({ name, account, device, server }));
+    else await output.line(`${what.done} ${server}. This device is signed in as ${name}.`);
+  });
+}
