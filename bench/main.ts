@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** The laboratory: `npm run bench -- COMMAND`. One file a command. */
+import yargs from "yargs";
+import { hideBin } from "yargs/helpers";
+import { relayCommand } from "./relay.js";
+
+await yargs(hideBin(process.argv))
+  .scriptName("npm run bench --")
+  .usage(
+    "$0 <command> [options]\n\nMeasures FastChat on this machine. Everything listens and sends on loopback only.",
+  )
+  .command(relayCommand)
+  .demandCommand(1, "Name a command; --help lists them.")
+  .strict()
+  .help()
+  .version(false)
+  .parseAsync();

@@ -1,0 +1,158 @@
+/** The relay bench's clients: as light as can be, the same for both servers, a window of messages on the way per pair. */
+import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
+import { connect, createSecureContext, type TLSSocket } from "node:tls";
+import { GatherBuffer } from "../../src/node/gather-buffer.js";
+import { atTickEnd } from "../../src/node/tick.js";
+import { FrameSplitter, LENGTH_BYTES } from "../../src/protocol/frame.js";
+import { HOT_HEADER_BYTES, Kind } from "../../src/protocol/hot.js";
+import { relayFrame, type RelayPair, type RelayPlan } from "./plan.js";
+
+/** First frame of a connection: a hello with a ticket, or what the bare relay wants to know. */
+export type HelloFor = (pair: number, role: "sender" | "recipient") => Uint8Array;
+
+export interface RelayRun {
+  readonly messages: number;
+  readonly seconds: number;
+  /** In nanoseconds, from sending to being told that the recipient has it. */
+  readonly latency: RecordableHistogram;
+}
+
+/** All pairs, connected to one kind of server. */
+export class RelayClients {
+  readonly #senders: Sender[] = [];
+  readonly #sockets: TLSSocket[] = [];
+
+  static async connect(
+    plan: RelayPlan,
+    ports: readonly number[],
+    cert: string,
+    hello: HelloFor,
+    window: number,
+  ): Promise<RelayClients> {
+    const clients = new RelayClients();
+    const secureContext = createSecureContext({ ca: cert });
+    const open = async (port: number | undefined, first: Uint8Array, frames: number): Promise<Line> => {
+      const socket = connect({
+        host: "127.0.0.1",
+        port: port ?? 0,
+        secureContext,
+        checkServerIdentity: () => undefined,
+      });
+      clients.#sockets.push(socket);
+      const line = new Line(socket);
+      await new Promise<void>((resolve, reject) => {
+        socket.once("error", reject);
+        line.onFrame = () => {
+          if (--frames === 0) resolve();
+        };
+        line.send(first);
+      });
+      return line;
+    };
+    // Few at a time: a hundred handshakes at once would only wait for each other.
+    for (const [index, pair] of plan.pairs.entries()) {
+      const recipient = await open(ports[pair.path[2]], hello(index, "recipient"), 2);
+      acknowledgeAll(recipient);
+      const sender = await open(ports[pair.path[0]], hello(index, "sender"), 1);
+      clients.#senders.push(new Sender(sender, pair, plan.size, window));
+    }
+    return clients;
+  }
+
+  /** Keeps every pair's window full for so many seconds, then lets it run dry. */
+  async run(seconds: number): Promise<RelayRun> {
+    const latency = createHistogram();
+    const started = process.hrtime.bigint();
+    const idle = this.#senders.map((sender) => sender.run(latency));
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    const ended = process.hrtime.bigint();
+    const messages = this.#senders.reduce((sum, sender) => sum + sender.stop(), 0);
+    await Promise.all(idle);
+    return { messages, seconds: Number(ended - started) / 1e9, latency };
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+/** A socket with frames: split as they come, written once a turn. */
+class Line {
+  onFrame: (frame: Uint8Array) => void = () => {};
+  readonly #gathered = new GatherBuffer();
+  #flushing = false;
+
+  constructor(private readonly socket: TLSSocket) {
+    const splitter = new FrameSplitter(1 << 20);
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => splitter.push(chunk, (frame) => this.onFrame(frame)));
+  }
+
+  send(content: Uint8Array): void {
+    const { bytes, offset } = this.#gathered.reserve(LENGTH_BYTES + content.length);
+    bytes.writeUInt32BE(content.length, offset);
+    bytes.set(content, offset + LENGTH_BYTES);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    atTickEnd(() => {
+      this.#flushing = false;
+      this.socket.write(this.#gathered.take());
+    });
+  }
+}
+
+function acknowledgeAll(line: Line): void {
+  line.onFrame = (frame) => {
+    if (frame[0] === Kind.control) return;
+    const ack = Buffer.from(frame.subarray(0, HOT_HEADER_BYTES));
+    ack[0] = Kind.ack;
+    ack.writeUInt16BE(0, 2);
+    line.send(ack);
+  };
+}
+
+class Sender {
+  readonly #frame: Buffer;
+  #next = 0n;
+  #completed = 0;
+  #sentAt: bigint[] = [];
+  #sending = false;
+  #idle: () => void = () => {};
+
+  constructor(
+    private readonly line: Line,
+    pair: RelayPair,
+    size: number,
+    private readonly window: number,
+  ) {
+    this.#frame = relayFrame(pair, size);
+  }
+
+  run(latency: RecordableHistogram): Promise<void> {
+    this.#completed = 0;
+    this.#sending = true;
+    this.line.onFrame = (frame) => {
+      if (frame[0] === Kind.control)
+        throw new Error(`the server ended a session: ${Buffer.from(frame).toString("latin1")}`);
+      latency.record(process.hrtime.bigint() - (this.#sentAt.shift() ?? 0n) || 1n);
+      this.#completed++;
+      if (this.#sending) this.#send();
+      else if (this.#sentAt.length === 0) this.#idle();
+    };
+    for (let i = 0; i < this.window; i++) this.#send();
+    return new Promise((resolve) => (this.#idle = resolve));
+  }
+
+  /** Stops sending; answers how many messages had been acknowledged by now. */
+  stop(): number {
+    this.#sending = false;
+    return this.#completed;
+  }
+
+  #send(): void {
+    // A new id in place: the frame is copied when it is sent.
+    this.#frame.writeBigUInt64BE(this.#next++, 16);
+    this.#sentAt.push(process.hrtime.bigint());
+    this.line.send(this.#frame);
+  }
+}
