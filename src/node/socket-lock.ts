@@ -211,7 +211,7 @@ async function listen(path: string): Promise<Listener> {
 /** A connection to the owner of a socket, or `null` where it has none any more. */
 async function reach(path: string): Promise<Socket | null> {
   for (;;) {
-    const outcome = await new Promise<Socket | "dead" | "crowded" | Error>((resolve) => {
+    const outcome = await new Promise<Socket | "dead" | "gone" | "crowded" | Error>((resolve) => {
       const socket = connect(path);
       socket.once("connect", () => {
         socket.removeAllListeners("error");
@@ -221,12 +221,15 @@ async function reach(path: string): Promise<Socket | null> {
       socket.once("error", (error) => {
         const code = systemCode(error);
         if (code === "ENOENT" || code === "ECONNREFUSED") resolve("dead");
+        // It ended while this connection stood in its queue.
+        else if (code === "ECONNRESET") resolve("gone");
         else if (code === "EAGAIN") resolve("crowded");
         else resolve(error);
       });
     });
     if (outcome instanceof Error) throw outcome;
     if (outcome === "dead") return null;
+    if (outcome === "gone") continue;
     if (outcome !== "crowded") return outcome;
     await new Promise((resolve) => setTimeout(resolve, Math.random() * CROWDED_MS));
   }
