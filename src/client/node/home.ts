@@ -35,9 +35,12 @@ export class DeviceHome {
   readonly storage: FileStorage;
   readonly #files: FileStorage;
 
-  /** @param folder made, with mode 0700, when something is first written */
+  /**
+   * @param folder anything may stand in it already, so its permissions are left alone; the folders made inside it, when
+   *   something is first written, are closed to others
+   */
   constructor(readonly folder: string) {
-    this.#files = new FileStorage(folder);
+    this.#files = new FileStorage(join(folder, "known"));
     this.storage = new FileStorage(join(folder, "device"));
   }
 
@@ -85,7 +88,7 @@ export class DeviceHome {
     // Never read as "nothing known": that would trust anybody's key anew.
     throw new FastChatError(
       "badConfig",
-      `${join(this.folder, SERVICES)} is damaged; repair it, or remove it to begin anew with the services' keys.`,
+      `${join(this.#files.folder, SERVICES)} is damaged; repair it, or remove it to begin anew with the services' keys.`,
     );
   }
 }

@@ -1,48 +1,59 @@
 /** A device's durable files: one for each name, whole or not there, readable by their owner only. */
-import { chmod, mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { readPrivateFile, syncFolder, writePrivateFile } from "../../node/private-file.js";
+import {
+  makePrivateFolder,
+  readPrivateFile,
+  syncFolder,
+  systemCode,
+  TEMPORARY_PREFIX,
+  writePrivateFile,
+} from "../../node/private-file.js";
 import { withLock } from "../../node/socket-lock.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { DeviceStorage } from "../core/ports.js";
 
 /** File systems end names at 255 bytes; what a temporary file's name adds must fit too. */
 const MAX_FILE_NAME = 200;
+/** No write of a small file takes an hour. */
+const LEFTOVER_MS = 3_600_000;
 
 export class FileStorage implements DeviceStorage {
-  #made: Promise<void> | null = null;
+  #swept: Promise<void> | null = null;
 
   /** @param folder made, with mode 0700, when something is first written */
   constructor(readonly folder: string) {}
 
   read(name: string): Promise<Uint8Array | null> {
-    return readPrivateFile(this.#path(name));
+    return this.#inWords(() => readPrivateFile(this.#path(name)));
   }
 
   async write(name: string, bytes: Uint8Array): Promise<void> {
-    const path = this.#path(name);
     await this.#make();
-    await writePrivateFile(path, bytes);
+    await this.#inWords(() => writePrivateFile(this.#path(name), bytes));
   }
 
   async remove(name: string): Promise<void> {
-    try {
-      await rm(this.#path(name));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      throw error;
-    }
-    await syncFolder(this.folder);
+    await this.#inWords(async () => {
+      try {
+        await rm(this.#path(name));
+      } catch (error) {
+        if (systemCode(error) === "ENOENT") return;
+        throw error;
+      }
+      await syncFolder(this.folder);
+    });
   }
 
   async list(prefix: string): Promise<string[]> {
-    let files: string[];
-    try {
-      files = await readdir(this.folder);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-      throw error;
-    }
+    const files = await this.#inWords(async () => {
+      try {
+        return await readdir(this.folder);
+      } catch (error) {
+        if (systemCode(error) === "ENOENT") return [];
+        throw error;
+      }
+    });
     return files
       .flatMap((file) => nameOfFile(file) ?? [])
       .filter((name) => name.startsWith(prefix))
@@ -50,23 +61,61 @@ export class FileStorage implements DeviceStorage {
   }
 
   async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const path = join(this.folder, `.lock-${fileOfName(name)}`);
     await this.#make();
-    return withLock(path, work);
+    return withLock(join(this.folder, `.lock-${fileOfName(name)}`), work);
   }
 
   #path(name: string): string {
     return join(this.folder, fileOfName(name));
   }
 
-  #make(): Promise<void> {
-    return (this.#made ??= makePrivateFolder(this.folder));
+  /** Again for each file: whoever removes the folder of a running client shall not break it for good. */
+  async #make(): Promise<void> {
+    await this.#inWords(() => makePrivateFolder(this.folder));
+    this.#swept ??= removeLeftovers(this.folder);
+    await this.#swept;
+  }
+
+  async #inWords<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw inWords(error, this.folder);
+    }
   }
 }
 
-async function makePrivateFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
+/** What a person has to know where the folder cannot be used; any other error as it is. */
+function inWords(error: unknown, folder: string): unknown {
+  switch (systemCode(error)) {
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return unusable(folder, "it may not be read or written", error);
+    case "ENOTDIR":
+    case "EEXIST":
+      return unusable(folder, "something else has its name", error);
+    default:
+      return error;
+  }
+}
+
+function unusable(folder: string, why: string, cause: unknown): FastChatError {
+  return new FastChatError(
+    "badConfig",
+    `The folder ${folder} cannot be used: ${why}. Set FASTCHAT_HOME to another.`,
+    undefined,
+    { cause },
+  );
+}
+
+/** Removes what writes left that a crash ended; what is younger may be another process's write under way. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const files = (await readdir(folder)).filter((file) => file.startsWith(TEMPORARY_PREFIX));
+  for (const path of files.map((file) => join(folder, file))) {
+    const age = Date.now() - ((await stat(path).catch(() => null))?.mtimeMs ?? Infinity);
+    if (age > LEFTOVER_MS) await rm(path, { force: true });
+  }
 }
 
 /**
