@@ -4,6 +4,7 @@
  */
 import { pino } from "pino";
 import type { Log } from "../protocol/runtime.js";
+import { withoutCredentials } from "./credentials.js";
 
 export interface LogOptions {
   readonly level: "debug" | "info" | "warn" | "error";
@@ -64,11 +65,4 @@ function describeError(error: unknown): unknown {
     ...(error.stack === undefined ? {} : { stack: withoutCredentials(error.stack) }),
     ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
   };
-}
-
-/** A text with the user and password of the addresses in it blotted out. */
-export function withoutCredentials(text: string): string {
-  return text
-    .replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/]+@/gi, "$1[redacted]@")
-    .replaceAll(/([?&](?:password|sslpassword)=)[^&\s]+/gi, "$1[redacted]");
 }
