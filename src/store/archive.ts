@@ -1,0 +1,104 @@
+/** Personal archives: who may open one, and its entries, sealed by the client and numbered in the order they came. */
+import type { ArchiveId } from "../protocol/ids.js";
+
+/** An entry as a client hands it in. */
+export interface NewEntry {
+  /** Chat tag, 32 bytes. */
+  readonly chat: Uint8Array;
+  /** Entry tag, 32 bytes: names the entry in its archive for ever. */
+  readonly entry: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
+export interface StoredEntry extends NewEntry {
+  /** Place in the archive: counts up from 1 without gaps. */
+  readonly counter: number;
+}
+
+export interface NewArchive {
+  readonly id: ArchiveId;
+  /** SHA-256 of the token that opens it. */
+  readonly tokenHash: Uint8Array;
+}
+
+/** The voucher that pays for a new archive. */
+export interface SpentVoucher {
+  /** SHA-256 of the voucher's nonce. */
+  readonly nonceHash: Uint8Array;
+  /** Milliseconds since 1970; the nonce is remembered at least that long. */
+  readonly expiresAt: number;
+}
+
+export type CreateOutcome =
+  | { readonly type: "created" }
+  /** An archive of that id stood there before and is left as it is. */
+  | { readonly type: "exists"; readonly archive: ArchiveRecord }
+  | { readonly type: "voucherUsed" };
+
+export interface ArchiveRecord {
+  readonly tokenHash: Uint8Array;
+  /** Counter of the newest entry; 0 where there is none. */
+  readonly counter: number;
+}
+
+/** Entries of one request, which are taken all or not at all. */
+export interface Append {
+  readonly archive: ArchiveId;
+  readonly entries: readonly NewEntry[];
+}
+
+export interface EntryResult {
+  readonly counter: number;
+  /** Whether the tag was there before, with that counter. */
+  readonly had: boolean;
+}
+
+export type AppendOutcome =
+  /** In the order of the entries. */
+  | { readonly type: "appended"; readonly results: readonly EntryResult[] }
+  /** The archive would hold more entries than it may. */
+  | { readonly type: "full" }
+  | { readonly type: "noSuchArchive" };
+
+export interface PageRequest {
+  readonly archive: ArchiveId;
+  /** Entries of this chat only. */
+  readonly chat?: Uint8Array | undefined;
+  /** `before`: below the counter `from`, newest first; `after`: above it, oldest first. */
+  readonly direction: "before" | "after";
+  /** Without it a page `before` starts with the newest entry, and one `after` with the oldest. */
+  readonly from?: number | undefined;
+  /** The most entries. */
+  readonly limit: number;
+  /** How much the page may weigh in bytes; its first entry is on it in any case. */
+  readonly maxBytes: number;
+}
+
+export interface EntryPage {
+  readonly entries: readonly StoredEntry[];
+  /** Whether there are further entries in this direction. */
+  readonly more: boolean;
+}
+
+/** What an entry weighs on a page, beyond its sealed bytes: tags, counter and their field names, packed. */
+export const ENTRY_OVERHEAD_BYTES = 128;
+
+/** @throws StoreError from every method */
+export interface ArchiveStore {
+  /** Makes an archive and spends the voucher, in one transaction. */
+  create(archive: NewArchive, voucher: SpentVoucher): Promise<CreateOutcome>;
+  find(archive: ArchiveId): Promise<ArchiveRecord | null>;
+  /**
+   * Adds the entries of many clients in one transaction; outcomes in the order of the appends. Entries of one archive
+   * get counters in the order they are given here. A tag that is there already, or came earlier in the same call, is
+   * not added again, so that an append whose outcome is unknown may be repeated.
+   *
+   * @param maxEntries the most entries of one archive
+   */
+  append(appends: readonly Append[], maxEntries: number): Promise<AppendOutcome[]>;
+  page(request: PageRequest): Promise<EntryPage>;
+  /** The entry of that tag. */
+  entry(archive: ArchiveId, tag: Uint8Array): Promise<StoredEntry | null>;
+  /** Forgets vouchers that expired before `time` (milliseconds since 1970). */
+  forgetVouchers(time: number): Promise<void>;
+}

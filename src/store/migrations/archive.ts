@@ -1,0 +1,35 @@
+/** The archive's database. Nothing in it ties an archive to an account: no times, no addresses, no serial over all. */
+import type { Migrations } from "../migrate.js";
+
+export const archiveMigrations: Migrations = {
+  schema: "archive",
+  steps: [
+    {
+      version: 1,
+      name: "archives, their entries and the vouchers used",
+      statements: [
+        // The counter is that of the newest entry; whoever appends holds the lock of this row meanwhile.
+        `CREATE TABLE archives (
+          id uuid PRIMARY KEY,
+          token_hash bytea NOT NULL,
+          counter bigint NOT NULL DEFAULT 0
+        )`,
+        // A deleted entry keeps its place, tags and hash, and loses what it sealed.
+        `CREATE TABLE entries (
+          archive uuid NOT NULL,
+          counter bigint NOT NULL,
+          chat_tag bytea NOT NULL,
+          entry_tag bytea NOT NULL,
+          sealed bytea,
+          entry_hash bytea NOT NULL,
+          PRIMARY KEY (archive, counter),
+          CONSTRAINT entries_once UNIQUE (archive, entry_tag),
+          CONSTRAINT entries_archive_exists FOREIGN KEY (archive) REFERENCES archives (id) ON DELETE CASCADE
+        )`,
+        "CREATE INDEX entries_by_chat ON entries (archive, chat_tag, counter)",
+        // Milliseconds since 1970; rows go soon after.
+        "CREATE TABLE used_vouchers (nonce_hash bytea PRIMARY KEY, expires_at bigint NOT NULL)",
+      ],
+    },
+  ],
+};

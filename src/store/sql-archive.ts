@@ -1,0 +1,239 @@
+/** Personal archives in SQL. The same statements serve the service's database and one that a user brings. */
+import { createHash } from "node:crypto";
+import { toHex } from "../protocol/bytes.js";
+import type { ArchiveId } from "../protocol/ids.js";
+import {
+  ENTRY_OVERHEAD_BYTES,
+  type Append,
+  type AppendOutcome,
+  type ArchiveRecord,
+  type ArchiveStore,
+  type EntryPage,
+  type EntryResult,
+  type NewEntry,
+  type PageRequest,
+  type StoredEntry,
+} from "./archive.js";
+import type { Database, Queryable } from "./database.js";
+import { rowStatement } from "./row-statement.js";
+
+interface ArchiveRow {
+  readonly id: string;
+  readonly token_hash: Uint8Array;
+  readonly counter: string;
+}
+interface EntryRow {
+  readonly archive: string;
+  readonly counter: string;
+  readonly chat_tag: Uint8Array;
+  readonly entry_tag: Uint8Array;
+  readonly sealed: Uint8Array;
+}
+
+// In the order of their ids, so that two writers never wait for each other in a circle.
+const lockArchives = rowStatement(
+  null,
+  ["uuid"],
+  (rows) => `SELECT id, counter FROM archives WHERE id IN (${rows}) ORDER BY id FOR UPDATE`,
+);
+
+const findTags = rowStatement(
+  null,
+  ["uuid", "bytea"],
+  (rows) => `SELECT e.archive, e.entry_tag, e.counter FROM (VALUES ${rows}) AS w (archive, tag)
+    JOIN entries e ON e.archive = w.archive AND e.entry_tag = w.tag`,
+);
+
+const insertEntries = rowStatement(
+  "archive-insert",
+  ["uuid", "bigint", "bytea", "bytea", "bytea", "bytea"],
+  (rows) => `INSERT INTO entries (archive, counter, chat_tag, entry_tag, sealed, entry_hash)
+    SELECT v.archive, v.counter, v.chat_tag, v.entry_tag, v.sealed, v.entry_hash
+    FROM (VALUES ${rows}) AS v (archive, counter, chat_tag, entry_tag, sealed, entry_hash)
+    WHERE v.archive IS NOT NULL`,
+);
+
+const setCounters = rowStatement(
+  null,
+  ["uuid", "bigint"],
+  (rows) => `UPDATE archives SET counter = v.counter FROM (VALUES ${rows}) AS v (id, counter)
+    WHERE archives.id = v.id`,
+);
+
+export function sqlArchive(db: Database): ArchiveStore {
+  return {
+    create: (archive, voucher) =>
+      db.transaction(async (tx) => {
+        // The voucher first: whoever comes second with it waits here, and then sees what the first one made.
+        const spent = await tx.query({
+          name: "archive-spend-voucher",
+          text: "INSERT INTO used_vouchers (nonce_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+          values: [voucher.nonceHash, voucher.expiresAt],
+        });
+        if (spent.rowCount > 0) {
+          const made = await tx.query({
+            name: "archive-create",
+            text: "INSERT INTO archives (id, token_hash) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            values: [archive.id, archive.tokenHash],
+          });
+          if (made.rowCount > 0) return { type: "created" };
+        }
+        const existing = await findArchive(tx, archive.id);
+        return existing === null ? { type: "voucherUsed" } : { type: "exists", archive: existing };
+      }),
+
+    find: (archive) => findArchive(db, archive),
+
+    append: (appends, maxEntries) => db.transaction((tx) => appendAll(tx, appends, maxEntries)),
+
+    page: (request) => readPage(db, request),
+
+    async entry(archive, tag) {
+      const { rows } = await db.query<EntryRow>({
+        name: "archive-entry",
+        text: `SELECT counter, chat_tag, entry_tag, sealed FROM entries
+          WHERE archive = $1 AND entry_tag = $2 AND sealed IS NOT NULL`,
+        values: [archive, tag],
+      });
+      return rows[0] === undefined ? null : storedEntry(rows[0]);
+    },
+
+    async forgetVouchers(time) {
+      await db.query({ text: "DELETE FROM used_vouchers WHERE expires_at < $1", values: [time] });
+    },
+  };
+}
+
+async function findArchive(db: Queryable, archive: ArchiveId): Promise<ArchiveRecord | null> {
+  const { rows } = await db.query<ArchiveRow>({
+    name: "archive-find",
+    text: "SELECT token_hash, counter FROM archives WHERE id = $1",
+    values: [archive],
+  });
+  return rows[0] === undefined ? null : { tokenHash: rows[0].token_hash, counter: Number(rows[0].counter) };
+}
+
+/** What one transaction knows of an archive that it has locked. */
+interface LockedArchive {
+  counter: number;
+  /** Counters by entry tag in hexadecimal: of those stored before, and of those added here. */
+  readonly known: Map<string, number>;
+  grown: boolean;
+}
+
+async function appendAll(
+  tx: Queryable,
+  appends: readonly Append[],
+  maxEntries: number,
+): Promise<AppendOutcome[]> {
+  const locked = await lock(tx, appends);
+  await learnTags(tx, appends, locked);
+  const added: unknown[][] = [];
+  const outcomes = appends.map(({ archive, entries }): AppendOutcome => {
+    const state = locked.get(archive);
+    if (state === undefined) return { type: "noSuchArchive" };
+    const tags = entries.map(({ entry }) => toHex(entry));
+    const fresh = new Set(tags.filter((tag) => !state.known.has(tag)));
+    if (fresh.size > 0 && state.counter + fresh.size > maxEntries) return { type: "full" };
+    const results = entries.map((entry, index): EntryResult => {
+      const tag = tags[index] as string;
+      const counter = state.known.get(tag);
+      if (counter !== undefined) return { counter, had: true };
+      state.counter++;
+      state.grown = true;
+      state.known.set(tag, state.counter);
+      added.push([archive, state.counter, entry.chat, entry.entry, entry.sealed, entryHash(entry)]);
+      return { counter: state.counter, had: false };
+    });
+    return { type: "appended", results };
+  });
+  if (added.length > 0) {
+    await tx.query(insertEntries(added));
+    const grown = [...locked].filter(([, { grown }]) => grown);
+    await tx.query(setCounters(grown.map(([archive, { counter }]) => [archive, counter])));
+  }
+  return outcomes;
+}
+
+async function lock(tx: Queryable, appends: readonly Append[]): Promise<Map<string, LockedArchive>> {
+  const ids = new Set(appends.map(({ archive }) => archive));
+  const { rows } = await tx.query<ArchiveRow>(lockArchives([...ids].map((id) => [id])));
+  return new Map(
+    rows.map(({ id, counter }) => [bare(id), { counter: Number(counter), known: new Map(), grown: false }]),
+  );
+}
+
+/** Asked once the rows are locked, and not before: a statement sees what was committed when it began. */
+async function learnTags(
+  tx: Queryable,
+  appends: readonly Append[],
+  locked: ReadonlyMap<string, LockedArchive>,
+): Promise<void> {
+  const wanted = appends
+    .filter(({ archive }) => locked.has(archive))
+    .flatMap(({ archive, entries }) => entries.map(({ entry }) => [archive, entry]));
+  if (wanted.length === 0) return;
+  const { rows } = await tx.query<EntryRow>(findTags(wanted));
+  for (const row of rows) {
+    locked.get(bare(row.archive))?.known.set(toHex(row.entry_tag), Number(row.counter));
+  }
+}
+
+/**
+ * SHA-256 over chat tag, entry tag and sealed bytes. It outlives the entry's content, so that a client can go on
+ * verifying an archive from which something was deleted.
+ */
+function entryHash({ chat, entry, sealed }: NewEntry): Uint8Array {
+  return createHash("sha256").update(chat).update(entry).update(sealed).digest();
+}
+
+/** Reads sizes first: an entry may weigh half a megabyte, and only what fits is fetched. */
+async function readPage(db: Queryable, request: PageRequest): Promise<EntryPage> {
+  const { archive, chat, direction, from, limit, maxBytes } = request;
+  const order = direction === "before" ? "DESC" : "ASC";
+  const scope = chat === undefined ? "" : "AND chat_tag = $4";
+  const start = from ?? (direction === "before" ? Number.MAX_SAFE_INTEGER : 0);
+  const { rows: sizes } = await db.query<{ counter: string; bytes: number }>({
+    name: `archive-sizes-${direction}${chat === undefined ? "" : "-chat"}`,
+    text: `SELECT counter, octet_length(sealed) AS bytes FROM entries
+      WHERE archive = $1 AND counter ${direction === "before" ? "<" : ">"} $2 AND sealed IS NOT NULL ${scope}
+      ORDER BY counter ${order} LIMIT $3`,
+    // One more than wanted tells whether there are more.
+    values: [archive, start, limit + 1, ...(chat === undefined ? [] : [chat])],
+  });
+  const fitting = sizes.slice(0, howManyFit(sizes, limit, maxBytes));
+  const first = fitting[0];
+  const last = fitting.at(-1);
+  if (first === undefined || last === undefined) return { entries: [], more: false };
+  const [low, high] = direction === "before" ? [last, first] : [first, last];
+  const { rows } = await db.query<EntryRow>({
+    name: `archive-page-${direction}${chat === undefined ? "" : "-chat"}`,
+    text: `SELECT counter, chat_tag, entry_tag, sealed FROM entries
+      WHERE archive = $1 AND counter BETWEEN $2 AND $3 AND sealed IS NOT NULL ${scope}
+      ORDER BY counter ${order}`,
+    values: [archive, low.counter, high.counter, ...(chat === undefined ? [] : [chat])],
+  });
+  return { entries: rows.map(storedEntry), more: fitting.length < sizes.length };
+}
+
+function howManyFit(sizes: readonly { readonly bytes: number }[], limit: number, maxBytes: number): number {
+  let bytes = 0;
+  for (const [index, size] of sizes.entries()) {
+    bytes += size.bytes + ENTRY_OVERHEAD_BYTES;
+    if (index === limit || (index > 0 && bytes > maxBytes)) return index;
+  }
+  return sizes.length;
+}
+
+function storedEntry(row: EntryRow): StoredEntry {
+  return {
+    counter: Number(row.counter),
+    chat: row.chat_tag,
+    entry: row.entry_tag,
+    sealed: row.sealed,
+  };
+}
+
+function bare(uuid: string): string {
+  return uuid.replaceAll("-", "");
+}
