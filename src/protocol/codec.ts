@@ -6,7 +6,8 @@ import { FastChatError } from "./errors.js";
 import { Kind } from "./hot.js";
 
 // Plain maps: msgpackr's records would bind a message to the state of its connection, and to msgpackr.
-const packr = new Packr({ useRecords: false, int64AsType: "number", mapsAsObjects: true });
+// No toJSON: that is how secrets hide from logs (redacted.ts), not what goes to a peer or into a vault.
+const packr = new Packr({ useRecords: false, int64AsType: "number", mapsAsObjects: true, useToJSON: false });
 
 /** MessagePack bytes of a value. The bytes are the caller's own. */
 export function pack(value: unknown): Uint8Array {
