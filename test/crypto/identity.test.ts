@@ -27,7 +27,7 @@ t.test("a signature holds for its label, message and key only", async (t) => {
 t.test("an identity and its seed print as [redacted]", async (t) => {
   const seed = newIdentitySeed();
   const identity = await identityFromSeed(seed);
-  for (const value of [seed, identity]) {
+  for (const value of [seed, identity] as readonly unknown[]) {
     t.equal(inspect(value), "[redacted]");
     t.equal(`${String(value)}`, "[redacted]");
     t.equal(JSON.stringify(value), '"[redacted]"');

@@ -4,7 +4,12 @@ import { pack, unpack } from "../../src/protocol/codec.js";
 import { redacted } from "../../src/protocol/redacted.js";
 
 t.test("a redacted value shows nothing on a console, as text or as JSON", async (t) => {
-  for (const value of [redacted({ secret: "hush" }), redacted(Uint8Array.of(1, 2)), redacted(["hush"])]) {
+  const values: readonly unknown[] = [
+    redacted({ secret: "hush" }),
+    redacted(Uint8Array.of(1, 2)),
+    redacted(["hush"]),
+  ];
+  for (const value of values) {
     t.equal(inspect(value), "[redacted]");
     t.equal(inspect({ a: [value] }), "{ a: [ [redacted] ] }");
     t.equal(`${String(value)}`, "[redacted]");
