@@ -1,5 +1,5 @@
 /** The line that somebody types at a terminal, kept whole while other things are printed above it. */
-import { createInterface, clearScreenDown, cursorTo, type Interface } from "node:readline";
+import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 
 export interface InputLineOptions {
@@ -16,7 +16,7 @@ export class InputLine {
   readonly #lines: Interface;
   readonly #typed: AsyncIterator<string>;
   #open = true;
-  #set: { text: string; cursor: number } | null = null;
+  #hidden = false;
 
   constructor(private readonly options: InputLineOptions) {
     const { input, output, prompt, terminal, onInterrupt } = options;
@@ -42,25 +42,22 @@ export class InputLine {
 
   /** Takes the line off the screen; what is printed now stands in its place. */
   hide(): void {
-    if (!this.options.terminal || !this.#open || this.#set !== null) return;
-    this.#set = { text: this.#lines.line, cursor: this.#lines.cursor };
-    // Emptied through the editor itself, so that it knows that the line no longer wraps over several rows.
-    this.#lines.write(null, { ctrl: true, name: "e" });
-    this.#lines.write(null, { ctrl: true, name: "u" });
-    cursorTo(this.options.output, 0);
-    clearScreenDown(this.options.output);
+    if (!this.options.terminal || !this.#open) return;
+    const { output } = this.options;
+    moveCursor(output, 0, -this.#lines.getCursorPos().rows);
+    cursorTo(output, 0);
+    clearScreenDown(output);
+    // Where the editor believes its cursor to be, in rows below the line's first. It goes up by as many to draw the
+    // line anew, and would otherwise write over what was printed. Node has no call to say so.
+    Object.assign(this.#lines, { prevRows: 0 });
+    this.#hidden = true;
   }
 
-  /** Puts the line back, below what was printed. */
+  /** Puts the line back, below what was printed, the cursor where it was. */
   show(): void {
-    const set = this.#set;
-    this.#set = null;
-    if (set === null || !this.#open) return;
-    this.#lines.prompt();
-    this.#lines.write(set.text);
-    for (let behind = [...set.text.slice(set.cursor)].length; behind > 0; behind--) {
-      this.#lines.write(null, { name: "left" });
-    }
+    if (!this.#hidden) return;
+    this.#hidden = false;
+    if (this.#open) this.#lines.prompt(true);
   }
 
   close(): void {

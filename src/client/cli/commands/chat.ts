@@ -1,15 +1,17 @@
 /** `fastchat chat NAME` */
 import type { CommandModule } from "yargs";
+import { FastChatError } from "../../../protocol/errors.js";
 import type { UserName } from "../../../protocol/ids.js";
 import type { Client } from "../../core/client.js";
-import type { ReceivedMessage } from "../../core/messages.js";
+import type { HistoryEntry, ReceivedMessage } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { Interrupted, reportFailure } from "../failure.js";
-import { historyJson, historyLine, messageLine, receivedJson, sentJson } from "../format.js";
+import { historyLine, messageLine, receivedJson, sentJson } from "../format.js";
 import { InputLine } from "../input-line.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
 import { OutputClosed } from "../output.js";
+import { printableLine } from "../printable.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
 
 interface ChatOptions extends GlobalOptions {
@@ -39,21 +41,16 @@ export const chatCommand: CommandModule<GlobalOptions, ChatOptions> = {
 };
 
 async function chat(context: CommandContext, client: Client, name: UserName): Promise<void> {
-  const { output, interrupts } = context;
-  const terminal = process.stdin.isTTY && process.stdout.isTTY && !output.json;
+  const { output, interrupts, env } = context;
+  const { stdin, stdout } = process;
+  const terminal = stdin.isTTY && stdout.isTTY && env["TERM"] !== "dumb" && !output.json;
   if (terminal) {
-    const before = await unlessAborted(
-      client.history({ with: name, limit: SHOWN_BEFORE }),
-      interrupts.signal,
-    );
-    for (const entry of before) {
-      await output.line(output.json ? historyJson(entry) : historyLine(entry, false, output.paint));
-    }
+    await showBefore(context, client, name);
     output.note(`talking to ${name}; Ctrl-D ends.`);
   }
   const input = new InputLine({
-    input: process.stdin,
-    output: process.stdout,
+    input: stdin,
+    output: stdout,
     prompt: `${client.me.name}> `,
     terminal,
     onInterrupt: interrupts.interrupt,
@@ -83,6 +80,23 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
     input.close();
     await listening.stop();
   }
+}
+
+/** The end of the conversation so far, where it can be had: to talk without it is better than not to talk. */
+async function showBefore(
+  { output, interrupts }: CommandContext,
+  client: Client,
+  name: UserName,
+): Promise<void> {
+  let before: HistoryEntry[];
+  try {
+    before = await unlessAborted(client.history({ with: name, limit: SHOWN_BEFORE }), interrupts.signal);
+  } catch (error) {
+    if (!(error instanceof FastChatError)) throw error;
+    output.note(`what was said before cannot be shown: ${printableLine(error.message)}`);
+    return;
+  }
+  for (const entry of before) await output.line(historyLine(entry, false, output.paint));
 }
 
 /** Sends line by line, in order; a message that is refused is told, and the conversation goes on. */

@@ -1,20 +1,16 @@
 /** `fastchat history [NAME]` */
 import type { CommandModule } from "yargs";
 import { FastChatError } from "../../../protocol/errors.js";
-import type { Client } from "../../core/client.js";
-import type { HistoryEntry } from "../../core/messages.js";
 import { historyJson, historyLine } from "../format.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
+import { newest } from "../newest.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
 
 interface HistoryOptions extends GlobalOptions {
   readonly name: string | undefined;
   readonly limit: number;
 }
-
-/** The most that the client's core reads at a time. */
-const PAGE = 500;
 
 export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
   command: "history [name]",
@@ -51,26 +47,3 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
       }
     }),
 };
-
-/** The newest `limit` entries, oldest first, read backwards page by page. */
-export async function newest(
-  client: Pick<Client, "history">,
-  name: string | undefined,
-  limit: number,
-): Promise<HistoryEntry[]> {
-  const pages: HistoryEntry[][] = [];
-  let before: number | undefined;
-  for (let wanted = limit; wanted > 0;) {
-    const page = await client.history({
-      ...(name === undefined ? {} : { with: name }),
-      ...(before === undefined ? {} : { before }),
-      limit: Math.min(wanted, PAGE),
-    });
-    const [oldest] = page;
-    if (oldest === undefined) break;
-    pages.unshift(page);
-    before = oldest.counter;
-    wanted -= page.length;
-  }
-  return pages.flat();
-}

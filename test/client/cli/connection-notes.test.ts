@@ -1,0 +1,40 @@
+import t from "tap";
+import { ConnectionNotes } from "../../../src/client/cli/connection-notes.js";
+import type { ServerId, UserName } from "../../../src/protocol/ids.js";
+import { collected } from "./collected.js";
+
+const server = "chat-1" as ServerId;
+const error = { code: "unreachable", message: "Nothing there." } as const;
+
+t.test("an outage is told once, however often it is tried, and so is its end", (t) => {
+  const { output, stderr } = collected();
+  const notes = new ConnectionNotes(output);
+  notes.onStatus({ kind: "connecting" });
+  notes.onStatus({ kind: "live", server });
+  t.equal(stderr(), "", "a connection that comes about is not worth a word");
+  for (let i = 0; i < 3; i++) notes.onStatus({ kind: "offline", error, retryMs: 10 });
+  t.same(notes.lost, error);
+  notes.onStatus({ kind: "connected", server });
+  notes.onStatus({ kind: "live", server });
+  t.equal(notes.lost, null);
+  t.equal(stderr(), "fastchat: Nothing there. Trying again…\nfastchat: connected again.\n");
+  t.end();
+});
+
+t.test("the archive's going and coming is told", (t) => {
+  const { output, stderr } = collected();
+  const notes = new ConnectionNotes(output);
+  notes.onStatus({ kind: "archive", online: true, error: null });
+  notes.onStatus({ kind: "archive", online: false, error });
+  notes.onStatus({ kind: "archive", online: false, error });
+  notes.onStatus({ kind: "archive", online: true, error: null });
+  t.match(stderr(), /^fastchat: the archive is away;.*\nfastchat: the archive is back\.\n$/);
+  t.end();
+});
+
+t.test("a changed identity key is an alarm, with what to do", (t) => {
+  const { output, stderr } = collected();
+  new ConnectionNotes(output).onStatus({ kind: "keyChanged", name: "bob" as UserName });
+  t.match(stderr(), /another identity key for bob.*fastchat verify/);
+  t.end();
+});

@@ -1,0 +1,96 @@
+import { PassThrough } from "node:stream";
+import t from "tap";
+import {
+  askPassword,
+  choosePassword,
+  preparePassword,
+  refuseWeakPassword,
+  type PasswordSource,
+} from "../../../src/client/cli/password.js";
+
+/** A terminal at which `lines` are typed, each once it is asked for. */
+function terminal(...lines: string[]): { source: PasswordSource; shown: () => string } {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true });
+  const stderr = new PassThrough();
+  let shown = "";
+  stderr.on("data", (chunk: Buffer) => {
+    shown += chunk.toString();
+    if (chunk.toString().includes(":") && lines.length > 0)
+      setImmediate(() => stdin.write(`${lines.shift()}\r`));
+  });
+  const source = { env: {}, stdin, stderr } as unknown as PasswordSource;
+  return { source, shown: () => shown };
+}
+
+t.test("a password has one spelling, whatever the keyboard", (t) => {
+  t.equal(preparePassword("pa\u0308sswo\u0308rd"), "p\u00e4ssw\u00f6rd", "composed");
+  t.equal(preparePassword("two\u00a0\u3000words"), "two  words", "every space is the common one");
+  t.equal(preparePassword("ﬁne Ⅳ"), "ﬁne Ⅳ", "and nothing else is changed");
+  for (const bad of ["", "tab\there", "line\nbreak", "half\ud800", "x".repeat(1025)]) {
+    t.throws(() => preparePassword(bad), { code: "badRequest" });
+  }
+  t.end();
+});
+
+t.test("weak passwords are refused at sign-up, by characters and not by bytes", (t) => {
+  for (const weak of [
+    "short",
+    "seven77",
+    "äöüäöüä",
+    "aaaaaaaaaaaa",
+    "abababababab",
+    "alice.smith",
+    "Alice.Smith42",
+  ]) {
+    t.throws(
+      () => refuseWeakPassword(weak, "alice.smith"),
+      { code: "badRequest", message: /too weak/ },
+      weak,
+    );
+  }
+  for (const fine of ["correct horse", "äöüß1234", "my name is alice.smith"]) {
+    t.doesNotThrow(() => refuseWeakPassword(fine, "alice.smith"), fine);
+  }
+  t.end();
+});
+
+t.test("FASTCHAT_PASSWORD is taken, and taken out of the environment", async (t) => {
+  const { source } = terminal();
+  source.env["FASTCHAT_PASSWORD"] = "correct horse";
+  t.equal(await choosePassword("alice", source), "correct horse");
+  t.notOk("FASTCHAT_PASSWORD" in source.env);
+  source.env["FASTCHAT_PASSWORD"] = "";
+  await t.rejects(askPassword("alice", source), { code: "badRequest", message: /empty/ });
+});
+
+t.test("a password is asked for without echo", async (t) => {
+  const { source, shown } = terminal("correct horse");
+  t.equal(await askPassword("alice", source), "correct horse");
+  t.match(shown(), /Password of alice/);
+  t.notMatch(shown(), /correct|horse/);
+});
+
+t.test("a new password is asked for twice", async (t) => {
+  const same = terminal("correct horse", "correct horse");
+  t.equal(await choosePassword("alice", same.source), "correct horse");
+  t.match(same.shown(), /Choose a password for alice.*Once more/s);
+  const different = terminal("correct horse", "correct house");
+  await t.rejects(choosePassword("alice", different.source), { code: "badRequest", message: /not the same/ });
+  const weak = terminal("short");
+  await t.rejects(choosePassword("alice", weak.source), { code: "badRequest", message: /too weak/ });
+  t.notMatch(weak.shown(), /Once more/);
+});
+
+t.test("Ctrl-C at the question ends with 130", async (t) => {
+  const { source } = terminal("\u0003");
+  await t.rejects(askPassword("alice", source), { name: "Interrupted", exitCode: 130 });
+});
+
+t.test("without a terminal nothing is asked; the message says what to set", async (t) => {
+  const source = {
+    env: {},
+    stdin: new PassThrough(),
+    stderr: new PassThrough(),
+  } as unknown as PasswordSource;
+  await t.rejects(askPassword("alice", source), { code: "badRequest", message: /FASTCHAT_PASSWORD/ });
+});
