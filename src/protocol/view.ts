@@ -34,7 +34,7 @@ export function homeOf(view: View, account: AccountId): ViewMember | null {
 }
 
 /** FNV-1a over both names with the finalizer of MurmurHash3; an unsigned 32-bit integer. Not for secrets. */
-function rendezvousWeight(server: ServerId, account: AccountId): number {
+export function rendezvousWeight(server: ServerId, account: AccountId): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < server.length; i++) hash = Math.imul(hash ^ server.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ 0xff, 0x01000193);

@@ -1,0 +1,130 @@
+/**
+ * The balancer: accounts, login and placement over HTTPS, and the lines to the chat servers. Everything it needs comes
+ * in, so that it runs in a thread of its own as well as in a test's.
+ */
+import type { MessagePort } from "node:worker_threads";
+import type { Config } from "../config.js";
+import type { Stretching } from "../protocol/http.js";
+import type { Incarnation, ServerId } from "../protocol/ids.js";
+import type { Clock, Log, Random } from "../protocol/runtime.js";
+import type { Listening, ServerEntry } from "../protocol/threads.js";
+import { sqlAccounts } from "../store/accounts.js";
+import type { Database } from "../store/database.js";
+import { sqlSessions } from "../store/sessions.js";
+import { sqlVouchers } from "../store/vouchers.js";
+import { createApp, listen } from "./app.js";
+import { LoadView } from "./load-view.js";
+import { openOpaquePool } from "./opaque-pool.js";
+import { PasswordCosts } from "./password-costs.js";
+import { PendingLogins } from "./pending-logins.js";
+import { Placement } from "./placement.js";
+import { addRoutes } from "./routes.js";
+import { ServerPorts } from "./server-ports.js";
+import { chooseStrategy } from "./strategy-choice.js";
+import { grantSigner } from "./tickets.js";
+
+export interface BalancerOptions {
+  /** Migrated already. It stays the caller's to close. */
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Certificate chain and private key, in PEM. */
+  readonly tls: { readonly cert: string; readonly key: string };
+  readonly host: string;
+  /** 0 for any free one. */
+  readonly port: number;
+  /** Told to clients as the host of servers and archive. */
+  readonly publicHost: string;
+  readonly strategy: string;
+  /** Cost of the password hash of new accounts. */
+  readonly password: Config["password"];
+  /** The OPAQUE server setup, as its library spells it. */
+  readonly opaqueSetup: string;
+  /** Threads for OPAQUE, at most. */
+  readonly opaqueThreads: number;
+  /** Ed25519 private key of tickets and vouchers, PKCS #8 in PEM. */
+  readonly grantKey: string;
+  readonly limits: Config["limits"];
+  readonly timeouts: Config["timeouts"];
+}
+
+export interface Balancer {
+  readonly listening: Listening;
+  /** A chat server, with this thread's end of a channel to it; replaces an older one of the same id. */
+  addServer(entry: ServerEntry, port: MessagePort): void;
+  removeServer(id: ServerId, incarnation: Incarnation): void;
+  setArchive(listening: Listening): void;
+  /** Answers what was asked, then ends. */
+  close(): Promise<void>;
+}
+
+/** Requests under way when the balancer is told to close have so long, in milliseconds. */
+const CLOSE_MS = 1000;
+
+/** @throws FastChatError `portInUse`, `badConfig`, `unavailable` where the database cannot be reached */
+export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
+  const { database, clock, random, log, limits, timeouts, opaqueSetup } = options;
+  const strategy = await chooseStrategy(options.strategy);
+  const grants = grantSigner(options.grantKey);
+  const accounts = sqlAccounts(database);
+  const sessions = sqlSessions(database);
+  const cost: Stretching = { algorithm: "argon2id", ...options.password };
+  const costs = new PasswordCosts(cost, opaqueSetup, await accounts.stretchings());
+  const view = new LoadView({ placementMs: timeouts.ticketMs, capacity: limits.connectionsPerServer });
+  const servers = new ServerPorts({ view, sessions, clock, log, ticketMs: timeouts.ticketMs });
+  let archive: Listening | null = null;
+
+  const opaque = await openOpaquePool({
+    setup: opaqueSetup,
+    threads: options.opaqueThreads,
+    maxQueue: limits.pendingLogins,
+  });
+  const { app, rates } = await createApp(options);
+  addRoutes(
+    app,
+    {
+      accounts,
+      sessions,
+      vouchers: sqlVouchers(database),
+      opaque,
+      pendingLogins: new PendingLogins({
+        clock,
+        random,
+        most: limits.pendingLogins,
+        lifetimeMs: timeouts.loginMs,
+      }),
+      costs,
+      placement: new Placement({ view, strategy, clock, random, reportMs: timeouts.reportMs }),
+      servers,
+      grants,
+      clock,
+      random,
+      limits,
+      timeouts,
+      publicHost: options.publicHost,
+      archive: () => archive,
+    },
+    rates,
+  );
+
+  const close = async (): Promise<void> => {
+    const late = clock.after(CLOSE_MS, () => app.server.closeAllConnections());
+    await app.close();
+    late.cancel();
+    servers.close();
+    await opaque.close();
+  };
+  try {
+    return {
+      listening: await listen(app, options.host, options.port),
+      addServer: (entry, port) => servers.add(entry, port),
+      removeServer: (id, incarnation) => servers.remove(id, incarnation),
+      setArchive: (listening) => (archive = listening),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

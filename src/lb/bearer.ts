@@ -1,0 +1,42 @@
+/** Who is asking: a session token in the header `Authorization` (RFC 6750, section 2.1). */
+import { createHash } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+import { fromBase64Url } from "../protocol/bytes.js";
+import { FastChatError } from "../protocol/errors.js";
+import type { StoredSession } from "../store/sessions.js";
+import type { BalancerContext } from "./context.js";
+
+export const TOKEN_BYTES = 32;
+/** The time of last use is a help for people; once a minute is fine enough for it. */
+const TOUCH_MS = 60_000;
+
+/** In the OpenAPI document: this route wants a session token. */
+export const BEARER = [{ session: [] }];
+
+/**
+ * The session of a request.
+ *
+ * @throws FastChatError `notSignedIn`, alike for a token that is missing, malformed, unknown or revoked
+ */
+export async function signedIn(
+  { sessions, clock }: Pick<BalancerContext, "sessions" | "clock">,
+  request: FastifyRequest,
+): Promise<StoredSession> {
+  const token = tokenOf(request.headers.authorization);
+  // Found by its hash: how long that takes says nothing about tokens that exist.
+  const session = token === null ? null : await sessions.find(hashToken(token));
+  if (session === null) throw new FastChatError("notSignedIn", "This device is not signed in.");
+  const now = clock.now();
+  if (now - session.lastUsedAt >= TOUCH_MS) await sessions.touch(session.device, now);
+  return session;
+}
+
+/** What is stored of a token. Its 256 random bits need no salt. */
+export function hashToken(token: Uint8Array): Uint8Array {
+  return createHash("sha256").update(token).digest();
+}
+
+function tokenOf(header: string | undefined): Uint8Array | null {
+  const text = /^Bearer ([A-Za-z0-9_-]{43})$/i.exec(header ?? "")?.[1];
+  return text === undefined ? null : fromBase64Url(text);
+}

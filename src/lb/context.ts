@@ -1,0 +1,33 @@
+/** What the routes work with. */
+import type { Config } from "../config.js";
+import type { Clock, Random } from "../protocol/runtime.js";
+import type { Listening } from "../protocol/threads.js";
+import type { AccountStore } from "../store/accounts.js";
+import type { SessionStore } from "../store/sessions.js";
+import type { VoucherStore } from "../store/vouchers.js";
+import type { OpaqueServer } from "./opaque-server.js";
+import type { PasswordCosts } from "./password-costs.js";
+import type { PendingLogins } from "./pending-logins.js";
+import type { Placement } from "./placement.js";
+import type { ServerPorts } from "./server-ports.js";
+import type { GrantSigner } from "./tickets.js";
+
+export interface BalancerContext {
+  readonly accounts: AccountStore;
+  readonly sessions: SessionStore;
+  readonly vouchers: VoucherStore;
+  readonly opaque: OpaqueServer;
+  readonly pendingLogins: PendingLogins;
+  readonly costs: PasswordCosts;
+  readonly placement: Placement;
+  readonly servers: Pick<ServerPorts, "revoke">;
+  readonly grants: GrantSigner;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Config["limits"];
+  readonly timeouts: Config["timeouts"];
+  /** Told to clients as the host of servers and archive. */
+  readonly publicHost: string;
+  /** Where the archive listens; `null` until it does. */
+  archive(): Listening | null;
+}

@@ -1,0 +1,58 @@
+/** Entry of the balancer's thread. */
+import { availableParallelism } from "node:os";
+import { systemClock, systemRandom } from "../node/clock.js";
+import { createLog } from "../node/log.js";
+import type { ToThread } from "../protocol/threads.js";
+import { openDatabase } from "../store/database.js";
+import type { BalancerThreadData } from "../workers/entries.js";
+import { runThread } from "../workers/thread.js";
+import { createBalancer } from "./balancer.js";
+
+/** Enough for logins and placements at once; an embedded database answers one at a time anyway. */
+const DATABASE_CONNECTIONS = 8;
+/** More threads than this for OPAQUE would take the cores from the chat servers. */
+const MOST_OPAQUE_THREADS = 4;
+
+await runThread<BalancerThreadData>(async (data) => {
+  const log = createLog(data.log, { thread: "balancer" });
+  const database = openDatabase(data.database, DATABASE_CONNECTIONS, data.timeouts.databaseMs, (error) =>
+    log.warn({ error: error.message }, "an idle database connection failed"),
+  );
+  const balancer = await createBalancer({
+    ...data,
+    database,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    opaqueThreads: Math.min(MOST_OPAQUE_THREADS, availableParallelism()),
+  }).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
+  return {
+    listening: balancer.listening,
+    onMessage(message: ToThread) {
+      switch (message.type) {
+        case "server":
+          return balancer.addServer(message.server, message.port);
+        case "serverGone":
+          return balancer.removeServer(message.id, message.incarnation);
+        case "archive":
+          return balancer.setArchive(message.listening);
+        case "ping":
+        case "stop":
+        case "link":
+        case "unlink":
+        case "balancer":
+        case "prepare":
+        case "activate":
+          // The first two are dealt with before; the others are for chat servers.
+          return;
+      }
+    },
+    async stop() {
+      await balancer.close();
+      await database.close();
+    },
+  };
+});

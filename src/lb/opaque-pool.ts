@@ -1,0 +1,72 @@
+/** OPAQUE on threads of their own, so that five hundred logins at once do not hold up a placement. */
+import { Piscina } from "piscina";
+import { FastChatError } from "../protocol/errors.js";
+import type { OpaqueAnswer, OpaqueTask } from "../workers/pool/opaque-task.js";
+import type { OpaqueServer } from "./opaque-server.js";
+
+export interface OpaquePoolOptions {
+  /** The service's lasting OPAQUE secret, as the library spells it. */
+  readonly setup: string;
+  /** The most threads; one is always ready, the others end when they are idle. */
+  readonly threads: number;
+  /** Tasks that may wait for a thread. */
+  readonly maxQueue: number;
+}
+
+const IDLE_MS = 10_000;
+const RETRY_MS = 1000;
+
+/** @throws FastChatError `badConfig` where the setup is none */
+export async function openOpaquePool(options: OpaquePoolOptions): Promise<OpaqueServer> {
+  const pool = new Piscina<OpaqueTask, OpaqueAnswer>({
+    filename: new URL("../workers/pool/opaque-task.js", import.meta.url).href,
+    name: "runOpaqueTask",
+    minThreads: 1,
+    maxThreads: options.threads,
+    maxQueue: options.maxQueue,
+    idleTimeout: IDLE_MS,
+    // Waiting for tasks by Atomics would freeze the worker's event loop.
+    atomics: "disabled",
+    env: {},
+  });
+  const run = async (task: OpaqueTask): Promise<OpaqueAnswer> => {
+    try {
+      return await pool.run(task);
+    } catch (cause) {
+      // The queue is full, or a thread died.
+      throw new FastChatError("unavailable", "Too many logins wait already.", RETRY_MS, { cause });
+    }
+  };
+  const { setup } = options;
+  const { type } = await run({ type: "publicKey", setup });
+  if (type !== "done") {
+    await pool.destroy();
+    throw new FastChatError("badConfig", "The service's OPAQUE secret is damaged; restore it from a backup.");
+  }
+  return {
+    async register(name, request) {
+      const answer = await run({ type: "register", setup, name, request });
+      if (answer.type !== "done") throw notOpaque(answer);
+      return answer.text;
+    },
+    async isRecord(name, record) {
+      const answer = await run({ type: "checkRecord", setup, name, record });
+      return answer.type === "done";
+    },
+    async startLogin(name, record, request) {
+      const answer = await run({ type: "startLogin", setup, name, record, request });
+      if (answer.type !== "started") throw notOpaque(answer);
+      return answer;
+    },
+    async finishLogin(name, state, request) {
+      const answer = await run({ type: "finishLogin", name, state, request });
+      return answer.type === "done";
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+function notOpaque(answer: OpaqueAnswer): FastChatError {
+  const cause = answer.type === "refused" ? new Error(answer.reason) : undefined;
+  return new FastChatError("badRequest", "request is not a message of OPAQUE.", undefined, { cause });
+}

@@ -1,0 +1,71 @@
+/** Placement: which chat server a device is sent to. */
+import { toHex } from "../protocol/bytes.js";
+import { FastChatError } from "../protocol/errors.js";
+import type { AccountId } from "../protocol/ids.js";
+import type { Clock, Random } from "../protocol/runtime.js";
+import type { ServerEntry } from "../protocol/threads.js";
+import { eligible } from "./eligibility.js";
+import type { LoadView } from "./load-view.js";
+import type { Strategy } from "./strategy.js";
+
+export interface PlacementOptions {
+  readonly view: LoadView;
+  readonly strategy: Strategy;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How often servers report, in milliseconds. */
+  readonly reportMs: number;
+}
+
+export interface Placed {
+  readonly server: ServerEntry;
+  /** 16 bytes for the ticket; by them the placement is known when the server names the ticket used. */
+  readonly nonce: Uint8Array<ArrayBuffer>;
+}
+
+/** Reports that a server may miss before it counts as hung. */
+const MISSED_REPORTS = 5;
+/** How long a client should wait where there is no server: about as long as one takes to start. */
+const RETRY_MS = 1000;
+const NONCE_BYTES = 16;
+const DRAW_BYTES = 6;
+
+export class Placement {
+  #turn = 0;
+
+  constructor(private readonly options: PlacementOptions) {}
+
+  /**
+   * Chooses a server, and counts the connection that is about to be made there.
+   *
+   * @throws FastChatError `unavailable` where no server can take one more
+   */
+  place(account: AccountId): Placed {
+    const { view, strategy, clock, random, reportMs } = this.options;
+    const now = clock.now();
+    const servers = eligible(view.servers(now), MISSED_REPORTS * reportMs);
+    if (servers.length === 0) {
+      throw new FastChatError("unavailable", "No chat server can take another connection.", RETRY_MS);
+    }
+    const id = strategy(servers, {
+      account,
+      draws: [this.#draw(), this.#draw()],
+      turn: this.#turn++,
+    });
+    const chosen = servers.find((server) => server.id === id);
+    if (chosen === undefined) {
+      throw new FastChatError(
+        "internal",
+        `The placement strategy chose "${String(id)}", which is not on offer.`,
+      );
+    }
+    const nonce = random.bytes(NONCE_BYTES);
+    view.placed(chosen.entry, toHex(nonce), now);
+    return { server: chosen.entry, nonce };
+  }
+
+  /** From [0, 1), in steps of 2^-48. */
+  #draw(): number {
+    return this.options.random.bytes(DRAW_BYTES).reduce((sum, byte) => (sum + byte) / 256, 0);
+  }
+}

@@ -1,0 +1,20 @@
+/** Ends the session of the device that asks. */
+import Type from "typebox";
+import { HttpError, PATHS } from "../../protocol/http.js";
+import type { App } from "../app.js";
+import { BEARER, signedIn } from "../bearer.js";
+import type { BalancerContext } from "../context.js";
+
+export function logout(app: App, context: BalancerContext): void {
+  const schema = {
+    summary: "Log out",
+    security: BEARER,
+    response: { 204: Type.Null({ description: "The session is ended" }), default: HttpError },
+  };
+  app.post(PATHS.logout, { schema }, async (request, reply) => {
+    const { device } = await signedIn(context, request);
+    await context.sessions.end(device);
+    context.servers.revoke([device]);
+    return reply.code(204).send(null);
+  });
+}

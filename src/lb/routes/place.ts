@@ -1,0 +1,30 @@
+/** Sends a device to a chat server, with a ticket that lets it in once. */
+import { toBase64Url } from "../../protocol/bytes.js";
+import { FastChatError } from "../../protocol/errors.js";
+import { HttpError, PATHS, Placement } from "../../protocol/http.js";
+import type { App } from "../app.js";
+import { BEARER, signedIn } from "../bearer.js";
+import type { BalancerContext } from "../context.js";
+
+export function place(app: App, context: BalancerContext): void {
+  const { placement, grants, clock, timeouts, publicHost } = context;
+  const schema = {
+    summary: "Ask for a chat server",
+    security: BEARER,
+    response: { 200: Placement, default: HttpError },
+  };
+  app.post(PATHS.place, { schema }, async (request): Promise<Placement> => {
+    const { account, device } = await signedIn(context, request);
+    const archive = context.archive();
+    if (archive === null) throw new FastChatError("unavailable", "The archive has not started yet.");
+    const { server, nonce } = placement.place(account);
+    const { id, incarnation, listening } = server;
+    const expiresAt = clock.now() + timeouts.ticketMs;
+    return {
+      server: { id, host: publicHost, port: listening.port },
+      archive: { host: publicHost, port: archive.port },
+      ticket: toBase64Url(grants.ticket({ account, device, server: id, incarnation, expiresAt, nonce })),
+      validMs: timeouts.ticketMs,
+    };
+  });
+}

@@ -1,0 +1,139 @@
+/** The balancer's lines to the chat servers: what they report goes into the load view, revocations go out. */
+import type { MessagePort } from "node:worker_threads";
+import { errorRecord } from "../protocol/errors.js";
+import type { DeviceId, Incarnation, ServerId } from "../protocol/ids.js";
+import type { Clock, Log, Timer } from "../protocol/runtime.js";
+import type { FromBalancer, ServerEntry, ToBalancer } from "../protocol/threads.js";
+import type { SessionStore } from "../store/sessions.js";
+import type { LoadView } from "./load-view.js";
+
+export interface ServerPortsOptions {
+  readonly view: LoadView;
+  readonly sessions: Pick<SessionStore, "ended">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Lifetime of a ticket, in milliseconds. */
+  readonly ticketMs: number;
+}
+
+interface Line {
+  readonly entry: ServerEntry;
+  readonly port: MessagePort;
+}
+
+const RETRY_MS = 1000;
+
+export class ServerPorts {
+  readonly #lines = new Map<ServerId, Line>();
+  /** Devices revoked so lately that a ticket of theirs may still be good, with when that ends; oldest first. */
+  readonly #revoked = new Map<DeviceId, number>();
+  readonly #startedAt: number;
+  readonly #retries = new Set<Timer>();
+  #closed = false;
+
+  constructor(private readonly options: ServerPortsOptions) {
+    this.#startedAt = options.clock.now();
+  }
+
+  /** A server came; an older line to the same id is closed. */
+  add(entry: ServerEntry, port: MessagePort): void {
+    const { view, clock } = this.options;
+    const old = this.#lines.get(entry.id);
+    const line: Line = { entry, port };
+    this.#lines.set(entry.id, line);
+    old?.port.close();
+    view.add(entry, clock.now());
+    port.on("message", (message: ToBalancer) => {
+      if (this.#isCurrent(line)) this.#message(line, message);
+    });
+    // The thread died. The supervisor will say so; until then nobody else shall be sent there.
+    port.on("close", () => this.#drop(line));
+  }
+
+  remove(id: ServerId, incarnation: Incarnation): void {
+    const line = this.#lines.get(id);
+    if (line?.entry.incarnation !== incarnation) return;
+    this.#drop(line);
+    line.port.close();
+  }
+
+  /** Ends the sessions of these devices wherever they are connected, or connect with a ticket that they still hold. */
+  revoke(devices: readonly DeviceId[]): void {
+    if (devices.length === 0) return;
+    const now = this.options.clock.now();
+    for (const [device, until] of this.#revoked) {
+      if (until > now) break;
+      this.#revoked.delete(device);
+    }
+    for (const device of devices) {
+      this.#revoked.delete(device);
+      this.#revoked.set(device, now + this.options.ticketMs);
+    }
+    for (const line of this.#lines.values()) tell(line, devices);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#retries) timer.cancel();
+    for (const line of this.#lines.values()) line.port.close();
+    this.#lines.clear();
+  }
+
+  #message(line: Line, message: ToBalancer): void {
+    const { view, clock } = this.options;
+    const now = clock.now();
+    switch (message.type) {
+      case "report":
+        return view.report(line.entry, message.report, now);
+      case "connected": {
+        const { device } = message.session;
+        view.connected(line.entry, message.session, message.nonce, now);
+        if ((this.#revoked.get(device) ?? 0) > now) tell(line, [device]);
+        // A balancer that was just restarted does not remember what its predecessor revoked.
+        else if (now < this.#startedAt + this.options.ticketMs) void this.#answerRevoked(line, [device]);
+        return;
+      }
+      case "disconnected":
+        return view.disconnected(line.entry, message.session, now);
+      case "sessions":
+        view.sessions(line.entry, message.sessions);
+        void this.#answerRevoked(
+          line,
+          message.sessions.map((session) => session.device),
+        );
+        return;
+    }
+  }
+
+  /** Tells a server which of its devices have no session any more, as soon as the database can say. */
+  async #answerRevoked(line: Line, devices: readonly DeviceId[]): Promise<void> {
+    if (!this.#isCurrent(line)) return;
+    try {
+      const ended = await this.options.sessions.ended(devices);
+      if (ended.length > 0 && this.#isCurrent(line)) tell(line, ended);
+    } catch (error) {
+      if (this.#closed) return;
+      const { id } = line.entry;
+      this.options.log.warn({ server: id, error: errorRecord(error) }, "revocations could not be checked");
+      const timer = this.options.clock.after(RETRY_MS, () => {
+        this.#retries.delete(timer);
+        void this.#answerRevoked(line, devices);
+      });
+      this.#retries.add(timer);
+    }
+  }
+
+  #drop(line: Line): void {
+    if (!this.#isCurrent(line)) return;
+    this.#lines.delete(line.entry.id);
+    this.options.view.remove(line.entry);
+  }
+
+  #isCurrent(line: Line): boolean {
+    return this.#lines.get(line.entry.id) === line;
+  }
+}
+
+function tell({ port }: Line, devices: readonly DeviceId[]): void {
+  port.postMessage({ type: "revoked", devices } satisfies FromBalancer);
+}

@@ -1,0 +1,40 @@
+/**
+ * The server with the lowest score of connections, traffic and lag, all expressed in connections:
+ *
+ * ```
+ * score = n + C · (m + a) / (M + k · a) + (C / k) · lag
+ * ```
+ *
+ * n are the server's connections, those on their way included, and C those of all k servers; m are its messages a
+ * second and M those of all. The second term is the server's share of the traffic, turned into the connections that
+ * would carry it were all connections alike. a is a prior: a handful of messages says nothing about who is busy, so
+ * that a service without traffic is shared out by connections alone. lag is 0 for a loop that keeps up with its
+ * peers', and 1, an average server's connections more, for each {@link LAG_UNIT_MS} it is behind.
+ *
+ * n is fresh with every placement; what was reported up to a second ago only shifts the level at which the next
+ * connections fill up, so that no herd follows a report.
+ */
+import { expectedConnections, lowest, type ServerLoad, type Strategy } from "../strategy.js";
+
+/** The prior a: messages a second that each server is taken to carry beside those measured. */
+const PRIOR_MESSAGES_PER_SECOND = 50;
+/** Delays below this come from the machine, not from the load. */
+const LAG_FLOOR_MS = 100;
+const LAG_UNIT_MS = 100;
+
+export const leastBusy: Strategy = (servers, { draws }) => {
+  const connections = sum(servers, expectedConnections);
+  const messages = sum(servers, (server) => server.messagesPerSecond);
+  const prior = PRIOR_MESSAGES_PER_SECOND;
+  const tolerated = LAG_FLOOR_MS + 2 * Math.min(...servers.map((server) => server.loopDelayMs));
+  const score = (server: ServerLoad): number => {
+    const share = (server.messagesPerSecond + prior) / (messages + servers.length * prior);
+    const lag = Math.max(0, server.loopDelayMs - tolerated) / LAG_UNIT_MS;
+    return expectedConnections(server) + connections * share + (connections / servers.length) * lag;
+  };
+  return lowest(servers, score, draws[0]).id;
+};
+
+function sum(servers: readonly ServerLoad[], value: (server: ServerLoad) => number): number {
+  return servers.reduce((total, server) => total + value(server), 0);
+}

@@ -1,0 +1,252 @@
+/** Accounts: credentials, card and sealed vault of each, with what must change together in one transaction. */
+import Type from "typebox";
+import { Compile } from "typebox/compile";
+import { fromBase64Url, toBase64Url } from "../protocol/bytes.js";
+import { Stretching, type Card, type VaultRecord } from "../protocol/http.js";
+import { parseUserName, type AccountId, type DeviceId, type UserName } from "../protocol/ids.js";
+import { StoreError, type Database, type Queryable } from "./database.js";
+import { endOldestSessions, insertSession, type NewSession } from "./sessions.js";
+import { accountIdOfUuid } from "./uuid.js";
+
+export interface NewAccount {
+  readonly account: AccountId;
+  /** Verified by the caller; its name is the account's. */
+  readonly card: Card;
+  /** The OPAQUE registration record, as its library spells it. */
+  readonly record: string;
+  readonly stretching: Stretching;
+  readonly vault: VaultRecord;
+}
+
+/** What a login starts from. */
+export interface Credentials {
+  readonly account: AccountId;
+  readonly record: string;
+  readonly stretching: Stretching;
+}
+
+export interface SignIn {
+  readonly card: Card;
+  readonly vault: VaultRecord;
+  /** Devices whose session was ended because the account has too many. */
+  readonly ended: readonly DeviceId[];
+}
+
+/** All methods throw a StoreError where the database fails. */
+export interface AccountStore {
+  /**
+   * Makes an account with its first session, or nothing at all.
+   *
+   * @returns `nameTaken` where another account has the name, `conflict` where the account exists
+   */
+  create(account: NewAccount, session: NewSession): Promise<"created" | "nameTaken" | "conflict">;
+  credentials(name: UserName): Promise<Credentials | null>;
+  /**
+   * Opens a session after a login, and answers what the device needs.
+   *
+   * @param record the registration record that the login was begun with
+   * @param most sessions that the account may have, the new one included; the oldest are ended
+   * @returns `null` where the account is gone or its record is another by now: the password was changed meanwhile
+   */
+  signIn(session: NewSession, record: string, most: number): Promise<SignIn | null>;
+  vault(account: AccountId): Promise<VaultRecord | null>;
+  cardOf(name: UserName): Promise<Card | null>;
+  /** Cards of those accounts that exist, in no particular order. */
+  cards(accounts: readonly AccountId[]): Promise<Card[]>;
+  /** How many accounts there are for each cost of the password hash. */
+  stretchings(): Promise<{ stretching: Stretching; accounts: number }[]>;
+}
+
+const UNIQUE_VIOLATION = "23505";
+
+const stretchingCheck = Compile(Type.Object(Stretching.properties, { additionalProperties: false }));
+
+interface CardRow {
+  readonly name: string;
+  readonly identity_key: Uint8Array;
+  readonly encryption_key: Uint8Array;
+  readonly card_generation: string;
+  readonly card_signature: Uint8Array;
+}
+
+interface VaultRow {
+  readonly vault_generation: string;
+  readonly vault_sealed: Uint8Array;
+  readonly kind: string;
+  readonly wrapped: Uint8Array;
+}
+
+const CARD_COLUMNS = "name, identity_key, encryption_key, card_generation, card_signature";
+
+export function sqlAccounts(db: Database): AccountStore {
+  return {
+    async create(account, session) {
+      try {
+        await db.transaction(async (tx) => {
+          // First of all the row that may be refused.
+          await insertAccount(tx, account);
+          await insertWrappings(tx, account.account, account.vault);
+          await insertSession(tx, session);
+        });
+        return "created";
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.reason !== UNIQUE_VIOLATION) throw error;
+        return (await accountExists(db, account.account)) ? "conflict" : "nameTaken";
+      }
+    },
+
+    async credentials(name) {
+      const { rows } = await db.query<{ id: string; opaque_record: string; stretching: string }>({
+        name: "account-credentials",
+        text: "SELECT id, opaque_record, stretching FROM accounts WHERE name = $1",
+        values: [name],
+      });
+      const [row] = rows;
+      if (row === undefined) return null;
+      return {
+        account: accountIdOfUuid(row.id),
+        record: row.opaque_record,
+        stretching: readStretching(row.stretching),
+      };
+    },
+
+    async signIn(session, record, most) {
+      return db.transaction(async (tx) => {
+        const { rows } = await tx.query<CardRow & { opaque_record: string }>({
+          name: "account-lock",
+          text: `SELECT ${CARD_COLUMNS}, opaque_record FROM accounts WHERE id = $1 FOR UPDATE`,
+          values: [session.account],
+        });
+        const [row] = rows;
+        if (row === undefined || row.opaque_record !== record) return null;
+        const vault = await readVault(tx, session.account);
+        if (vault === null) return null;
+        const ended = await endOldestSessions(tx, session.account, most - 1);
+        await insertSession(tx, session);
+        return { card: readCard(row), vault, ended };
+      });
+    },
+
+    vault: (account) => readVault(db, account),
+
+    async cardOf(name) {
+      const { rows } = await db.query<CardRow>({
+        name: "account-card",
+        text: `SELECT ${CARD_COLUMNS} FROM accounts WHERE name = $1`,
+        values: [name],
+      });
+      return rows[0] === undefined ? null : readCard(rows[0]);
+    },
+
+    async cards(accounts) {
+      if (accounts.length === 0) return [];
+      const { rows } = await db.query<CardRow>({
+        text: `SELECT ${CARD_COLUMNS} FROM accounts WHERE id IN (${accounts.map((_, i) => `$${i + 1}`).join(", ")})`,
+        values: accounts,
+      });
+      return rows.map(readCard);
+    },
+
+    async stretchings() {
+      const { rows } = await db.query<{ stretching: string; accounts: string }>({
+        name: "account-stretchings",
+        text: "SELECT stretching, count(*) AS accounts FROM accounts GROUP BY stretching",
+      });
+      return rows.map((row) => ({
+        stretching: readStretching(row.stretching),
+        accounts: Number(row.accounts),
+      }));
+    },
+  };
+}
+
+async function insertAccount(
+  tx: Queryable,
+  { account, card, record, stretching, vault }: NewAccount,
+): Promise<void> {
+  await tx.query({
+    name: "account-insert",
+    text: `INSERT INTO accounts (id, name, identity_key, encryption_key, card_generation, card_signature,
+             opaque_record, stretching, vault_generation, vault_sealed)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    values: [
+      account,
+      card.name,
+      bytesOf(card.identityKey),
+      bytesOf(card.encryptionKey),
+      card.generation,
+      bytesOf(card.signature),
+      record,
+      writeStretching(stretching),
+      vault.generation,
+      bytesOf(vault.sealed),
+    ],
+  });
+}
+
+async function insertWrappings(tx: Queryable, account: AccountId, vault: VaultRecord): Promise<void> {
+  for (const { kind, wrapped } of vault.wrappings) {
+    await tx.query({
+      name: "wrapping-insert",
+      text: "INSERT INTO vault_wrappings (account, kind, wrapped) VALUES ($1, $2, $3)",
+      values: [account, kind, bytesOf(wrapped)],
+    });
+  }
+}
+
+async function accountExists(db: Queryable, account: AccountId): Promise<boolean> {
+  const { rows } = await db.query({
+    name: "account-exists",
+    text: "SELECT id FROM accounts WHERE id = $1",
+    values: [account],
+  });
+  return rows.length > 0;
+}
+
+/** Record and wrappings in one statement, so that they are of one generation. */
+async function readVault(db: Queryable, account: AccountId): Promise<VaultRecord | null> {
+  const { rows } = await db.query<VaultRow>({
+    name: "account-vault",
+    text: `SELECT a.vault_generation, a.vault_sealed, w.kind, w.wrapped
+           FROM accounts a JOIN vault_wrappings w ON w.account = a.id
+           WHERE a.id = $1 ORDER BY w.kind`,
+    values: [account],
+  });
+  const [first] = rows;
+  if (first === undefined) return null;
+  return {
+    generation: Number(first.vault_generation),
+    sealed: toBase64Url(first.vault_sealed),
+    wrappings: rows.map(({ kind, wrapped }) => ({ kind, wrapped: toBase64Url(wrapped) })),
+  };
+}
+
+function readCard(row: CardRow): Card {
+  const name = parseUserName(row.name);
+  if (name === null) throw new TypeError("the database holds a name that is none");
+  return {
+    name,
+    identityKey: toBase64Url(row.identity_key),
+    encryptionKey: toBase64Url(row.encryption_key),
+    generation: Number(row.card_generation),
+    signature: toBase64Url(row.card_signature),
+  };
+}
+
+/** One spelling for one cost, so that equal ones group together. */
+function writeStretching({ algorithm, iterations, memoryKiB, parallelism }: Stretching): string {
+  return JSON.stringify({ algorithm, iterations, memoryKiB, parallelism });
+}
+
+function readStretching(text: string): Stretching {
+  const value: unknown = JSON.parse(text);
+  if (!stretchingCheck.Check(value)) throw new TypeError("the database holds a password cost that is none");
+  return value;
+}
+
+/** Bytes of a text whose form the HTTP schema has checked. */
+function bytesOf(text: string): Uint8Array {
+  const bytes = fromBase64Url(text);
+  if (bytes === null) throw new TypeError("base64url was expected");
+  return bytes;
+}

@@ -1,0 +1,123 @@
+/** Sessions: one row for each device that is signed in, found by the SHA-256 of its token. */
+import type { AccountId, DeviceId } from "../protocol/ids.js";
+import type { Database, Queryable } from "./database.js";
+import { accountIdOfUuid, deviceIdOfUuid } from "./uuid.js";
+
+export interface NewSession {
+  readonly account: AccountId;
+  readonly device: DeviceId;
+  /** SHA-256 of the session token: the token itself is nowhere but with the device. */
+  readonly tokenHash: Uint8Array;
+  /** What the person sees in the list of devices. */
+  readonly label: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface StoredSession {
+  readonly account: AccountId;
+  readonly device: DeviceId;
+  /** Milliseconds since 1970. */
+  readonly lastUsedAt: number;
+}
+
+/** All methods throw a StoreError where the database fails. */
+export interface SessionStore {
+  find(tokenHash: Uint8Array): Promise<StoredSession | null>;
+  /** @param at milliseconds since 1970 */
+  touch(device: DeviceId, at: number): Promise<void>;
+  /** @returns whether there was such a session */
+  end(device: DeviceId): Promise<boolean>;
+  /** Those of `devices` that have no session, or no longer. */
+  ended(devices: readonly DeviceId[]): Promise<DeviceId[]>;
+}
+
+/** Devices asked for in one statement. */
+const CHUNK = 1000;
+
+export function sqlSessions(db: Database): SessionStore {
+  return {
+    async find(tokenHash) {
+      const { rows } = await db.query<{ account: string; device: string; last_used_at: Date }>({
+        name: "session-find",
+        text: "SELECT account, device, last_used_at FROM sessions WHERE token_hash = $1",
+        values: [tokenHash],
+      });
+      const [row] = rows;
+      if (row === undefined) return null;
+      return {
+        account: accountIdOfUuid(row.account),
+        device: deviceIdOfUuid(row.device),
+        lastUsedAt: row.last_used_at.getTime(),
+      };
+    },
+
+    async touch(device, at) {
+      await db.query({
+        name: "session-touch",
+        text: "UPDATE sessions SET last_used_at = $2 WHERE device = $1",
+        values: [device, new Date(at)],
+      });
+    },
+
+    async end(device) {
+      const { rowCount } = await db.query({
+        name: "session-end",
+        text: "DELETE FROM sessions WHERE device = $1",
+        values: [device],
+      });
+      return rowCount > 0;
+    },
+
+    async ended(devices) {
+      const ended: DeviceId[] = [];
+      for (let start = 0; start < devices.length; start += CHUNK) {
+        const chunk = devices.slice(start, start + CHUNK);
+        const { rows } = await db.query<{ device: string }>({
+          text: `SELECT device FROM sessions WHERE device IN (${chunk.map((_, i) => `$${i + 1}`).join(", ")})`,
+          values: chunk,
+        });
+        const present = new Set(rows.map((row) => deviceIdOfUuid(row.device)));
+        ended.push(...chunk.filter((device) => !present.has(device)));
+      }
+      return ended;
+    },
+  };
+}
+
+/** Opens a session within a transaction. */
+export async function insertSession(tx: Queryable, session: NewSession): Promise<void> {
+  await tx.query({
+    name: "session-insert",
+    text: `INSERT INTO sessions (device, account, token_hash, label, created_at, last_used_at)
+           VALUES ($1, $2, $3, $4, $5, $5)`,
+    values: [session.device, session.account, session.tokenHash, session.label, new Date(session.at)],
+  });
+}
+
+/**
+ * Ends an account's oldest sessions until `most` are left, within a transaction that holds the account's row: two
+ * logins at once would otherwise both see room.
+ *
+ * @returns the devices whose session ended
+ */
+export async function endOldestSessions(
+  tx: Queryable,
+  account: AccountId,
+  most: number,
+): Promise<DeviceId[]> {
+  const { rows } = await tx.query<{ device: string }>({
+    name: "session-oldest",
+    text: "SELECT device FROM sessions WHERE account = $1 ORDER BY created_at DESC, device OFFSET $2",
+    values: [account, most],
+  });
+  const devices = rows.map((row) => deviceIdOfUuid(row.device));
+  for (const device of devices) {
+    await tx.query({
+      name: "session-end",
+      text: "DELETE FROM sessions WHERE device = $1",
+      values: [device],
+    });
+  }
+  return devices;
+}

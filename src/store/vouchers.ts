@@ -1,0 +1,40 @@
+/** How many archive vouchers an account was given on a day. Which ones, nobody stores: a voucher names no account. */
+import type { AccountId } from "../protocol/ids.js";
+import type { Database } from "./database.js";
+
+export interface VoucherStore {
+  /**
+   * Counts one more voucher.
+   *
+   * @param day of the calendar in UTC, as `2026-01-31`
+   * @param most how many an account may have in a day
+   * @returns false, with nothing counted, where it had that many
+   * @throws StoreError
+   */
+  grant(account: AccountId, day: string, most: number): Promise<boolean>;
+}
+
+export function sqlVouchers(db: Database): VoucherStore {
+  return {
+    async grant(account, day, most) {
+      // Counting and comparing in one statement: of two requests at once, only one gets the last voucher. The count
+      // stops at one beyond the limit, which is what a refusal looks like.
+      const { rows } = await db.query<{ granted: number }>({
+        name: "voucher-grant",
+        text: `INSERT INTO voucher_grants (account, day, granted) VALUES ($1, $2, 1)
+               ON CONFLICT (account, day) DO UPDATE SET granted = LEAST(voucher_grants.granted + 1, $3)
+               RETURNING granted`,
+        values: [account, day, most + 1],
+      });
+      const granted = rows[0]?.granted ?? most + 1;
+      if (granted === 1) {
+        await db.query({
+          name: "voucher-forget",
+          text: "DELETE FROM voucher_grants WHERE account = $1 AND day < $2",
+          values: [account, day],
+        });
+      }
+      return granted <= most;
+    },
+  };
+}
