@@ -9,10 +9,16 @@ import { concatBytes } from "../protocol/bytes.js";
 import { pack, unpack } from "../protocol/codec.js";
 import type { HotHeader } from "../protocol/hot.js";
 import { Card } from "../protocol/http.js";
-import type { AccountId, ArchiveId, ConversationId, MessageId } from "../protocol/ids.js";
+import type { AccountId, ArchiveId } from "../protocol/ids.js";
 import { decodePayload, encodePayload, type Payload } from "../protocol/payload.js";
 import { redacted } from "../protocol/redacted.js";
-import { AccountIdSchema, Binary, Counter } from "../protocol/schema.js";
+import {
+  AccountIdSchema,
+  Binary,
+  ConversationIdSchema,
+  Counter,
+  MessageIdSchema,
+} from "../protocol/schema.js";
 import {
   decodeEnvelopeHeader,
   encodeEnvelopeHeader,
@@ -89,9 +95,9 @@ const Header = Binary(ENVELOPE_HEADER_BYTES, ENVELOPE_HEADER_BYTES);
 const PayloadBytes = Binary(1, 128 * 1024);
 const Frame = Type.Object({
   epoch: Type.Integer({ minimum: 0, maximum: 0xffffffff }),
-  message: Type.Unsafe<MessageId>(Type.String({ pattern: "^[0-9a-f]{32}$" })),
+  message: MessageIdSchema,
   account: AccountIdSchema,
-  conversation: Type.Unsafe<ConversationId>(Type.String({ pattern: "^[0-9a-f]{64}$" })),
+  conversation: ConversationIdSchema,
 });
 
 const Received = Type.Object({

@@ -5,7 +5,7 @@
  *  0  u8    version, 1
  *  1  16 B  IV
  * 17        ciphertext: AES-256-CBC
- *    32 B   HMAC-SHA256 over label || 0x00 || version || sized context || IV || ciphertext
+ *    32 B   HMAC-SHA256 over label || 0x00 || sized context || all of the above
  * ```
  *
  * Both keys come from the record's key by HKDF, so a record opens under one key only (it commits to it). The MAC is

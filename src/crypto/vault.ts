@@ -24,7 +24,7 @@ const MIN_EXPORT_KEY_BYTES = 32;
 /** What the service takes of a sealed vault, before it is turned into text. */
 const MAX_SEALED_BYTES = 48 * 1024;
 
-/** A secret that opens a vault: what kind of wrapping it has, and the key that wraps. */
+/** Which secret a wrapping of the vault key needs. */
 type WrappingKind = "password";
 
 /**

@@ -6,9 +6,8 @@ import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { pack, unpack } from "./codec.js";
 import { FastChatError } from "./errors.js";
-import type { MessageId } from "./ids.js";
 import { redacted } from "./redacted.js";
-import { AccountIdSchema, Binary, Counter } from "./schema.js";
+import { AccountIdSchema, Binary, Counter, MessageIdSchema } from "./schema.js";
 
 /** The longest text, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 64 * 1024;
@@ -30,7 +29,6 @@ function Text(minBytes: number, maxBytes: number) {
   );
 }
 
-const MessageIdSchema = Type.Unsafe<MessageId>(Type.String({ pattern: "^[0-9a-f]{32}$" }));
 /** A message is named by its sender and its id: ids are the senders' own. */
 const MessageRef = Type.Object({ sender: AccountIdSchema, message: MessageIdSchema });
 export type MessageRef = Static<typeof MessageRef>;

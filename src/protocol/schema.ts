@@ -5,8 +5,10 @@ import {
   NAME_PATTERN,
   type AccountId,
   type ArchiveId,
+  type ConversationId,
   type DeviceId,
   type Incarnation,
+  type MessageId,
   type ServerId,
   type UserName,
 } from "./ids.js";
@@ -17,6 +19,8 @@ function hex<T extends string>(bytes: number, description: string): TUnsafe<T> {
 
 export const AccountIdSchema = hex<AccountId>(16, "Account id: 16 bytes in hexadecimal");
 export const DeviceIdSchema = hex<DeviceId>(16, "Device id: 16 bytes in hexadecimal");
+export const MessageIdSchema = hex<MessageId>(16, "Message id: 16 bytes in hexadecimal");
+export const ConversationIdSchema = hex<ConversationId>(32, "Conversation id: 32 bytes in hexadecimal");
 export const ArchiveIdSchema = hex<ArchiveId>(16, "Archive id: 16 bytes in hexadecimal");
 export const IncarnationSchema = hex<Incarnation>(16, "One start of a server: 16 bytes in hexadecimal");
 export const ServerIdSchema = Type.Unsafe<ServerId>(Type.String({ pattern: "^[a-z0-9-]{1,32}$" }));
