@@ -1,4 +1,5 @@
 /** How long to wait before the next try. */
+import type { Random } from "../../protocol/runtime.js";
 
 export interface Backoff {
   /** Most that the first wait can be, in milliseconds; it doubles with each try. */
@@ -21,4 +22,9 @@ export const RECONNECT: Backoff = { baseMs: 1_000, capMs: 30_000 };
 export function backoffMs(tries: number, chance: number, { baseMs, capMs }: Backoff): number {
   const exponent = Math.min(Math.max(tries, 1) - 1, 30);
   return Math.floor(chance * Math.min(capMs, baseMs * 2 ** exponent));
+}
+
+/** A number drawn evenly from [0, 1). */
+export function chanceOf(random: Random): number {
+  return new DataView(random.bytes(4).buffer).getUint32(0) / 2 ** 32;
 }

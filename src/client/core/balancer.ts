@@ -1,0 +1,98 @@
+/** What the client asks of the balancer (PROTOCOL.md, "Accounts and placement"). Answers are checked once, here. */
+import type { TSchema, Static } from "typebox";
+import { Compile, type Validator } from "typebox/compile";
+import { FastChatError } from "../../protocol/errors.js";
+import {
+  Card,
+  CardsFound,
+  LoginFinished,
+  LoginStarted,
+  PATHS,
+  Placement,
+  RegisterStarted,
+  SignedIn,
+  Voucher,
+  type LoginFinish,
+  type LoginStart,
+  type RegisterFinish,
+  type RegisterStart,
+} from "../../protocol/http.js";
+import type { AccountId, UserName } from "../../protocol/ids.js";
+import type { HttpClient } from "./ports.js";
+
+const answers = {
+  registerStarted: Compile(RegisterStarted),
+  signedIn: Compile(SignedIn),
+  loginStarted: Compile(LoginStarted),
+  loginFinished: Compile(LoginFinished),
+  placement: Compile(Placement),
+  voucher: Compile(Voucher),
+  card: Compile(Card),
+  cards: Compile(CardsFound),
+};
+
+/** What anyone may ask. All methods throw what the {@link HttpClient} throws, and `badFrame` on a malformed answer. */
+export class Doorway {
+  constructor(private readonly http: HttpClient) {}
+
+  async startRegistration(body: RegisterStart): Promise<RegisterStarted> {
+    return checked(answers.registerStarted, await this.http.request("POST", PATHS.registerStart, body));
+  }
+
+  async finishRegistration(body: RegisterFinish): Promise<SignedIn> {
+    return checked(answers.signedIn, await this.http.request("POST", PATHS.registerFinish, body));
+  }
+
+  async startLogin(body: LoginStart): Promise<LoginStarted> {
+    return checked(answers.loginStarted, await this.http.request("POST", PATHS.loginStart, body));
+  }
+
+  async finishLogin(body: LoginFinish): Promise<LoginFinished> {
+    return checked(answers.loginFinished, await this.http.request("POST", PATHS.loginFinish, body));
+  }
+}
+
+/** What a signed-in device may ask. All methods throw what the {@link HttpClient} throws, and `badFrame` likewise. */
+export class Balancer {
+  readonly #http: HttpClient;
+  readonly #token: string;
+
+  /** @param token session token, base64url */
+  constructor(http: HttpClient, token: string) {
+    this.#http = http;
+    this.#token = token;
+  }
+
+  /** A chat server for this device, with a ticket for one connection to it, and where the archive is. */
+  async place(): Promise<Placement> {
+    return checked(answers.placement, await this.#http.request("POST", PATHS.place, {}, this.#token));
+  }
+
+  /** The right to make one archive, base64url. */
+  async voucher(): Promise<string> {
+    const answer = await this.#http.request("POST", PATHS.voucher, {}, this.#token);
+    return checked(answers.voucher, answer).voucher;
+  }
+
+  /** @throws FastChatError `noSuchAccount` */
+  async cardOf(name: UserName): Promise<Card> {
+    return checked(answers.card, await this.#http.request("GET", PATHS.cardOf(name), undefined, this.#token));
+  }
+
+  /** Cards of accounts; one that does not exist is missing from the answer, which is not in the order asked. */
+  async cards(accounts: readonly AccountId[]): Promise<Card[]> {
+    const body = { accounts: [...accounts] };
+    const answer = await this.#http.request("POST", PATHS.cards, body, this.#token);
+    return checked(answers.cards, answer).cards;
+  }
+}
+
+function checked<S extends TSchema>(
+  validator: Validator<Record<never, never>, S>,
+  answer: unknown,
+): Static<S> {
+  if (validator.Check(answer)) return answer as Static<S>;
+  const [first] = validator.Errors(answer);
+  const where = first === undefined ? "" : ` at ${first.instancePath || "its root"}: ${first.message}`;
+  throw new FastChatError("badFrame", `The service's answer is not of its form${where}.`);
+}

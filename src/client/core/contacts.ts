@@ -1,0 +1,238 @@
+/**
+ * Contacts: their cards come from the balancer, and are pinned on first use in the archive, so that all devices share
+ * the pins. The first pin wins. A copy of each lies on the device, so that one can write while the archive is away.
+ */
+import Type from "typebox";
+import { Compile } from "typebox/compile";
+import { verifyCard, type VerifiedCard } from "../../crypto/card.js";
+import { toHex } from "../../protocol/bytes.js";
+import { pack, unpack } from "../../protocol/codec.js";
+import { FastChatError } from "../../protocol/errors.js";
+import type { Card } from "../../protocol/http.js";
+import type { AccountId, UserName } from "../../protocol/ids.js";
+import type { Clock } from "../../protocol/runtime.js";
+import { AccountIdSchema } from "../../protocol/schema.js";
+import type { Archive } from "./archive.js";
+import type { Balancer } from "./balancer.js";
+import type { DeviceFiles } from "./device-files.js";
+import type { Entries } from "./entries.js";
+import { RecentMap } from "./recent-map.js";
+
+export interface ContactsContext {
+  readonly me: VerifiedCard;
+  readonly balancer: Pick<Balancer, "cardOf" | "cards">;
+  readonly archive: Pick<Archive, "append" | "read" | "away">;
+  readonly entries: Entries;
+  readonly files: DeviceFiles;
+  readonly clock: Clock;
+  /** The alarm: another identity stands behind this name than the one pinned. */
+  onKeyChanged(name: UserName): void;
+}
+
+const LocalPin = Type.Object({
+  account: AccountIdSchema,
+  /** The highest generation of the card that was seen. */
+  generation: Type.Integer({ minimum: 1, maximum: 0xffffffff }),
+  /** Whether the archive has it. */
+  archived: Type.Boolean(),
+});
+type LocalPin = Type.Static<typeof LocalPin>;
+const localPins = Compile(LocalPin);
+
+/** How long the archive may take over a new pin before the message goes without, in milliseconds. */
+const PIN_PATIENCE_MS = 3_000;
+/** After so long a card is asked for again before it is written to: its encryption key may have changed. In milliseconds. */
+const CARD_MS = 3_600_000;
+const KEPT_CARDS = 2_000;
+/** What the balancer answers at most in one request. */
+const CARDS_PER_REQUEST = 200;
+
+interface Known {
+  readonly card: VerifiedCard;
+  readonly fetchedAt: number;
+}
+
+export class Contacts {
+  readonly #context: ContactsContext;
+  readonly #byAccount = new RecentMap<AccountId, Known>(KEPT_CARDS);
+  readonly #byName = new RecentMap<UserName, AccountId>(KEPT_CARDS);
+  readonly #pinning = new Map<UserName, Promise<void>>();
+
+  constructor(context: ContactsContext) {
+    this.#context = context;
+  }
+
+  /**
+   * The card to write to.
+   *
+   * @throws FastChatError `noSuchAccount`; `keyChanged` where the name is not pinned to that identity; `undecryptable`
+   *   for a forged card; what the balancer answers
+   */
+  async byName(name: UserName): Promise<VerifiedCard> {
+    const { me, balancer, clock } = this.#context;
+    if (name === me.name) return me;
+    const account = this.#byName.get(name);
+    const known = account === undefined ? undefined : this.#byAccount.get(account);
+    if (known !== undefined && clock.now() - known.fetchedAt < CARD_MS) return known.card;
+    const card = await balancer.cardOf(name);
+    const verified = await verifyCard(card);
+    if (verified.name !== name) throw new FastChatError("badFrame", "The service gave another one's card.");
+    await this.#accept(card, verified);
+    return verified;
+  }
+
+  /** The card of an account, if it is at hand. */
+  known(account: AccountId): VerifiedCard | undefined {
+    const { me } = this.#context;
+    return account === me.account ? me : this.#byAccount.get(account)?.card;
+  }
+
+  /**
+   * The card to judge a message by.
+   *
+   * @throws FastChatError as {@link byName}
+   */
+  async byAccount(account: AccountId): Promise<VerifiedCard> {
+    const known = this.known(account);
+    if (known !== undefined) return known;
+    const found = await this.#fetch([account]);
+    const card = found.get(account);
+    if (card === undefined) throw new FastChatError("noSuchAccount", "The account is not known.");
+    await this.#accept(card.card, card.verified);
+    return card.verified;
+  }
+
+  /** Names of accounts, as far as they are known and pinned to them; the rest are missing. Never throws. */
+  async namesOf(accounts: Iterable<AccountId>): Promise<Map<AccountId, UserName>> {
+    const names = new Map<AccountId, UserName>();
+    const missing: AccountId[] = [];
+    for (const account of new Set(accounts)) {
+      const name = this.known(account)?.name;
+      if (name === undefined) missing.push(account);
+      else names.set(account, name);
+    }
+    for (let at = 0; at < missing.length; at += CARDS_PER_REQUEST) {
+      try {
+        for (const { card, verified } of (
+          await this.#fetch(missing.slice(at, at + CARDS_PER_REQUEST))
+        ).values()) {
+          await this.#accept(card, verified).then(
+            () => names.set(verified.account, verified.name),
+            () => undefined,
+          );
+        }
+      } catch {
+        // The balancer is away: ids are shown in the place of names.
+      }
+    }
+    return names;
+  }
+
+  async #fetch(
+    accounts: readonly AccountId[],
+  ): Promise<Map<AccountId, { card: Card; verified: VerifiedCard }>> {
+    const wanted = new Set(accounts);
+    const found = new Map<AccountId, { card: Card; verified: VerifiedCard }>();
+    for (const card of await this.#context.balancer.cards(accounts)) {
+      const verified = await verifyCard(card);
+      if (wanted.has(verified.account)) found.set(verified.account, { card, verified });
+    }
+    return found;
+  }
+
+  /** Takes a card into use, once its name is pinned to its identity. */
+  async #accept(card: Card, verified: VerifiedCard): Promise<void> {
+    const { name, account } = verified;
+    if (name === this.#context.me.name) throw this.#alarm(name);
+    const before = this.#pinning.get(name) ?? Promise.resolve();
+    const pinning = before.catch(() => undefined).then(() => this.#pin(card, verified));
+    this.#pinning.set(name, pinning);
+    try {
+      await pinning;
+    } finally {
+      if (this.#pinning.get(name) === pinning) this.#pinning.delete(name);
+    }
+    this.#byAccount.set(account, { card: verified, fetchedAt: this.#context.clock.now() });
+    this.#byName.set(name, account);
+  }
+
+  /** @throws FastChatError `keyChanged` */
+  async #pin(card: Card, verified: VerifiedCard): Promise<void> {
+    const { name, account, generation } = verified;
+    const file = `pin-${toHex(await this.#context.entries.pinTag(name), 0, 16)}`;
+    const local = await this.#readLocal(file);
+    if (local !== null && local.account !== account) throw this.#alarm(name);
+    if (local !== null && generation < local.generation) {
+      throw new FastChatError(
+        "keyChanged",
+        `The service gave an older card of "${name}" than was seen before.`,
+      );
+    }
+    const pin = { account, generation, archived: local?.archived ?? false };
+    if (local?.generation !== generation) await this.#writeLocal(file, pin);
+    if (pin.archived) return;
+    const archived = this.#archivePin(file, card, pin, name);
+    // Told of a conflict later, when nobody waits for it any more.
+    archived.catch(() => undefined);
+    if (!this.#context.archive.away) await this.#withPatience(archived);
+  }
+
+  /** @throws FastChatError `keyChanged` where another device pinned another identity first */
+  async #archivePin(file: string, card: Card, pin: LocalPin, name: UserName): Promise<void> {
+    const { archive, entries, clock } = this.#context;
+    const { had } = await archive.append(await entries.pin(card, clock.now()));
+    const first = had ? await this.#firstPin(name) : pin.account;
+    const generation = first === pin.account ? pin.generation : 1;
+    await this.#writeLocal(file, { account: first, generation, archived: true });
+    if (first === pin.account) return;
+    this.#byName.delete(name);
+    this.#byAccount.delete(pin.account);
+    throw this.#alarm(name);
+  }
+
+  async #firstPin(name: UserName): Promise<AccountId> {
+    const { archive, entries } = this.#context;
+    const { entries: found } = await archive.read({ type: "find", entry: await entries.pinTag(name) });
+    const [only] = found;
+    if (only === undefined) throw new FastChatError("badFrame", "The archive hides a pin that it has.");
+    const entry = await entries.open(only);
+    if (entry.type !== "pin") throw new FastChatError("undecryptable", `The pin of "${name}" is damaged.`);
+    return (await verifyCard(entry.card)).account;
+  }
+
+  /** Waits for the archive, but not for one that is away. @throws FastChatError `keyChanged`, `undecryptable` */
+  async #withPatience(archived: Promise<void>): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = this.#context.clock.after(PIN_PATIENCE_MS, resolve);
+      archived.then(resolve, (error: unknown) => {
+        // What says that the archive is away is no reason not to write; what says that it is wrong is one.
+        const code = error instanceof FastChatError ? error.code : "internal";
+        if (code === "keyChanged" || code === "undecryptable" || code === "internal") reject(error as Error);
+        else resolve();
+      });
+      void archived.then(
+        () => timer.cancel(),
+        () => timer.cancel(),
+      );
+    });
+  }
+
+  async #readLocal(file: string): Promise<LocalPin | null> {
+    const bytes = await this.#context.files.read(file);
+    const pin = bytes === null ? null : unpack(bytes);
+    if (pin === null || localPins.Check(pin)) return pin;
+    throw new FastChatError("undecryptable", "A contact's pin on this device is damaged.");
+  }
+
+  #writeLocal(file: string, pin: LocalPin): Promise<void> {
+    return this.#context.files.write(file, pack(pin));
+  }
+
+  #alarm(name: UserName): FastChatError {
+    this.#context.onKeyChanged(name);
+    return new FastChatError(
+      "keyChanged",
+      `The service shows another identity for "${name}" than the one you know. Nothing is sent to it.`,
+    );
+  }
+}

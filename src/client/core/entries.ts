@@ -1,0 +1,102 @@
+/** Entries of the personal archive, made and opened with the account's archive key and index key. */
+import {
+  bodyHash,
+  openEntry,
+  sealEntry,
+  type ArchiveEntry,
+  type KnownArchiveEntry,
+} from "../../crypto/archive-entry.js";
+import {
+  chatTag,
+  entryTag,
+  invalidEntryTag,
+  pinChatTag,
+  pinEntryTag,
+  unjudgedEntryTag,
+} from "../../crypto/archive-tags.js";
+import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
+import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
+import type { HotHeader } from "../../protocol/hot.js";
+import type { Card } from "../../protocol/http.js";
+import type { AccountId, ConversationId, MessageId, UserName } from "../../protocol/ids.js";
+import type { Payload } from "../../protocol/payload.js";
+import type { NewEntry, PageEntry } from "./archive.js";
+
+/** A message as it was delivered to this account. */
+export interface Delivered {
+  readonly frame: HotHeader;
+  readonly wrappedKey: Uint8Array;
+  readonly envelope: Uint8Array;
+}
+
+export class Entries {
+  readonly #secrets: ArchiveSecrets;
+
+  constructor(secrets: ArchiveSecrets) {
+    this.#secrets = secrets;
+  }
+
+  chat(conversation: ConversationId): Promise<Uint8Array> {
+    return chatTag(this.#secrets.indexKey, conversation);
+  }
+
+  /** Where a message stands whose sender is certain. */
+  tagOf(sender: AccountId, message: MessageId): Promise<Uint8Array> {
+    return entryTag(this.#secrets.indexKey, sender, message);
+  }
+
+  pinTag(name: UserName): Promise<Uint8Array> {
+    return pinEntryTag(this.#secrets.indexKey, name);
+  }
+
+  async sent(header: EnvelopeHeader, payload: Payload, recipients: readonly AccountId[]): Promise<NewEntry> {
+    const tag = await this.tagOf(header.sender, header.message);
+    return this.#seal(header.conversation, tag, { type: "sent", header, payload, recipients });
+  }
+
+  /** @param receivedAt milliseconds since 1970 */
+  async received(header: EnvelopeHeader, payload: Payload, receivedAt: number): Promise<NewEntry> {
+    const tag = await this.tagOf(header.sender, header.message);
+    return this.#seal(header.conversation, tag, { type: "received", header, payload, receivedAt });
+  }
+
+  /** @param receivedAt milliseconds since 1970 */
+  async invalid(delivered: Delivered, receivedAt: number): Promise<NewEntry> {
+    const { frame } = delivered;
+    const hash = await bodyHash(delivered.wrappedKey, delivered.envelope);
+    const tag = await invalidEntryTag(this.#secrets.indexKey, hash);
+    return this.#seal(frame.conversation, tag, { type: "invalid", frame: headerOf(frame), receivedAt });
+  }
+
+  /** @param receivedAt milliseconds since 1970 */
+  async unjudged(delivered: Delivered, receivedAt: number): Promise<NewEntry> {
+    const { frame, wrappedKey, envelope } = delivered;
+    const tag = await unjudgedEntryTag(this.#secrets.indexKey, await bodyHash(wrappedKey, envelope));
+    const entry = { type: "unjudged", frame: headerOf(frame), wrappedKey, envelope, receivedAt } as const;
+    return this.#seal(frame.conversation, tag, entry);
+  }
+
+  /** @param pinnedAt milliseconds since 1970 */
+  async pin(card: Card, pinnedAt: number): Promise<NewEntry> {
+    const chat = await pinChatTag(this.#secrets.indexKey);
+    return this.#sealAt(chat, await this.pinTag(card.name), { type: "pin", card, pinnedAt });
+  }
+
+  /** @throws FastChatError `undecryptable` where it is damaged, moved or forged */
+  open({ chat, entry, sealed }: PageEntry): Promise<ArchiveEntry> {
+    return openEntry(this.#secrets.key, { archive: this.#secrets.id, chat, entry }, sealed);
+  }
+
+  async #seal(conversation: ConversationId, tag: Uint8Array, content: KnownArchiveEntry): Promise<NewEntry> {
+    return this.#sealAt(await this.chat(conversation), tag, content);
+  }
+
+  async #sealAt(chat: Uint8Array, entry: Uint8Array, content: KnownArchiveEntry): Promise<NewEntry> {
+    const place = { archive: this.#secrets.id, chat, entry };
+    return { chat, entry, sealed: await sealEntry(this.#secrets.key, place, content) };
+  }
+}
+
+function headerOf({ epoch, message, account, conversation }: HotHeader): HotHeader {
+  return { epoch, message, account, conversation };
+}

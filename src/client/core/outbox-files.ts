@@ -1,0 +1,167 @@
+/**
+ * The outbox on disk: sealed files, each with a few messages in the order of sending, and the running numbers. Whoever
+ * touches them holds the device's lock.
+ */
+import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
+import { TAG_BYTES } from "../../protocol/archive.js";
+import { pack, unpack } from "../../protocol/codec.js";
+import { FastChatError } from "../../protocol/errors.js";
+import type { AccountId, ConversationId, DeviceId, MessageId } from "../../protocol/ids.js";
+import { AccountIdSchema, Binary, Counter, DeviceIdSchema, UserNameSchema } from "../../protocol/schema.js";
+import type { DeviceFiles } from "./device-files.js";
+
+const LOCK = "outbox";
+const PREFIX = "outbox-";
+const NUMBERS = "numbers";
+const MAX_BYTES = 2 ** 24;
+
+const MessageIdSchema = Type.Unsafe<MessageId>(Type.String({ pattern: "^[0-9a-f]{32}$" }));
+const ConversationIdSchema = Type.Unsafe<ConversationId>(Type.String({ pattern: "^[0-9a-f]{64}$" }));
+
+/** A message that waits to be accepted, or, if it is, to be archived. */
+const OutboxEntry = Type.Object({
+  sender: AccountIdSchema,
+  device: DeviceIdSchema,
+  to: UserNameSchema,
+  message: MessageIdSchema,
+  conversation: ConversationIdSchema,
+  /** Running number of the device in the conversation. */
+  number: Counter,
+  /** Milliseconds since 1970. */
+  at: Counter,
+  /** The `send` frame. */
+  frame: Binary(1, MAX_BYTES),
+  /** What the archive gets once it is accepted. */
+  entry: Type.Object({
+    chat: Binary(TAG_BYTES, TAG_BYTES),
+    entry: Binary(TAG_BYTES, TAG_BYTES),
+    sealed: Binary(1, MAX_BYTES),
+  }),
+  accepted: Type.Boolean(),
+});
+export type OutboxEntry = Static<typeof OutboxEntry>;
+
+const outboxFile = Compile(
+  Type.Object({ version: Type.Literal(1), entries: Type.Array(OutboxEntry, { minItems: 1 }) }),
+);
+
+const numbersFile = Compile(
+  Type.Object({
+    version: Type.Literal(1),
+    device: DeviceIdSchema,
+    next: Type.Array(Type.Tuple([ConversationIdSchema, Counter])),
+  }),
+);
+
+export interface OutboxFile {
+  readonly name: string;
+  readonly entries: readonly OutboxEntry[];
+}
+
+export class OutboxFiles {
+  readonly #files: DeviceFiles;
+  readonly #account: AccountId;
+  readonly #device: DeviceId;
+
+  constructor(files: DeviceFiles, account: AccountId, device: DeviceId) {
+    this.#files = files;
+    this.#account = account;
+    this.#device = device;
+  }
+
+  /** Runs `work` while no other process or task of this device numbers or sends. */
+  withLock<T>(work: () => Promise<T>): Promise<T> {
+    return this.#files.withLock(LOCK, work);
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return (await this.#files.list(PREFIX)).length === 0;
+  }
+
+  /**
+   * The outbox as it stands, in the order of sending. A file that cannot be opened stays where it is: it was sealed under
+   * another key of this device.
+   */
+  async load(): Promise<OutboxFile[]> {
+    const loaded: OutboxFile[] = [];
+    for (const name of await this.#files.list(PREFIX)) {
+      const entries = await this.#read(name);
+      if (entries !== null && entries.every(({ sender }) => sender === this.#account)) {
+        loaded.push({ name, entries });
+      }
+    }
+    return loaded;
+  }
+
+  /**
+   * Puts messages behind those of `after`, in a file of their own.
+   *
+   * @param after name of the last file so far; `null` if there is none
+   */
+  async add(after: string | null, entries: readonly [OutboxEntry, ...OutboxEntry[]]): Promise<OutboxFile> {
+    const last = after === null ? 0 : Number(after.slice(PREFIX.length, PREFIX.length + PLACES));
+    // The id makes the name unlike any other: a file that another process removes late must not be a new one.
+    const name = `${PREFIX}${String(last + 1).padStart(PLACES, "0")}-${entries[0].message}`;
+    const file = { name, entries };
+    await this.replace(file);
+    return file;
+  }
+
+  /** Writes a file anew, with what has become of its messages. */
+  async replace({ name, entries }: OutboxFile): Promise<void> {
+    await this.#files.write(name, pack({ version: 1, entries }));
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#files.remove(name);
+  }
+
+  /**
+   * The last number given in each conversation. A message is written before its number is: what stands in the outbox
+   * counts, so that no crash between the two gives a number twice or leaves one out.
+   */
+  async numbers(outbox: readonly OutboxFile[]): Promise<Map<ConversationId, number>> {
+    const bytes = await this.#files.read(NUMBERS);
+    const stored: unknown = bytes === null ? null : unpack(bytes);
+    if (stored !== null && !numbersFile.Check(stored)) {
+      throw new FastChatError(
+        "undecryptable",
+        "The running numbers of this device are damaged; log in again.",
+      );
+    }
+    // Another device's numbers, from before this one logged in anew, say nothing of this one's.
+    const numbers = new Map(stored?.device === this.#device ? stored.next : []);
+    for (const { entries } of outbox) {
+      for (const { device, conversation, number } of entries) {
+        if (device === this.#device && number > (numbers.get(conversation) ?? 0)) {
+          numbers.set(conversation, number);
+        }
+      }
+    }
+    return numbers;
+  }
+
+  async writeNumbers(numbers: ReadonlyMap<ConversationId, number>): Promise<void> {
+    await this.#files.write(NUMBERS, pack({ version: 1, device: this.#device, next: [...numbers] }));
+  }
+
+  async #read(name: string): Promise<readonly OutboxEntry[] | null> {
+    try {
+      const bytes = await this.#files.read(name);
+      const file: unknown = bytes === null ? null : unpack(bytes);
+      return outboxFile.Check(file) ? file.entries : null;
+    } catch (error) {
+      if (error instanceof FastChatError && error.code === "undecryptable") return null;
+      throw error;
+    }
+  }
+}
+
+/** Digits of the number in a file's name: its order. */
+const PLACES = 12;
+
+/** Forgets all running numbers: a device that logs in anew is a new one. */
+export async function forgetNumbers(files: DeviceFiles): Promise<void> {
+  await files.remove(NUMBERS);
+}

@@ -1,0 +1,271 @@
+/**
+ * What this account gets (PROTOCOL.md, "Receiving"): a delivery is judged, shown, archived, and only then acknowledged,
+ * all in the order of arrival. Whatever it looks like, it ends in the archive. Repetitions are recognised while this
+ * client runs; for ever they are by the archive.
+ */
+import { bodyHash } from "../../crypto/archive-entry.js";
+import { toHex } from "../../protocol/bytes.js";
+import { encodeAck, type HotHeader, type SendFrame } from "../../protocol/hot.js";
+import type { AccountId } from "../../protocol/ids.js";
+import type { Clock, Random, Timer } from "../../protocol/runtime.js";
+import type { Archive, NewEntry } from "./archive.js";
+import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
+import type { Conversations, Judgement } from "./conversations.js";
+import type { Delivered, Entries } from "./entries.js";
+import type { ReceivedMessage } from "./messages.js";
+import { textOf } from "./payload-text.js";
+import { RecentMap } from "./recent-map.js";
+import { Signal } from "./signal.js";
+import { within } from "./within.js";
+
+export interface ReceiverContext {
+  readonly me: AccountId;
+  readonly conversations: Pick<Conversations, "judge">;
+  readonly entries: Entries;
+  readonly archive: Pick<Archive, "append" | "open">;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Sends a frame in the session of the moment. @returns false where there is none */
+  send(frame: Uint8Array): boolean;
+  /** Deliveries are wanted, or, while too many wait for the archive, not wanted. */
+  want(deliveries: boolean): void;
+  onMessage(message: ReceivedMessage): void | Promise<void>;
+  /** It cannot go on. */
+  onFailure(error: Error): void;
+}
+
+type Genuine = Extract<Judgement, { kind: "genuine" }>;
+
+/** What may wait for the archive before no more is taken. */
+const MOST_WAITING = 4_096;
+const MOST_WAITING_BYTES = 32 * 1024 * 1024;
+/** Settled deliveries that are remembered, so that a repetition is acknowledged and nothing else. */
+const REMEMBERED = 8_192;
+/** Deliveries kept in memory until their senders' cards can be had; the rest shows in history only. */
+const MOST_UNJUDGED = 256;
+/** How long stopping waits for the archive, in milliseconds. */
+const STOP_GRACE_MS = 3_000;
+
+export class Receiver {
+  readonly #context: ReceiverContext;
+  readonly #queue: Delivered[] = [];
+  /** Waiting to be judged or archived, in deliveries and bytes. */
+  #waiting = 0;
+  #waitingBytes = 0;
+  /** Shown and not archived, by key. */
+  readonly #shown = new Set<string>();
+  readonly #settled = new RecentMap<string, true>(REMEMBERED);
+  /** Archived as they came, to be shown once their senders' cards can be had. */
+  #unjudged: Delivered[] = [];
+  #retry: Timer | null = null;
+  #retries = 0;
+  #working = false;
+  #showing: Promise<void> = Promise.resolve();
+  #overflowed = false;
+  #stopped = false;
+  readonly #idle = new Signal();
+
+  constructor(context: ReceiverContext) {
+    this.#context = context;
+  }
+
+  onDeliver(delivery: SendFrame): void {
+    if (this.#stopped || this.#overflowed) return;
+    const delivered = this.#addressed(delivery);
+    this.#waiting += 1;
+    this.#waitingBytes += delivered.envelope.length;
+    this.#queue.push(delivered);
+    if (this.#waiting >= MOST_WAITING || this.#waitingBytes >= MOST_WAITING_BYTES) {
+      // Without an acknowledgement the service keeps what is dropped here. Nothing behind the gap may be taken, or it
+      // would be archived before it; so this session's deliveries end here.
+      this.#overflowed = true;
+      this.#context.want(false);
+    }
+    void this.#work();
+  }
+
+  /** Takes nothing more; what was shown is archived and acknowledged if the archive answers soon. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
+    for (const dropped of this.#queue.splice(0)) this.#release(dropped);
+    if (this.#waiting > 0) await within(this.#context.clock, STOP_GRACE_MS, this.#drained());
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#waiting > 0) await this.#idle.wait();
+  }
+
+  /** A delivery to anybody else cannot be opened, and so is judged as what it is. */
+  #addressed({ keys, envelope, ...frame }: SendFrame): Delivered {
+    const [only] = keys;
+    const mine = keys.length === 1 && only?.recipient === this.#context.me;
+    return { frame, wrappedKey: mine ? only.key : new Uint8Array(), envelope };
+  }
+
+  async #work(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        try {
+          await this.#take(next);
+        } catch (error) {
+          this.#release(next);
+          this.#fail(error as Error);
+        }
+      }
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  async #take(delivered: Delivered): Promise<void> {
+    const key = await keyOf(delivered);
+    if (this.#shown.has(key)) {
+      // It is acknowledged when the archive has it.
+      this.#release(delivered);
+      return;
+    }
+    if (this.#settled.get(key) === true) {
+      this.#acknowledge(delivered.frame);
+      this.#release(delivered);
+      return;
+    }
+    const judgement = await this.#judge(delivered);
+    if (this.#stopped) {
+      this.#release(delivered);
+      return;
+    }
+    if (judgement.kind === "genuine") await this.#show(judgement);
+    const entry = await this.#entryOf(delivered, judgement);
+    this.#shown.add(key);
+    if (judgement.kind === "unjudged" && judgement.soon) this.#judgeLater(delivered);
+    this.#archive(entry, key, delivered);
+  }
+
+  /** One message at a time, whichever way it came. */
+  #show(judgement: Genuine): Promise<void> {
+    const showing = this.#showing.then(() => this.#context.onMessage(messageOf(judgement)));
+    this.#showing = showing.catch(() => undefined);
+    return showing;
+  }
+
+  /** The card of a sender whose earlier messages wait for it comes to those first: they are shown in order. */
+  async #judge(delivered: Delivered): Promise<Judgement> {
+    const { account } = delivered.frame;
+    if (this.#unjudged.some(({ frame }) => frame.account === account))
+      return { kind: "unjudged", soon: true };
+    return this.#context.conversations.judge(delivered, this.#retry === null);
+  }
+
+  #entryOf(delivered: Delivered, judgement: Judgement): Promise<NewEntry> {
+    const { entries, clock } = this.#context;
+    switch (judgement.kind) {
+      case "genuine":
+        return entries.received(judgement.header, judgement.payload, clock.now());
+      case "invalid":
+        return entries.invalid(delivered, clock.now());
+      case "unjudged":
+        return entries.unjudged(delivered, clock.now());
+    }
+  }
+
+  /** Appends in order; the archive answers in that order, and so acknowledgements leave in the order of arrival. */
+  #archive(entry: NewEntry, key: string, delivered: Delivered): void {
+    this.#context.archive.append(entry).then(
+      // `had` or new, the archive has it.
+      () => {
+        this.#shown.delete(key);
+        this.#settled.set(key, true);
+        this.#acknowledge(delivered.frame);
+        this.#release(delivered);
+      },
+      (error: unknown) => {
+        this.#release(delivered);
+        if (!this.#stopped) this.#fail(error as Error);
+      },
+    );
+  }
+
+  /** Where there is no session, the service delivers again, and then it is acknowledged. */
+  #acknowledge({ epoch, message, account, conversation }: HotHeader): void {
+    this.#context.send(encodeAck({ epoch, message, account, conversation }));
+  }
+
+  #release({ envelope }: Delivered): void {
+    this.#waiting -= 1;
+    this.#waitingBytes -= envelope.length;
+    if (this.#waiting > 0) return;
+    this.#idle.notify();
+    if (!this.#overflowed || this.#stopped) return;
+    this.#overflowed = false;
+    this.#context.want(true);
+  }
+
+  #judgeLater(delivered: Delivered): void {
+    if (this.#unjudged.length >= MOST_UNJUDGED) return;
+    this.#unjudged.push(delivered);
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (this.#retry !== null || this.#stopped) return;
+    const { clock, random } = this.#context;
+    this.#retries += 1;
+    this.#retry = clock.after(backoffMs(this.#retries, chanceOf(random), RECONNECT), () => {
+      this.#retry = null;
+      void this.#judgeAgain();
+    });
+  }
+
+  async #judgeAgain(): Promise<void> {
+    const waiting = [...this.#unjudged];
+    const still: Delivered[] = [];
+    const held = new Set<AccountId>();
+    try {
+      for (const delivered of waiting) {
+        const { account } = delivered.frame;
+        const judgement: Judgement =
+          held.has(account) || this.#stopped
+            ? { kind: "unjudged", soon: true }
+            : await this.#context.conversations.judge(delivered, held.size === 0);
+        if (judgement.kind === "genuine") await this.#show(judgement);
+        if (judgement.kind !== "unjudged" || !judgement.soon) continue;
+        held.add(account);
+        still.push(delivered);
+      }
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
+    this.#unjudged = [...still, ...this.#unjudged.slice(waiting.length)];
+    if (this.#unjudged.length === 0) this.#retries = 0;
+    else this.#retryLater();
+  }
+
+  #fail(error: Error): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#retry?.cancel();
+    for (const dropped of this.#queue.splice(0)) this.#release(dropped);
+    this.#context.onFailure(error);
+  }
+}
+
+/** Names a delivery by ids and content: a forgery must not pass for the message whose ids it borrows. */
+async function keyOf({ frame, wrappedKey, envelope }: Delivered): Promise<string> {
+  return `${frame.account}${frame.message}${toHex(await bodyHash(wrappedKey, envelope))}`;
+}
+
+function messageOf({ header, payload, sender }: Genuine): ReceivedMessage {
+  return {
+    id: header.message,
+    from: sender.name,
+    fromAccount: sender.account,
+    conversation: header.conversation,
+    text: textOf(payload),
+    at: header.sentAt,
+    number: header.sequence,
+  };
+}

@@ -1,0 +1,271 @@
+/** The connection to a chat server: performs what connection.ts decides. */
+import { serverMessages, type ClientMessage } from "../../protocol/chat.js";
+import { FastChatError, errorRecord, type ErrorRecord } from "../../protocol/errors.js";
+import {
+  Kind,
+  decodeAccepted,
+  decodeSend,
+  frameKind,
+  type AcceptedFrame,
+  type SendFrame,
+} from "../../protocol/hot.js";
+import { clientMessages } from "../../protocol/chat.js";
+import type { Placement } from "../../protocol/http.js";
+import type { Clock, FrameChannel, Random, Timer } from "../../protocol/runtime.js";
+import {
+  START,
+  step,
+  type ConnectionEffect,
+  type ConnectionEvent,
+  type ConnectionState,
+  type TimerName,
+  type Welcome,
+} from "./connection.js";
+import type { ConnectionStatus } from "./messages.js";
+import type { Transport } from "./ports.js";
+import { chanceOf } from "./backoff.js";
+
+/** What the session tells the rest of the client. None of these may throw. */
+export interface SessionListener {
+  onOpened(welcome: Welcome): void;
+  /** The session that was open is no more; what was sent and not answered has to be sent again. */
+  onDown(): void;
+  onLive(): void;
+  onAccepted(accepted: AcceptedFrame): void;
+  /** The frame's bytes are the listener's own. */
+  onDeliver(delivery: SendFrame): void;
+  /** There is room to send again. */
+  onDrain(): void;
+  /** The session ended for good, for this reason; `null` if it was told to. */
+  onClosed(error: ErrorRecord | null): void;
+  onStatus(status: ConnectionStatus): void;
+  /** Whether something waits to be sent. */
+  isNeeded(): boolean;
+}
+
+export interface SessionPorts {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export class Session {
+  readonly #ports: SessionPorts;
+  readonly #place: () => Promise<Placement>;
+  readonly #listener: SessionListener;
+  readonly #timers = new Map<TimerName, Timer>();
+  #state: ConnectionState = START;
+  #channel: FrameChannel | null = null;
+  #heardAt = 0;
+  #spokeAt = 0;
+
+  /** @param place asks the balancer for a server and a ticket */
+  constructor(ports: SessionPorts, place: () => Promise<Placement>, listener: SessionListener) {
+    this.#ports = ports;
+    this.#place = place;
+    this.#listener = listener;
+  }
+
+  /** What the server said at the beginning of the open session; `null` while there is none. */
+  get welcome(): Welcome | null {
+    return this.#state.phase === "open" ? this.#state.welcome : null;
+  }
+
+  /** Why the session ended for good, if it did. */
+  get error(): ErrorRecord | null {
+    return this.#state.phase === "closed" ? this.#state.error : null;
+  }
+
+  /** Whether frames sent now would only queue up. */
+  get congested(): boolean {
+    return this.#channel?.congested ?? true;
+  }
+
+  /** Connects, unless that is under way: something waits to be sent. */
+  need(): void {
+    this.#handle({ type: "need" });
+  }
+
+  /** Asks for deliveries, from now on and in every session to come. */
+  attach(): void {
+    this.#handle({ type: "attach" });
+  }
+
+  detach(): void {
+    this.#handle({ type: "detach" });
+  }
+
+  /** Ends for good; what is queued still leaves. */
+  stop(): void {
+    this.#handle({ type: "stop", error: null });
+  }
+
+  /** Sends a frame in the open session. @returns false where there is none */
+  send(frame: Uint8Array): boolean {
+    if (this.#state.phase !== "open" || this.#channel === null) return false;
+    this.#spokeAt = this.#ports.clock.now();
+    this.#channel.send(frame);
+    return true;
+  }
+
+  #handle(event: ConnectionEvent): void {
+    const { clock, random } = this.#ports;
+    const { state, effects } = step(this.#state, event, {
+      now: clock.now(),
+      chance: chanceOf(random),
+      needed: this.#listener.isNeeded(),
+    });
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: ConnectionEffect): void {
+    switch (effect.do) {
+      case "place":
+        this.#ask(effect.attempt);
+        return;
+      case "connect":
+        this.#connect(effect.attempt, effect.placement);
+        return;
+      case "say":
+        this.#say(effect.message);
+        return;
+      case "hangUp":
+        this.#hangUp(effect.orderly);
+        return;
+      case "setTimer":
+        this.#setTimer(effect.name, effect.ms);
+        return;
+      case "cancelTimers":
+        for (const timer of this.#timers.values()) timer.cancel();
+        this.#timers.clear();
+        return;
+      case "opened":
+        this.#listener.onOpened(effect.welcome);
+        return;
+      case "live":
+        this.#listener.onLive();
+        return;
+      case "down":
+        this.#listener.onDown();
+        return;
+      case "closed":
+        this.#listener.onClosed(effect.error);
+        return;
+      case "status":
+        this.#listener.onStatus(effect.status);
+        return;
+    }
+  }
+
+  #ask(attempt: number): void {
+    this.#place().then(
+      (placement) => this.#handle({ type: "placed", attempt, placement }),
+      (error: unknown) => this.#failed(attempt, error),
+    );
+  }
+
+  #connect(attempt: number, { server }: Placement): void {
+    const handlers = {
+      onFrame: (content: Uint8Array) => this.#onFrame(attempt, content),
+      onDrain: () => {
+        if (this.#state.attempt === attempt) this.#listener.onDrain();
+      },
+      onClose: (error?: Error) => {
+        this.#failed(
+          attempt,
+          error ?? new FastChatError("unavailable", "The chat server closed the connection."),
+        );
+      },
+    };
+    this.#ports.transport.connect({ host: server.host, port: server.port }, handlers).then(
+      (channel) => {
+        // The way may have been abandoned while the connection came about.
+        if (this.#state.phase !== "connecting" || this.#state.attempt !== attempt) {
+          channel.destroy();
+          return;
+        }
+        this.#channel = channel;
+        this.#heardAt = this.#spokeAt = this.#ports.clock.now();
+        this.#handle({ type: "connected", attempt });
+      },
+      (error: unknown) => this.#failed(attempt, error),
+    );
+  }
+
+  #failed(attempt: number, error: unknown): void {
+    const record = errorRecord(error);
+    // What the runtime's socket says is no failure of ours.
+    const known = record.code === "internal" && !(error instanceof FastChatError);
+    const retryAfterMs = error instanceof FastChatError ? error.retryAfterMs : undefined;
+    this.#handle({
+      type: "failed",
+      attempt,
+      error: known ? { code: "unreachable", message: "The connection to the chat server was lost." } : record,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+  }
+
+  #onFrame(attempt: number, content: Uint8Array): void {
+    if (this.#state.attempt !== attempt) return;
+    this.#heardAt = this.#ports.clock.now();
+    try {
+      this.#dispatch(attempt, content);
+    } catch (error) {
+      this.#failed(attempt, error);
+    }
+  }
+
+  /** @throws FastChatError `badFrame` on what no server of this protocol sends */
+  #dispatch(attempt: number, content: Uint8Array): void {
+    const kind = frameKind(content);
+    switch (kind) {
+      case Kind.control: {
+        const message = serverMessages.decode(content);
+        if (message.type === "ping") this.#say({ type: "pong", ref: message.ref });
+        else if (message.type !== "pong") this.#handle({ type: "message", attempt, message });
+        return;
+      }
+      case Kind.accepted:
+        if (this.#isOpen()) this.#listener.onAccepted(decodeAccepted(content));
+        return;
+      case Kind.deliver:
+        // A copy: deliveries are kept until the archive has them, and `content` is a view on a larger buffer.
+        if (this.#isOpen()) this.#listener.onDeliver(decodeSend(new Uint8Array(content)));
+        return;
+      case Kind.send:
+      case Kind.ack:
+        throw new FastChatError("badFrame", "The chat server sent what only clients send.");
+      case null:
+        // A later version's; this one can do without.
+        return;
+    }
+  }
+
+  #isOpen(): boolean {
+    if (this.#state.phase === "open") return true;
+    throw new FastChatError("badFrame", "The chat server spoke before its welcome.");
+  }
+
+  #say(message: ClientMessage): void {
+    this.#spokeAt = this.#ports.clock.now();
+    this.#channel?.send(clientMessages.encode(message));
+  }
+
+  #hangUp(orderly: boolean): void {
+    const channel = this.#channel;
+    this.#channel = null;
+    if (orderly) channel?.close();
+    else channel?.destroy();
+  }
+
+  #setTimer(name: TimerName, ms: number): void {
+    this.#timers.get(name)?.cancel();
+    const timer = this.#ports.clock.after(ms, () => {
+      this.#timers.delete(name);
+      if (name === "beat") this.#handle({ type: "beat", heardAt: this.#heardAt, spokeAt: this.#spokeAt });
+      else this.#handle({ type: name });
+    });
+    this.#timers.set(name, timer);
+  }
+}
