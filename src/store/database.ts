@@ -1,8 +1,12 @@
 /** The one way to a database: a `pg` pool, whichever engine answers behind it. */
-import { Pool, type PoolClient, type PoolConfig, type QueryConfig, type QueryResultRow } from "pg";
+import { Pool, type PoolConfig, type QueryConfig, type QueryResultRow } from "pg";
 import { FastChatError } from "../protocol/errors.js";
+import { DISK_FULL, failureKind, IN_FAILED_TRANSACTION, isSqlState } from "./sqlstate.js";
 
-/** A statement. With a `name` the connection prepares it once; give one to statements whose text does not vary. */
+/**
+ * A statement. With a `name` the connection prepares it once, and after some calls the database keeps one plan for
+ * all values: name a statement only if its text does not vary and no other plan will ever be better, as for an insert.
+ */
 export interface Statement {
   readonly name?: string;
   readonly text: string;
@@ -12,7 +16,12 @@ export interface Statement {
 }
 
 export interface Queryable {
-  /** @throws StoreError */
+  /**
+   * Types arrive as `pg` reads them: `bigint` as a string, `bytea` as a Buffer, `timestamptz` as a Date, `uuid` as
+   * a string with hyphens.
+   *
+   * @throws StoreError
+   */
   query<Row extends QueryResultRow>(statement: Statement): Promise<{ rows: Row[]; rowCount: number }>;
 }
 
@@ -20,14 +29,23 @@ export interface Database extends Queryable {
   /**
    * Runs `work` in one transaction on one connection and commits; rolls back if it throws.
    *
-   * @throws StoreError whose `outcome` is `unknown` where the connection was lost during the commit
+   * @throws StoreError; one of kind `retry` leaves open whether the transaction was committed
    */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * Runs statements in order in one transaction, all of them sent before the first answer arrives: one round trip.
+   *
+   * @throws StoreError of the first statement that failed; nothing of the batch is then written, except that one of
+   * kind `retry` leaves open whether all of it was committed
+   */
+  batch(statements: readonly Statement[]): Promise<void>;
+  /** Waits for what is under way, then closes all connections. */
   close(): Promise<void>;
 }
 
 /**
- * A failure of the database, sorted by what helps.
+ * A failure of the database, sorted by what helps. Its code is `diskFull`, `unavailable` for any other `retry`, or
+ * `internal`.
  *
  * - `retry`: connection, conflict, space or overload: the same statement may succeed later; its outcome may be unknown.
  * - `rejected`: this data is refused (SQLSTATE class 22 or 23); the same statement will never succeed.
@@ -36,14 +54,15 @@ export interface Database extends Queryable {
 export class StoreError extends FastChatError {
   constructor(
     readonly kind: "retry" | "rejected" | "defect",
-    /** SQLSTATE or a system error code, where one is known. */
+    /** SQLSTATE or a system error code; `unknown` where there is none. */
     readonly reason: string,
     /** The constraint that refused the data, where one is known. */
     readonly constraint: string | undefined,
     message: string,
     options?: ErrorOptions,
   ) {
-    super(kind === "retry" ? "unavailable" : "internal", message, undefined, options);
+    const retryCode = reason === DISK_FULL ? "diskFull" : "unavailable";
+    super(kind === "retry" ? retryCode : "internal", message, undefined, options);
   }
 }
 
@@ -55,95 +74,181 @@ export function storeError(error: unknown): StoreError {
     constraint?: string;
     message?: string;
   };
+  // `pg` itself throws these on values that it cannot send.
+  const unfit = code === undefined && (error instanceof TypeError || error instanceof RangeError);
   const reason = code ?? "unknown";
-  return new StoreError(kindOf(reason), reason, constraint, `database: ${message ?? String(error)}`, {
-    cause: error,
-  });
+  return new StoreError(
+    unfit ? "defect" : failureKind(reason),
+    reason,
+    constraint,
+    `database: ${message ?? String(error)}`,
+    { cause: error },
+  );
 }
 
-function kindOf(reason: string): StoreError["kind"] {
-  if (/^(22|23)...$/.test(reason)) return "rejected";
-  if (/^(42|0A|26)...$/.test(reason)) return "defect";
-  // 08 connection, 25 transaction state, 40 conflict, 53 resources, 55 not ready, 57 operator, 58 system, XX internal,
-  // and everything the socket says: the statement may succeed on another connection or later.
-  return "retry";
+/** What is used of a connection of `pg`. */
+export interface PgClient {
+  query<Row extends QueryResultRow>(
+    config: QueryConfig,
+  ): Promise<{ rows: Row[]; rowCount: number | null; command: string }>;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  removeListener(event: "error", listener: (error: Error) => void): unknown;
+  /** Gives the connection back, or closes it where something broke it. */
+  release(broken?: Error): void;
 }
 
-/** A database behind a `pg` pool. */
+/** What is used of a pool of `pg`. */
+export interface PgPool {
+  connect(): Promise<PgClient>;
+  end(): Promise<void>;
+}
+
+const BEGIN: Statement = { text: "BEGIN" };
+const COMMIT: Statement = { text: "COMMIT" };
+const ROLLBACK: Statement = { text: "ROLLBACK" };
+
+/** A database behind a pool of `pg`. */
 export class PgDatabase implements Database {
-  constructor(private readonly pool: Pick<Pool, "query" | "connect" | "end">) {}
+  #closed: Promise<void> | null = null;
 
-  async query<Row extends QueryResultRow>(statement: Statement): Promise<{ rows: Row[]; rowCount: number }> {
-    try {
-      return counted(await this.pool.query<Row>(mutable(statement)));
-    } catch (error) {
-      throw storeError(error);
-    }
+  constructor(private readonly pool: PgPool) {}
+
+  query<Row extends QueryResultRow>(statement: Statement): Promise<{ rows: Row[]; rowCount: number }> {
+    return this.#hold((connection) => connection.query<Row>(statement));
   }
 
-  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
-    let client: PoolClient;
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    return this.#hold(async (connection) => {
+      await connection.query(BEGIN);
+      let result: T;
+      try {
+        result = await work(connection);
+      } catch (error) {
+        await connection.rollback();
+        throw error;
+      }
+      await connection.commit();
+      return result;
+    });
+  }
+
+  batch(statements: readonly Statement[]): Promise<void> {
+    const [first, ...more] = statements;
+    if (first === undefined) return Promise.resolve();
+    return this.#hold(async (connection) => {
+      if (more.length === 0) {
+        await connection.query(first);
+        return;
+      }
+      // After a failed statement the database refuses those behind it, and takes COMMIT for ROLLBACK.
+      const answers = await Promise.allSettled([
+        connection.query(BEGIN),
+        ...statements.map((statement) => connection.query(statement)),
+        connection.commit(),
+      ]);
+      const failed = answers.find((answer) => answer.status === "rejected");
+      if (failed !== undefined) throw failed.reason;
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.pool.end();
+    return this.#closed;
+  }
+
+  async #hold<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    let client: PgClient;
     try {
       client = await this.pool.connect();
     } catch (error) {
       throw storeError(error);
     }
-    let broken: Error | undefined;
+    const connection = new Connection(client);
     try {
-      await client.query("BEGIN");
-      const result = await work(on(client));
-      await client.query("COMMIT");
-      return result;
-    } catch (error) {
-      await client.query("ROLLBACK").catch((failure: Error) => {
-        broken = failure;
-      });
-      throw error instanceof FastChatError ? error : storeError(error);
+      return await work(connection);
     } finally {
-      // A connection that could not roll back is thrown away, not given to the next transaction.
-      client.release(broken);
+      connection.release();
+    }
+  }
+}
+
+/** A connection while somebody holds it. */
+class Connection implements Queryable {
+  #broken: Error | undefined;
+
+  constructor(private readonly client: PgClient) {
+    // The pool listens on idle connections only: without a listener a lost connection would end the thread.
+    client.on("error", this.#onError);
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#broken ??= error;
+  };
+
+  async query<Row extends QueryResultRow>(statement: Statement): Promise<{ rows: Row[]; rowCount: number }> {
+    const { rows, rowCount } = await this.#send<Row>(statement);
+    return { rows, rowCount: rowCount ?? 0 };
+  }
+
+  async commit(): Promise<void> {
+    const { command } = await this.#send(COMMIT);
+    if (command === "ROLLBACK") {
+      throw new StoreError(
+        "defect",
+        IN_FAILED_TRANSACTION,
+        undefined,
+        "A transaction went on after a statement of it had failed.",
+      );
     }
   }
 
-  async close(): Promise<void> {
-    await this.pool.end();
+  /** Never throws: the failure that led here says more than a failure to roll back, which ends the connection. */
+  async rollback(): Promise<void> {
+    if (this.#broken !== undefined) return;
+    await this.#send(ROLLBACK).catch(this.#onError);
+  }
+
+  release(): void {
+    this.client.release(this.#broken);
+    this.client.removeListener("error", this.#onError);
+  }
+
+  async #send<Row extends QueryResultRow>({ name, text, values, timeoutMs }: Statement) {
+    try {
+      return await this.client.query<Row>({
+        ...(name === undefined ? {} : { name }),
+        ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }),
+        text,
+        values: values === undefined ? [] : [...values],
+      });
+    } catch (error) {
+      // After anything but an ordinary answer of the database nobody knows what the connection will read next.
+      if (!isOrdinaryAnswer(error)) this.#onError(error instanceof Error ? error : new Error(String(error)));
+      throw storeError(error);
+    }
   }
 }
 
-function on(client: PoolClient): Queryable {
-  return {
-    async query<Row extends QueryResultRow>(statement: Statement) {
-      try {
-        return counted(await client.query<Row>(mutable(statement)));
-      } catch (error) {
-        throw storeError(error);
-      }
-    },
-  };
-}
-
-function counted<Row>(result: { rows: Row[]; rowCount: number | null }): { rows: Row[]; rowCount: number } {
-  return { rows: result.rows, rowCount: result.rowCount ?? 0 };
-}
-
-function mutable({ name, text, values, timeoutMs }: Statement): QueryConfig {
-  return {
-    ...(name === undefined ? {} : { name }),
-    ...(timeoutMs === undefined ? {} : { query_timeout: timeoutMs }),
-    text,
-    values: values === undefined ? [] : [...values],
-  };
+/** Whether the database itself said no and goes on serving the connection. */
+function isOrdinaryAnswer(error: unknown): boolean {
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown };
+  return isSqlState(code) && severity !== "FATAL" && severity !== "PANIC";
 }
 
 /** Where a database is: a PostgreSQL address, or the Unix socket of the embedded engine. */
 export type DatabaseAddress =
   { readonly kind: "url"; readonly url: string } | { readonly kind: "socket"; readonly directory: string };
 
+/** How much longer than the database itself we wait for it to give up a statement, in milliseconds. */
+const GRACE_MS = 1000;
+/** A connection that says nothing for so long is asked whether it still lives, in milliseconds. */
+const KEEP_ALIVE_MS = 10_000;
+
 /**
- * Opens a pool.
+ * Opens a pool. It connects when it is first used.
  *
  * @param connections the most connections held at once
- * @param timeoutMs how long to wait for a connection, in milliseconds
+ * @param timeoutMs how long to wait for a connection, and then for the answer to a statement, in milliseconds
  * @param onError told of failures of idle connections, which nobody is waiting for
  */
 export function openDatabase(
@@ -152,11 +257,41 @@ export function openDatabase(
   timeoutMs: number,
   onError: (error: Error) => void,
 ): Database {
-  const where: PoolConfig =
-    address.kind === "url"
-      ? { connectionString: address.url }
-      : { host: address.directory, user: "postgres", database: "postgres" };
-  const pool = new Pool({ ...where, max: connections, connectionTimeoutMillis: timeoutMs });
+  const pool = new Pool({
+    ...location(address, timeoutMs),
+    max: connections,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs + GRACE_MS,
+    // A connection is worth keeping for the statements it has prepared.
+    idleTimeoutMillis: 0,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    pipeline: true,
+  });
   pool.on("error", onError);
   return new PgDatabase(pool);
 }
+
+function location(address: DatabaseAddress, timeoutMs: number): PoolConfig {
+  if (address.kind === "socket") {
+    // The embedded engine has one session for all connections, and its settings are made where it is started.
+    return { host: address.directory, user: "postgres", database: "postgres" };
+  }
+  return {
+    connectionString: address.url,
+    application_name: "fastchat",
+    onConnect: async (client) => {
+      await client.query({ text: SESSION_SETTINGS, values: [String(timeoutMs)] });
+    },
+  };
+}
+
+/**
+ * The server ends what we no longer wait for, and a transaction whose client is gone. What it says is committed must
+ * be on its disk, whatever its default is; an operator's stricter choice, or one about replicas, stays.
+ */
+const SESSION_SETTINGS = `
+  SELECT set_config('statement_timeout', $1, false),
+         set_config('idle_in_transaction_session_timeout', $1, false),
+         CASE current_setting('synchronous_commit')
+           WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END`;

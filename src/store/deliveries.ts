@@ -43,15 +43,21 @@ export interface WriteBatch {
 export interface DeliveryStore {
   /**
    * Writes a batch in one transaction, in its order. What stands already is left as it is, so a batch whose outcome
-   * is unknown can be written again.
+   * is unknown can be written again. It brings the body of each of its deliveries: one written before may be swept.
    *
-   * @throws StoreError `rejected` if a row is refused (an unknown recipient); nothing of the batch is then written
+   * @throws StoreError `rejected` if a row is refused (an unknown recipient); nothing of the batch is then written.
+   * `retry` if all of it may or may not be written
    */
   write(batch: WriteBatch): Promise<void>;
   /** Deliveries of `recipient` behind `position`, oldest first; at most `limit`. */
   read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[]>;
   /** How many deliveries wait for each of these accounts; an account that does not exist is missing from the answer. */
   pending(recipients: readonly AccountId[]): Promise<Map<AccountId, number>>;
-  /** Removes bodies that no delivery needs, at most `limit`; answers how many. */
+  /**
+   * Removes bodies that no delivery needs, at most `limit`. Calls go through the bodies from one end to the other: who
+   * gets fewer than `limit` has reached the end, and the next call starts over.
+   *
+   * @returns how many were removed
+   */
   sweep(limit: number): Promise<number>;
 }

@@ -1,5 +1,12 @@
 /** Ids of 16 bytes as PostgreSQL's `uuid`: it takes them as they are and gives them back with hyphens. */
-import { parseAccountId, parseDeviceId, type AccountId, type DeviceId } from "../protocol/ids.js";
+import {
+  parseAccountId,
+  parseDeviceId,
+  parseMessageId,
+  type AccountId,
+  type DeviceId,
+  type MessageId,
+} from "../protocol/ids.js";
 
 export function accountIdOfUuid(uuid: string): AccountId {
   return known(parseAccountId(bare(uuid)), uuid);
@@ -7,6 +14,10 @@ export function accountIdOfUuid(uuid: string): AccountId {
 
 export function deviceIdOfUuid(uuid: string): DeviceId {
   return known(parseDeviceId(bare(uuid)), uuid);
+}
+
+export function messageIdOfUuid(uuid: string): MessageId {
+  return known(parseMessageId(bare(uuid)), uuid);
 }
 
 function bare(uuid: string): string {
