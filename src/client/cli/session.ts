@@ -86,7 +86,7 @@ export async function withClient<T>(
 ): Promise<T> {
   const address = await addressOfSession(context.home, context.server);
   return withPorts(context, address, async (ports) => {
-    const client = await Client.resume(ports);
+    const client = await Client.resume(ports, context.clientOptions);
     try {
       return await work(client);
     } finally {

@@ -68,6 +68,11 @@ export class Balancer {
     return checked(answers.placement, await this.#http.request("POST", PATHS.place, {}, this.#token));
   }
 
+  /** Ends this device's session. */
+  async logout(): Promise<void> {
+    await this.#http.request("POST", PATHS.logout, {}, this.#token);
+  }
+
   /** The right to make one archive, base64url. */
   async voucher(): Promise<string> {
     const answer = await this.#http.request("POST", PATHS.voucher, {}, this.#token);

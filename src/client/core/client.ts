@@ -20,6 +20,7 @@ import { DeviceFiles } from "./device-files.js";
 import { Entries } from "./entries.js";
 import { readHistory } from "./history.js";
 import { ListeningSpell } from "./listening.js";
+import { logout } from "./logout.js";
 import type {
   ConnectionStatus,
   HistoryEntry,
@@ -166,6 +167,16 @@ export class Client {
     return safetyNumber(this.#parts.identityKey, contact.identityKey);
   }
 
+  /**
+   * Ends this device's session and removes from the device what it held of the account. The client is of no use then.
+   *
+   * @param options `discard`: although messages would be lost, or the service cannot be told
+   * @throws FastChatError `unavailable` while messages of this device wait to be sent or archived; `unreachable`, `timeout`
+   */
+  logout({ discard = false }: { readonly discard?: boolean } = {}): Promise<void> {
+    return this.#parts.logout(discard);
+  }
+
   /** Stops listening and sending; waits a little for what is to be archived. What is not accepted stays on the device. */
   close(): Promise<void> {
     return this.#parts.close();
@@ -179,6 +190,7 @@ interface Parts {
   readonly outbox: Outbox;
   listen(handlers: ListenHandlers): Listening;
   history(query: Parameters<typeof readHistory>[1]): Promise<HistoryEntry[]>;
+  logout(discard: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -240,10 +252,11 @@ async function assemble(
     onStatus,
     isNeeded: () => outbox.isBusy,
   });
+  const outboxFiles = new OutboxFiles(files, me, device);
   const outbox: Outbox = new Outbox(
     {
       me: { account: me, device },
-      files: new OutboxFiles(files, me, device),
+      files: outboxFiles,
       contacts,
       conversations,
       archive,
@@ -282,6 +295,7 @@ async function assemble(
       );
       return readHistory({ me, archive, entries, contacts, conversations }, query);
     },
+    logout: (discard) => logout({ files, outboxFiles, outbox, balancer }, discard),
     async close() {
       if (closed) return;
       closed = true;

@@ -51,6 +51,13 @@ export class DeviceFiles {
     return this.#storage.remove(name);
   }
 
+  /** Forgets everything; the key last, since without it nothing that is left could be read. */
+  async removeAll(): Promise<void> {
+    const names = await this.#storage.list("");
+    for (const name of names) if (name !== KEY_FILE) await this.#storage.remove(name);
+    await this.#storage.remove(KEY_FILE);
+  }
+
   /** Names that start with `prefix`, sorted. */
   list(prefix: string): Promise<string[]> {
     return this.#storage.list(prefix);

@@ -1,9 +1,9 @@
 /** Real TLS listeners on loopback, with certificates made for the test. */
 import { X509Certificate } from "node:crypto";
 import { createServer as createHttps } from "node:https";
-import type { RequestListener, Server as HttpServer } from "node:http";
+import type { RequestListener } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { createServer, type TLSSocket } from "node:tls";
+import { createServer, type Server, type TLSSocket } from "node:tls";
 import { generate } from "selfsigned";
 import { certificatePin, ServiceTrust, type KnownKey } from "../../../src/client/node/pin.js";
 
@@ -53,8 +53,12 @@ export interface TestListener {
 }
 
 /** Speaks HTTPS by `handler`. */
-export async function listenHttps(certificate: Certificate, handler: RequestListener): Promise<TestListener> {
-  return follow(createHttps({ cert: certificate.cert, key: certificate.key }, handler), "secureConnection");
+export async function listenHttps(
+  certificate: Certificate,
+  handler: RequestListener,
+  port = 0,
+): Promise<TestListener> {
+  return follow(createHttps({ cert: certificate.cert, key: certificate.key }, handler), port);
 }
 
 /** Hands every TLS connection to `accept`. */
@@ -63,14 +67,14 @@ export async function listenTls(
   accept: (socket: TLSSocket) => void = () => undefined,
 ): Promise<TestListener> {
   const server = createServer({ cert: certificate.cert, key: certificate.key }, accept);
-  return follow(server as unknown as HttpServer, "secureConnection");
+  return follow(server, 0);
 }
 
-async function follow(server: HttpServer, event: string): Promise<TestListener> {
+async function follow(server: Server, port: number): Promise<TestListener> {
   const open = new Set<Socket>();
   const chunks: Buffer[] = [];
   let connections = 0;
-  server.on(event, (socket: TLSSocket) => {
+  server.on("secureConnection", (socket: TLSSocket) => {
     connections += 1;
     open.add(socket);
     socket.on("error", () => undefined);
@@ -82,7 +86,7 @@ async function follow(server: HttpServer, event: string): Promise<TestListener> 
     open.add(socket);
     socket.on("close", () => open.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => connections,

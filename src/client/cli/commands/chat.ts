@@ -10,7 +10,6 @@ import { historyLine, messageLine, receivedJson, sentJson } from "../format.js";
 import { InputLine } from "../input-line.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
-import { OutputClosed } from "../output.js";
 import { printableLine } from "../printable.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
 
@@ -20,6 +19,8 @@ interface ChatOptions extends GlobalOptions {
 
 /** How much of the conversation a terminal shows at the beginning. */
 const SHOWN_BEFORE = 10;
+/** Lines that wait to be accepted at the same time; what is piped in faster waits in its pipe. */
+const MOST_UNDER_WAY = 64;
 
 export const chatCommand: CommandModule<GlobalOptions, ChatOptions> = {
   command: "chat <name>",
@@ -101,20 +102,34 @@ async function showBefore(
 
 /** Sends line by line, in order; a message that is refused is told, and the conversation goes on. */
 async function sendLines(
-  { output, env, interrupts }: CommandContext,
+  context: CommandContext,
   client: Client,
   name: UserName,
   input: InputLine,
 ): Promise<void> {
+  const underWay = new Set<Promise<void>>();
   for (let line = await input.next(); line !== null; line = await input.next()) {
     if (line.trim() === "") continue;
-    try {
-      const sent = await client.send(name, line);
-      if (output.json) await output.line(sentJson(sent));
-    } catch (error) {
-      if (error instanceof OutputClosed) throw error;
-      if (interrupts.signal.aborted) return;
-      process.exitCode = reportFailure(error, output, Boolean(env["FASTCHAT_DEBUG"]));
-    }
+    // The client numbers messages in the order of these calls; nobody waits for one before the next is on its way.
+    const sending = sendLine(context, client, name, line).finally(() => underWay.delete(sending));
+    underWay.add(sending);
+    if (underWay.size >= MOST_UNDER_WAY) await Promise.race(underWay);
+  }
+  await Promise.all(underWay);
+}
+
+/** Never rejects. */
+async function sendLine(
+  { output, interrupts, env }: CommandContext,
+  client: Client,
+  name: UserName,
+  line: string,
+): Promise<void> {
+  try {
+    const sent = await client.send(name, line);
+    if (output.json) await output.line(sentJson(sent));
+  } catch (error) {
+    if (interrupts.signal.aborted) return;
+    process.exitCode = reportFailure(error, output, Boolean(env["FASTCHAT_DEBUG"]));
   }
 }

@@ -1,10 +1,10 @@
 /** `fastchat history [NAME]` */
 import type { CommandModule } from "yargs";
-import { FastChatError } from "../../../protocol/errors.js";
 import { historyJson, historyLine } from "../format.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
 import { newest } from "../newest.js";
+import { wholeNumber } from "../numbers.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
 
 interface HistoryOptions extends GlobalOptions {
@@ -34,11 +34,9 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
     runCommand(argv, async (context) => {
       const { output, interrupts } = context;
       const name = argv.name === undefined ? undefined : requireName(argv.name);
-      if (!Number.isInteger(argv.limit) || argv.limit < 0) {
-        throw new FastChatError("badRequest", "--limit takes a whole number, 0 or more.");
-      }
+      const limit = wholeNumber("--limit", argv.limit, 0) || Infinity;
       const entries = await withClient(context, (client) =>
-        unlessAborted(newest(client, name, argv.limit === 0 ? Infinity : argv.limit), interrupts.signal),
+        unlessAborted(newest(client, name, limit), interrupts.signal),
       );
       for (const entry of entries) {
         await output.line(

@@ -6,6 +6,7 @@ import type { ReceivedMessage } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { messageLine, receivedJson } from "../format.js";
 import { whenAborted } from "../interrupt.js";
+import { positiveNumber, wholeNumber } from "../numbers.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
 
 interface ListenOptions extends GlobalOptions {
@@ -29,19 +30,11 @@ export const listenCommand: CommandModule<GlobalOptions, ListenOptions> = {
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
-      const count = positive("--count", argv.count);
-      const timeout = positive("--timeout", argv.timeout);
-      if (count !== undefined && !Number.isInteger(count)) {
-        throw new FastChatError("badRequest", "--count takes a whole number.");
-      }
+      const count = argv.count === undefined ? undefined : wholeNumber("--count", argv.count, 1);
+      const timeout = argv.timeout === undefined ? undefined : positiveNumber("--timeout", argv.timeout);
       await withClient(context, (client) => listen(context, client, count, timeout));
     }),
 };
-
-function positive(option: string, value: number | undefined): number | undefined {
-  if (value === undefined || (value > 0 && value <= 2_000_000)) return value;
-  throw new FastChatError("badRequest", `${option} takes a number above 0.`);
-}
 
 /** Why listening ended without an error. */
 type End = "enough" | "timeout" | "interrupted";
@@ -54,10 +47,12 @@ async function listen(
 ): Promise<void> {
   const notes = new ConnectionNotes(output);
   const { promise: ended, resolve: end } = promiseOf<End>();
+  const { promise: refusal, reject: refuse } = promiseOf<never>();
+  refusal.catch(() => undefined);
   let printed = 0;
   const onMessage = async (message: ReceivedMessage): Promise<void> => {
-    // One more than was asked for stays with the service, unacknowledged.
-    if (printed === count) return new Promise(() => undefined);
+    // What comes behind the last one that was asked for is not taken: it stays with the service.
+    if (printed === count) await refusal;
     const { at, from, text } = message;
     await output.line(output.json ? receivedJson(message) : messageLine(at, from, text, output.paint));
     printed += 1;
@@ -74,14 +69,24 @@ async function listen(
     throw new FastChatError("timeout", `${printed} of ${count} messages came within ${timeoutSeconds} s.`);
   } finally {
     if (timer !== null) clearTimeout(timer);
-    await listening.stop();
+    const stopped = listening.stop();
+    refuse(new Error("No more messages were asked for."));
+    await stopped;
   }
 }
 
-function promiseOf<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
+interface Promised<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function promiseOf<T>(): Promised<T> {
+  let resolve: Promised<T>["resolve"] = () => undefined;
+  let reject: Promised<T>["reject"] = () => undefined;
+  const promise = new Promise<T>((onValue, onError) => {
+    resolve = onValue;
+    reject = onError;
   });
-  return { promise, resolve };
+  return { promise, resolve, reject };
 }

@@ -3,6 +3,7 @@ import type { CommandModule } from "yargs";
 import { sentJson } from "../format.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
+import { positiveNumber } from "../numbers.js";
 import { sayIfSlow } from "../progress.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
 import { readText } from "../standard-input.js";
@@ -10,6 +11,7 @@ import { readText } from "../standard-input.js";
 interface SendOptions extends GlobalOptions {
   readonly name: string;
   readonly text: readonly string[] | undefined;
+  readonly timeout: number;
 }
 
 export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
@@ -23,16 +25,28 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
         array: true,
         describe: "The message; from standard input if left out",
       })
+      .option("timeout", {
+        type: "number",
+        default: 30,
+        requiresArg: true,
+        describe: "How many seconds to wait until it is accepted",
+      })
       .example("$0 send bob hello", "words are joined by spaces")
       .example("$0 send bob -- --help is a fine option", "behind -- nothing is an option")
       .example("uptime | $0 send bob", "a message from standard input")
-      .epilogue("Prints nothing on success; with --json: id, to, at, outcome (stored or acknowledged)."),
+      .epilogue(
+        "Prints nothing on success; with --json: id, to, at, outcome (stored: kept for the recipient; acknowledged: a " +
+          "device of theirs has it). A message that is not accepted in time (exit code 6) is kept on this device if the " +
+          "error says so, and leaves with the next one.",
+      ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const { output, interrupts } = context;
       const name = requireName(argv.name);
+      const patience = positiveNumber("--timeout", argv.timeout);
       const words = argv.text ?? [];
-      await withClient(context, async (client) => {
+      const clientOptions = { ...context.clientOptions, sendPatienceMs: patience * 1000 };
+      await withClient({ ...context, clientOptions }, async (client) => {
         if (words.length === 0 && process.stdin.isTTY) output.note("type the message; Ctrl-D ends it.");
         const text =
           words.length > 0
