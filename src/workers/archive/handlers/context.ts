@@ -1,0 +1,32 @@
+/** What the handlers of an archive's requests work with. */
+import type { ArchiveRequest, ArchiveReply } from "../../../protocol/archive.js";
+import type { ArchiveId } from "../../../protocol/ids.js";
+import type { ArchiveStore } from "../../../store/archive.js";
+import type { AppendWriter } from "../append-writer.js";
+import type { VerifySignature } from "../vouchers.js";
+
+export interface HandlerContext {
+  readonly store: ArchiveStore;
+  readonly writer: AppendWriter;
+  readonly verifySignature: VerifySignature;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /**
+   * Asks the database now, or fails in a time that somebody can wait.
+   *
+   * @throws FastChatError `unavailable`
+   */
+  readonly ask: <T>(work: () => Promise<T>) => Promise<T>;
+  /** How much the entries of one page may weigh. */
+  readonly pageBytes: number;
+}
+
+/** The connection that a request came on, once its archive is open. */
+export interface Caller {
+  readonly archive: ArchiveId;
+  /** Whether somebody still waits for the answer. */
+  readonly connected: () => boolean;
+}
+
+export type RequestOf<Type extends ArchiveRequest["type"]> = Extract<ArchiveRequest, { type: Type }>;
+export type ReplyOf<Type extends ArchiveReply["type"]> = Extract<ArchiveReply, { type: Type }>;

@@ -1,0 +1,54 @@
+/** Every request of a client, and the file that answers it. */
+import type { ArchiveReply } from "../../../protocol/archive.js";
+import type { AdmissionRequest, ServedRequest } from "../connection-state.js";
+import { after } from "./after.js";
+import { append } from "./append.js";
+import { before } from "./before.js";
+import type { Caller, HandlerContext, ReplyOf } from "./context.js";
+import { create } from "./create.js";
+import { find } from "./find.js";
+import { open } from "./open.js";
+import { ping } from "./ping.js";
+
+/** Decides whether somebody is let in. @throws FastChatError if not */
+export async function admit(context: HandlerContext, request: AdmissionRequest): Promise<ReplyOf<"opened">> {
+  switch (request.type) {
+    case "create":
+      return create(context, request);
+    case "open":
+      return open(context, request);
+  }
+}
+
+/** Answers a request to an open archive. @throws FastChatError with what the client is told */
+export async function serve(
+  context: HandlerContext,
+  caller: Caller,
+  request: ServedRequest,
+): Promise<ArchiveReply> {
+  switch (request.type) {
+    case "append":
+      return append(context, caller, request);
+    case "before":
+      return before(context, caller, request);
+    case "after":
+      return after(context, caller, request);
+    case "find":
+      return find(context, caller, request);
+    case "ping":
+      return ping(request);
+  }
+}
+
+/** Whether the answer may be large: such requests are served one at a time, as the client takes what it is sent. */
+export function answersAtLength(request: ServedRequest): boolean {
+  switch (request.type) {
+    case "before":
+    case "after":
+    case "find":
+      return true;
+    case "append":
+    case "ping":
+      return false;
+  }
+}

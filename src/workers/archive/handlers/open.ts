@@ -1,0 +1,11 @@
+import { checkToken } from "../tokens.js";
+import type { HandlerContext, ReplyOf, RequestOf } from "./context.js";
+
+/** @throws FastChatError `noSuchArchive`, for an unknown id and for a wrong token */
+export async function open(
+  { store, ask }: HandlerContext,
+  { ref, archive, token }: RequestOf<"open">,
+): Promise<ReplyOf<"opened">> {
+  const record = await ask(() => store.find(archive));
+  return { type: "opened", ref, counter: checkToken(record, token).counter };
+}
