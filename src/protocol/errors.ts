@@ -68,6 +68,11 @@ export const ERRORS = {
   },
   dataInUse: { http: 500, exit: 8, advice: "Stop the other process, or choose another folder with --data." },
   dataNewer: { http: 500, exit: 8, advice: "Start the newer version of FastChat that wrote this data." },
+  dataDamaged: {
+    http: 500,
+    exit: 8,
+    advice: "Restore the folder from a backup, or move it away to start with an empty one.",
+  },
   diskFull: { http: 507, exit: 8, advice: "Free some space; nothing that was acknowledged is lost." },
   databaseUnreachable: { http: 503, exit: 8, advice: "Check the database address and that the server runs." },
   internal: { http: 500, exit: 1, advice: "This is a defect; please report it with the log." },

@@ -1,0 +1,30 @@
+/** Entry of the thread of an embedded database. */
+import { systemClock } from "../../node/clock.js";
+import { createLog } from "../../node/log.js";
+import { errorRecord } from "../../protocol/errors.js";
+import type { DatabaseThreadData } from "../entries.js";
+import { runThread } from "../thread.js";
+import { startEmbeddedDatabase } from "./embedded-database.js";
+
+await runThread<DatabaseThreadData>(async (data, say) => {
+  const log = createLog(data.log, { thread: `database-${data.name}` });
+  const database = await startEmbeddedDatabase({
+    folder: data.folder,
+    socketDirectory: data.socketDirectory,
+    limits: data.limits,
+    timeouts: data.timeouts,
+    clock: systemClock,
+    log,
+    onFailure(error) {
+      log.error({ error }, "the embedded database has failed");
+      say({ type: "failed", error: errorRecord(error) });
+      // Its memory is of no use any more; the supervisor starts a new thread, which repeats the log.
+      process.exit(1);
+    },
+  });
+  return {
+    // Links and views are for others.
+    onMessage: () => undefined,
+    stop: () => database.stop(),
+  };
+});

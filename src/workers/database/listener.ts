@@ -1,0 +1,67 @@
+/** The Unix socket on which the embedded database is reached, in a folder that nobody else can enter. */
+import { chmod, rm, stat } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { makePrivateFolder } from "../../node/private-file.js";
+import { FastChatError } from "../../protocol/errors.js";
+import { errorResponse } from "./backend.js";
+
+/** What `pg` looks for in a folder that it is given as host. */
+export const SOCKET_NAME = ".s.PGSQL.5432";
+
+export interface SocketListener {
+  /** Takes no more connections; fulfilled once those that are there have closed. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on `.s.PGSQL.5432` in a folder; a socket that a crash left there is replaced.
+ *
+ * @param directory is made if it is not there
+ * @param maxConnections more are told so and closed
+ * @throws FastChatError `badConfig` where the folder belongs to somebody else or the path is too long for a socket
+ */
+export async function listenOnSocket(
+  directory: string,
+  maxConnections: number,
+  accept: (socket: Socket) => void,
+): Promise<SocketListener> {
+  await closeFolder(directory);
+  const path = join(directory, SOCKET_NAME);
+  await rm(path, { force: true });
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections++;
+    socket.on("close", () => connections--);
+    if (connections <= maxConnections) return accept(socket);
+    socket.on("error", () => undefined);
+    socket.end(errorResponse({ severity: "FATAL", code: "53300", message: "too many connections" }));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) =>
+      reject(new FastChatError("badConfig", `${path} cannot be listened on.`, undefined, { cause })),
+    );
+    server.listen(path, resolve);
+  });
+  await chmod(path, 0o600);
+  return {
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+/** Whoever can reach the socket is the database's superuser, so the folder must be ours and closed to others. */
+async function closeFolder(directory: string): Promise<void> {
+  try {
+    await makePrivateFolder(directory);
+    const { uid } = await stat(directory);
+    // -1 where the system has no such numbers.
+    if (userInfo().uid === uid || userInfo().uid === -1) return;
+  } catch (cause) {
+    if (cause instanceof FastChatError) throw cause;
+    throw new FastChatError("badConfig", `The folder ${directory} cannot be used for a socket.`, undefined, {
+      cause,
+    });
+  }
+  throw new FastChatError("badConfig", `The folder ${directory} for a socket belongs to another user.`);
+}
