@@ -38,8 +38,9 @@ export async function readAccount(files: DeviceFiles): Promise<AccountRecord | n
   if (bytes === null) return null;
   const stored = unpack(bytes);
   if (!validator.Check(stored)) throw undecryptable();
-  const { version: _, vault, ...rest } = stored;
-  return redacted({ ...rest, vault: decodeVaultContents(vault) });
+  const { name, account, device, token, card, vaultGeneration, archiveMade } = stored;
+  const vault = decodeVaultContents(stored.vault);
+  return redacted({ name, account, device, token, card, vaultGeneration, archiveMade, vault });
 }
 
 export async function writeAccount(files: DeviceFiles, record: AccountRecord): Promise<void> {

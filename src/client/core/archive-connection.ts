@@ -20,8 +20,8 @@ export type Request = Without<ArchiveRequest, "ref">;
 export type Reply = Exclude<ArchiveReply, { type: "failed" }>;
 
 interface Waiting {
-  resolve(reply: ArchiveReply): void;
-  reject(error: FastChatError): void;
+  readonly resolve: (reply: ArchiveReply) => void;
+  readonly reject: (error: FastChatError) => void;
   readonly timer: Timer;
 }
 
@@ -105,7 +105,7 @@ export class ArchiveConnection {
         this.#finish(new FastChatError("timeout", "The archive did not answer in time."));
       });
       this.#waiting.set(ref, { resolve, reject, timer });
-      this.#channel.send(archiveRequests.encode({ ...request, ref } as ArchiveRequest));
+      this.#channel.send(archiveRequests.encode({ ...request, ref }));
       this.#pingLater();
     });
   }

@@ -62,8 +62,8 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set(["tooLarge", "badRequest", "bad
 
 interface WaitingAppend {
   readonly entry: NewEntry;
-  resolve(result: Appended): void;
-  reject(error: FastChatError): void;
+  readonly resolve: (result: Appended) => void;
+  readonly reject: (error: FastChatError) => void;
 }
 
 export class Archive {

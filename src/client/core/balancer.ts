@@ -68,15 +68,15 @@ export class Balancer {
     return checked(answers.placement, await this.#http.request("POST", PATHS.place, {}, this.#token));
   }
 
-  /** Ends this device's session. */
-  async logout(): Promise<void> {
-    await this.#http.request("POST", PATHS.logout, {}, this.#token);
-  }
-
   /** The right to make one archive, base64url. */
   async voucher(): Promise<string> {
     const answer = await this.#http.request("POST", PATHS.voucher, {}, this.#token);
     return checked(answers.voucher, answer).voucher;
+  }
+
+  /** Ends this device's session. */
+  async logout(): Promise<void> {
+    await this.#http.request("POST", PATHS.logout, {}, this.#token);
   }
 
   /** @throws FastChatError `noSuchAccount` */
@@ -96,7 +96,7 @@ function checked<S extends TSchema>(
   validator: Validator<Record<never, never>, S>,
   answer: unknown,
 ): Static<S> {
-  if (validator.Check(answer)) return answer as Static<S>;
+  if (validator.Check(answer)) return answer;
   const [first] = validator.Errors(answer);
   const where = first === undefined ? "" : ` at ${first.instancePath || "its root"}: ${first.message}`;
   throw new FastChatError("badFrame", `The service's answer is not of its form${where}.`);

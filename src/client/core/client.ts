@@ -20,7 +20,6 @@ import { DeviceFiles } from "./device-files.js";
 import { Entries } from "./entries.js";
 import { readHistory } from "./history.js";
 import { ListeningSpell } from "./listening.js";
-import { logout } from "./logout.js";
 import type {
   ConnectionStatus,
   HistoryEntry,
@@ -29,6 +28,7 @@ import type {
   Listening,
   SentMessage,
 } from "./messages.js";
+import { logout } from "./logout.js";
 import { Outbox } from "./outbox.js";
 import { forgetNumbers, OutboxFiles } from "./outbox-files.js";
 import { Placer } from "./placement.js";
@@ -168,10 +168,10 @@ export class Client {
   }
 
   /**
-   * Ends this device's session and removes from the device what it held of the account. The client is of no use then.
+   * Ends this device's session and removes the account's keys from it. The client is closed then, whatever comes of it.
    *
-   * @param options `discard`: although messages would be lost, or the service cannot be told
-   * @throws FastChatError `unavailable` while messages of this device wait to be sent or archived; `unreachable`, `timeout`
+   * @throws FastChatError `unavailable` where messages wait to be sent or archived; what the balancer answers where it cannot
+   *   be told. With `discard` neither keeps anything from being removed.
    */
   logout({ discard = false }: { readonly discard?: boolean } = {}): Promise<void> {
     return this.#parts.logout(discard);
@@ -267,6 +267,19 @@ async function assemble(
     session,
   );
 
+  const recover = async (): Promise<void> => {
+    const recovering = outbox.recover().catch(() => undefined);
+    await within(clock, RECOVER_MS, recovering);
+  };
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await spell?.stop();
+    await outbox.close();
+    session.stop();
+    archive.close();
+  };
+
   return {
     identityKey: keys.identity.publicKey,
     contacts,
@@ -288,22 +301,15 @@ async function assemble(
       return started;
     },
     async history(query) {
-      await within(
-        clock,
-        RECOVER_MS,
-        outbox.recover().catch(() => undefined),
-      );
+      await recover();
       return readHistory({ me, archive, entries, contacts, conversations }, query);
     },
-    logout: (discard) => logout({ files, outboxFiles, outbox, balancer }, discard),
-    async close() {
-      if (closed) return;
-      closed = true;
-      await spell?.stop();
-      await outbox.close();
-      session.stop();
-      archive.close();
+    async logout(discard) {
+      if (!discard) await recover();
+      await close();
+      await logout(files, outboxFiles, balancer, discard);
     },
+    close,
   };
 }
 

@@ -7,7 +7,7 @@ import { Compile } from "typebox/compile";
 import { verifyCard, type VerifiedCard } from "../../crypto/card.js";
 import { toHex } from "../../protocol/bytes.js";
 import { pack, unpack } from "../../protocol/codec.js";
-import { FastChatError } from "../../protocol/errors.js";
+import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
 import type { Card } from "../../protocol/http.js";
 import type { AccountId, UserName } from "../../protocol/ids.js";
 import type { Clock } from "../../protocol/runtime.js";
@@ -43,6 +43,7 @@ const localPins = Compile(LocalPin);
 const PIN_PATIENCE_MS = 3_000;
 /** After so long a card is asked for again before it is written to: its encryption key may have changed. In milliseconds. */
 const CARD_MS = 3_600_000;
+const ALARMING: ReadonlySet<ErrorCode> = new Set(["keyChanged", "undecryptable", "badFrame"]);
 const KEPT_CARDS = 2_000;
 /** What the balancer answers at most in one request. */
 const CARDS_PER_REQUEST = 200;
@@ -204,15 +205,18 @@ export class Contacts {
   async #withPatience(archived: Promise<void>): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const timer = this.#context.clock.after(PIN_PATIENCE_MS, resolve);
-      archived.then(resolve, (error: unknown) => {
-        // What says that the archive is away is no reason not to write; what says that it is wrong is one.
-        const code = error instanceof FastChatError ? error.code : "internal";
-        if (code === "keyChanged" || code === "undecryptable" || code === "internal") reject(error as Error);
-        else resolve();
-      });
-      void archived.then(
-        () => timer.cancel(),
-        () => timer.cancel(),
+      archived.then(
+        () => {
+          timer.cancel();
+          resolve();
+        },
+        (error: Error) => {
+          timer.cancel();
+          // What says that the archive is away is no reason not to write; what says that it is wrong is one.
+          const away = error instanceof FastChatError && !ALARMING.has(error.code);
+          if (away) resolve();
+          else reject(error);
+        },
       );
     });
   }

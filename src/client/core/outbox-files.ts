@@ -7,17 +7,22 @@ import { Compile } from "typebox/compile";
 import { TAG_BYTES } from "../../protocol/archive.js";
 import { pack, unpack } from "../../protocol/codec.js";
 import { FastChatError } from "../../protocol/errors.js";
-import type { AccountId, ConversationId, DeviceId, MessageId } from "../../protocol/ids.js";
-import { AccountIdSchema, Binary, Counter, DeviceIdSchema, UserNameSchema } from "../../protocol/schema.js";
+import type { AccountId, ConversationId, DeviceId } from "../../protocol/ids.js";
+import {
+  AccountIdSchema,
+  Binary,
+  ConversationIdSchema,
+  Counter,
+  DeviceIdSchema,
+  MessageIdSchema,
+  UserNameSchema,
+} from "../../protocol/schema.js";
 import type { DeviceFiles } from "./device-files.js";
 
 const LOCK = "outbox";
 const PREFIX = "outbox-";
 const NUMBERS = "numbers";
 const MAX_BYTES = 2 ** 24;
-
-const MessageIdSchema = Type.Unsafe<MessageId>(Type.String({ pattern: "^[0-9a-f]{32}$" }));
-const ConversationIdSchema = Type.Unsafe<ConversationId>(Type.String({ pattern: "^[0-9a-f]{64}$" }));
 
 /** A message that waits to be accepted, or, if it is, to be archived. */
 const OutboxEntry = Type.Object({

@@ -43,6 +43,8 @@ const MOST_WAITING_BYTES = 32 * 1024 * 1024;
 const REMEMBERED = 8_192;
 /** Deliveries kept in memory until their senders' cards can be had; the rest shows in history only. */
 const MOST_UNJUDGED = 256;
+/** How long stopping waits for a message that is being shown, in milliseconds. */
+const SHOW_GRACE_MS = 250;
 /** How long stopping waits for the archive, in milliseconds. */
 const STOP_GRACE_MS = 3_000;
 
@@ -60,6 +62,8 @@ export class Receiver {
   #retry: Timer | null = null;
   #retries = 0;
   #working = false;
+  /** The delivery that is being judged and shown. */
+  #taking: Promise<void> | null = null;
   #showing: Promise<void> = Promise.resolve();
   #overflowed = false;
   #stopped = false;
@@ -89,11 +93,14 @@ export class Receiver {
     this.#stopped = true;
     this.#retry?.cancel();
     for (const dropped of this.#queue.splice(0)) this.#release(dropped);
-    if (this.#waiting > 0) await within(this.#context.clock, STOP_GRACE_MS, this.#drained());
+    const { clock } = this.#context;
+    // Whoever stops while a message is shown may wait for just that; then it stays with the service.
+    if (this.#taking !== null) await within(clock, SHOW_GRACE_MS, this.#taking);
+    if (this.#shown.size > 0) await within(clock, STOP_GRACE_MS, this.#archived());
   }
 
-  async #drained(): Promise<void> {
-    while (this.#waiting > 0) await this.#idle.wait();
+  async #archived(): Promise<void> {
+    while (this.#shown.size > 0) await this.#idle.wait();
   }
 
   /** A delivery to anybody else cannot be opened, and so is judged as what it is. */
@@ -108,12 +115,13 @@ export class Receiver {
     this.#working = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        try {
-          await this.#take(next);
-        } catch (error) {
-          this.#release(next);
+        const taken = next;
+        this.#taking = this.#take(taken).catch((error: unknown) => {
+          this.#release(taken);
           this.#fail(error as Error);
-        }
+        });
+        await this.#taking;
+        this.#taking = null;
       }
     } finally {
       this.#working = false;
@@ -182,6 +190,7 @@ export class Receiver {
         this.#release(delivered);
       },
       (error: unknown) => {
+        this.#shown.delete(key);
         this.#release(delivered);
         if (!this.#stopped) this.#fail(error as Error);
       },
@@ -196,8 +205,8 @@ export class Receiver {
   #release({ envelope }: Delivered): void {
     this.#waiting -= 1;
     this.#waitingBytes -= envelope.length;
-    if (this.#waiting > 0) return;
     this.#idle.notify();
+    if (this.#waiting > 0) return;
     if (!this.#overflowed || this.#stopped) return;
     this.#overflowed = false;
     this.#context.want(true);

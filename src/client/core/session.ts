@@ -1,5 +1,5 @@
 /** The connection to a chat server: performs what connection.ts decides. */
-import { serverMessages, type ClientMessage } from "../../protocol/chat.js";
+import { clientMessages, serverMessages, type ClientMessage } from "../../protocol/chat.js";
 import { FastChatError, errorRecord, type ErrorRecord } from "../../protocol/errors.js";
 import {
   Kind,
@@ -9,7 +9,6 @@ import {
   type AcceptedFrame,
   type SendFrame,
 } from "../../protocol/hot.js";
-import { clientMessages } from "../../protocol/chat.js";
 import type { Placement } from "../../protocol/http.js";
 import type { Clock, FrameChannel, Random, Timer } from "../../protocol/runtime.js";
 import {
@@ -207,7 +206,8 @@ export class Session {
   }
 
   #onFrame(attempt: number, content: Uint8Array): void {
-    if (this.#state.attempt !== attempt) return;
+    const { phase } = this.#state;
+    if (this.#state.attempt !== attempt || (phase !== "greeting" && phase !== "open")) return;
     this.#heardAt = this.#ports.clock.now();
     try {
       this.#dispatch(attempt, content);

@@ -1,0 +1,195 @@
+/** The messages of the outbox that are on their way: to be accepted, then to be archived, then to be forgotten. */
+import { FastChatError } from "../../protocol/errors.js";
+import { isRefusal, Outcome, refusalCode, type AcceptedFrame } from "../../protocol/hot.js";
+import type { MessageId, UserName } from "../../protocol/ids.js";
+import type { Archive } from "./archive.js";
+import { ArchiveOrder, type OutboxItem } from "./archive-order.js";
+import type { Welcome } from "./connection.js";
+import { tooLarge } from "./drafts.js";
+import type { OutboxFile, OutboxFiles } from "./outbox-files.js";
+import type { PendingSend } from "./pending-send.js";
+import type { Session } from "./session.js";
+
+/** What sending needs of the connection. */
+export type SendingSession = Pick<Session, "welcome" | "congested" | "send">;
+
+export class Flight {
+  readonly #files: OutboxFiles;
+  readonly #session: SendingSession;
+  readonly #order: ArchiveOrder;
+  readonly #onChange: () => void;
+  /** What is not accepted, in the order of sending. */
+  readonly #items = new Map<MessageId, OutboxItem>();
+  /** Of these, what was not sent in this session. */
+  #unsent: OutboxItem[] = [];
+  /** Files with messages that are not archived. */
+  readonly #open = new Map<string, OutboxItem[]>();
+  /** Whether this process holds the outbox's lock, and puts the files away itself. */
+  holding = false;
+
+  /** @param onChange told of every message that got on */
+  constructor(
+    files: OutboxFiles,
+    archive: Pick<Archive, "append">,
+    session: SendingSession,
+    onChange: () => void,
+  ) {
+    this.#files = files;
+    this.#session = session;
+    this.#onChange = onChange;
+    this.#order = new ArchiveOrder(archive, (item) => this.#onArchived(item));
+  }
+
+  /** Messages that are not accepted. */
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** Whether somebody waits for one of them. */
+  get isAwaited(): boolean {
+    for (const { pending } of this.#items.values()) if (pending !== null && !pending.over) return true;
+    return false;
+  }
+
+  /** Whether all that is accepted is archived. */
+  get isArchived(): boolean {
+    return this.#order.isEmpty;
+  }
+
+  /** Whether a file's messages are on their way here already. */
+  has(file: string): boolean {
+    return this.#open.has(file);
+  }
+
+  /**
+   * Takes up a file's messages, behind all that is here.
+   *
+   * @param pending who waits for each of them; nobody if missing
+   */
+  adopt({ name, entries }: OutboxFile, pending: readonly PendingSend[] = []): void {
+    const items = entries.map((entry, index): OutboxItem => ({
+      entry,
+      file: name,
+      progress: entry.accepted ? "accepted" : "waiting",
+      pending: pending[index] ?? null,
+    }));
+    this.#open.set(name, items);
+    for (const item of items) {
+      this.#order.enter(item);
+      if (item.progress !== "waiting") continue;
+      this.#items.set(item.entry.message, item);
+      this.#unsent.push(item);
+    }
+    this.#order.advance(items);
+  }
+
+  /** Sends what was not sent in this session, in order, as far as the server's window and the channel allow. */
+  transmit(): void {
+    const { welcome } = this.#session;
+    if (welcome === null) return;
+    let sent = 0;
+    while (this.#unsent.length > sent && !this.#session.congested) {
+      const onTheWay = this.#items.size - (this.#unsent.length - sent);
+      const item = this.#unsent[sent];
+      if (item === undefined || onTheWay >= welcome.sendWindow) break;
+      if (!this.#session.send(item.entry.frame)) break;
+      sent += 1;
+    }
+    if (sent > 0) this.#unsent.splice(0, sent);
+  }
+
+  /** A session begins: everything that is not accepted goes again. */
+  onOpened({ maxFrameBytes }: Welcome): void {
+    for (const item of [...this.#items.values()]) {
+      const { length } = item.entry.frame;
+      if (length > maxFrameBytes) this.#refuse(item, tooLarge(length, maxFrameBytes));
+    }
+    this.#unsent = [...this.#items.values()];
+    this.transmit();
+  }
+
+  onAccepted({ message, recipients }: AcceptedFrame): void {
+    const item = this.#items.get(message);
+    // A repetition, or one that an earlier hold of the lock left behind.
+    if (item === undefined || recipients.length === 0) return;
+    const refusal = recipients.find(({ outcome }) => isRefusal(outcome));
+    if (refusal !== undefined && recipients.every(({ outcome }) => isRefusal(outcome))) {
+      this.#refuse(item, refused(refusal.outcome, item.entry.to));
+    } else {
+      const { to, at } = item.entry;
+      const stored = recipients.some(({ outcome }) => outcome === Outcome.stored);
+      this.#settle(item, "accepted");
+      item.pending?.resolve({ id: message, to, at, outcome: stored ? "stored" : "acknowledged" });
+    }
+    this.transmit();
+  }
+
+  /** Tells all who wait that it takes longer than they can wait. */
+  rejectAll(error: Error): void {
+    for (const { pending } of this.#items.values()) pending?.reject(error);
+  }
+
+  /**
+   * Makes the files say what has become of their messages, and lets go of what is not accepted: whoever has the lock next
+   * reads it from disk.
+   */
+  async putAway(): Promise<void> {
+    for (const [name, items] of [...this.#open]) {
+      const left = items.filter(({ progress }) => progress !== "done");
+      if (left.length === 0) {
+        this.#open.delete(name);
+        await this.#files.remove(name);
+        continue;
+      }
+      const entries = left.map(({ entry, progress }) => ({ ...entry, accepted: progress === "accepted" }));
+      const news = entries.some(({ accepted }, index) => accepted !== left[index]?.entry.accepted);
+      if (news || left.length < items.length) await this.#files.replace({ name, entries });
+    }
+    this.forget();
+  }
+
+  forget(): void {
+    for (const { file } of this.#items.values()) {
+      this.#order.leave(this.#open.get(file) ?? []);
+      this.#open.delete(file);
+    }
+    this.#items.clear();
+    this.#unsent = [];
+  }
+
+  #refuse(item: OutboxItem, error: FastChatError): void {
+    this.#settle(item, "done");
+    item.pending?.refuse(error);
+  }
+
+  #settle(item: OutboxItem, progress: "accepted" | "done"): void {
+    item.progress = progress;
+    this.#items.delete(item.entry.message);
+    const at = this.#unsent.indexOf(item);
+    if (at >= 0) this.#unsent.splice(at, 1);
+    this.#order.advance([item]);
+    this.#onChange();
+  }
+
+  #onArchived({ file }: OutboxItem): void {
+    this.#onChange();
+    if (this.holding) return;
+    const items = this.#open.get(file);
+    if (items === undefined || items.some(({ progress }) => progress !== "done")) return;
+    this.#open.delete(file);
+    // If this fails the file says that all is accepted, and its messages are archived once more.
+    this.#files.remove(file).catch(() => undefined);
+  }
+}
+
+function refused(outcome: Outcome, to: UserName): FastChatError {
+  const code = refusalCode(outcome);
+  switch (code) {
+    case "queueFull":
+      return new FastChatError(code, `"${to}" has too many unread messages waiting.`);
+    case "noSuchAccount":
+      return new FastChatError(code, `"${to}" has no account here any more.`);
+    default:
+      return new FastChatError(code, `The message to "${to}" was refused.`);
+  }
+}
