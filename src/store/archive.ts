@@ -41,7 +41,7 @@ export interface ArchiveRecord {
   readonly counter: number;
 }
 
-/** Entries of one request, which are taken all or not at all. */
+/** Entries of one request, at least one, which are taken all or not at all. */
 export interface Append {
   readonly archive: ArchiveId;
   readonly entries: readonly NewEntry[];
