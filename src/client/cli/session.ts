@@ -1,9 +1,13 @@
-/** What every command needs: where state lies, whom to talk to, where to print, and how to be interrupted. */
+/**
+ * What every command needs: where state lies, whom to talk to, where to print, and how to be interrupted.
+ *
+ * The client itself is imported once a command needs it. Its schemas are compiled on import, which takes longer than
+ * everything that `--help` or a mistyped command do.
+ */
 import { formatAddress, type ServiceAddress } from "../../protocol/address.js";
 import { toBase64Url } from "../../protocol/bytes.js";
-import { Client, type ClientOptions } from "../core/client.js";
-import { openDevice } from "../node/device.js";
-import { DeviceHome, homeFolder } from "../node/home.js";
+import type { Client, ClientOptions } from "../core/client.js";
+import type { DeviceHome } from "../node/home.js";
 import { serviceName } from "../node/pin.js";
 import type { ClientPorts } from "../core/ports.js";
 import { addressOfSession } from "./address.js";
@@ -17,7 +21,8 @@ export interface GlobalOptions {
 }
 
 export interface CommandContext {
-  readonly home: DeviceHome;
+  /** The folder of the account's state. */
+  home(): Promise<DeviceHome>;
   /** The address that was given by flag or variable. */
   readonly server: string | undefined;
   readonly output: Output;
@@ -36,7 +41,10 @@ export async function runCommand(
   const interrupts = catchInterrupts();
   try {
     await command({
-      home: new DeviceHome(homeFolder(env)),
+      async home() {
+        const { DeviceHome, homeFolder } = await import("../node/home.js");
+        return new DeviceHome(homeFolder(env));
+      },
       server: options.server ?? (env["FASTCHAT_SERVER"] || undefined),
       output,
       interrupts,
@@ -56,9 +64,10 @@ export async function withPorts<T>(
   address: ServiceAddress,
   work: (ports: ClientPorts) => Promise<T>,
 ): Promise<T> {
-  const { home, output } = context;
+  const { output } = context;
+  const { openDevice } = await import("../node/device.js");
   const device = await openDevice({
-    home,
+    home: await context.home(),
     address,
     onFirstUse: (service, pin) => {
       output.note(
@@ -84,7 +93,8 @@ export async function withClient<T>(
   context: CommandContext,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const address = await addressOfSession(context.home, context.server);
+  const { Client } = await import("../core/client.js");
+  const address = await addressOfSession(await context.home(), context.server);
   return withPorts(context, address, async (ports) => {
     const client = await Client.resume(ports, context.clientOptions);
     try {

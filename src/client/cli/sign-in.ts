@@ -4,7 +4,6 @@ import { formatAddress } from "../../protocol/address.js";
 import type { UserName } from "../../protocol/ids.js";
 import type { Client } from "../core/client.js";
 import type { ClientPorts } from "../core/ports.js";
-import { PATHS } from "../../protocol/http.js";
 import { addressToSignIn } from "./address.js";
 import { unlessAborted } from "./interrupt.js";
 import { printableJson } from "./printable.js";
@@ -19,7 +18,7 @@ export interface SignIn {
   /** Asks for the password, once the service is known to answer. */
   readonly password: () => Promise<string>;
   /** What is done with it. */
-  readonly begin: (ports: ClientPorts, password: string) => Promise<Client>;
+  readonly begin: (client: typeof Client, ports: ClientPorts, password: string) => Promise<Client>;
   /** Shown while that takes long. */
   readonly meanwhile: string;
   /** Told at the end, before the address. */
@@ -32,14 +31,19 @@ export function defaultDeviceLabel(): string {
 }
 
 export async function signIn(context: CommandContext, { password, ...what }: SignIn): Promise<void> {
-  const { home, output, interrupts } = context;
+  const { output, interrupts } = context;
+  const [{ Client }, { PATHS }] = await Promise.all([
+    import("../core/client.js"),
+    import("../../protocol/http.js"),
+  ]);
+  const home = await context.home();
   const address = await addressToSignIn(home, context.server);
   await withPorts(context, address, async (ports) => {
     // Before the password is asked for: nobody shall type one for a service that is away or another than expected.
     await unlessAborted(ports.http.request("GET", PATHS.service), interrupts.signal);
     const secret = await password();
     const client = await unlessAborted(
-      sayIfSlow(output, what.meanwhile, what.begin(ports, secret)),
+      sayIfSlow(output, what.meanwhile, what.begin(Client, ports, secret)),
       interrupts.signal,
     );
     await home.setCurrentService(address);

@@ -1,6 +1,5 @@
 /** `fastchat login NAME` */
 import type { CommandModule } from "yargs";
-import { Client } from "../../core/client.js";
 import { requireName } from "../name.js";
 import { askPassword } from "../password.js";
 import { runCommand, type GlobalOptions } from "../session.js";
@@ -34,8 +33,8 @@ export const loginCommand: CommandModule<GlobalOptions, LoginOptions> = {
       await signIn(context, {
         name,
         password: () => askPassword(name, { ...process, env: context.env }),
-        begin: (ports, password) =>
-          Client.login(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),
+        begin: (client, ports, password) =>
+          client.login(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),
         meanwhile: "hashing the password; this takes a moment…",
         done: `${name} is logged in at`,
       });

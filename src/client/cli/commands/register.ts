@@ -1,6 +1,5 @@
 /** `fastchat register NAME` */
 import type { CommandModule } from "yargs";
-import { Client } from "../../core/client.js";
 import { requireName } from "../name.js";
 import { choosePassword } from "../password.js";
 import { runCommand, type GlobalOptions } from "../session.js";
@@ -35,8 +34,8 @@ export const registerCommand: CommandModule<GlobalOptions, RegisterOptions> = {
       await signIn(context, {
         name,
         password: () => choosePassword(name, { ...process, env: context.env }),
-        begin: (ports, password) =>
-          Client.register(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),
+        begin: (client, ports, password) =>
+          client.register(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),
         meanwhile: "hashing the password and making keys; this takes some seconds…",
         done: `${name} is registered at`,
       });

@@ -1,9 +1,10 @@
 /** `fastchat whoami` */
 import type { CommandModule } from "yargs";
 import { formatAddress, type ServiceAddress } from "../../../protocol/address.js";
+import type { DeviceHome } from "../../node/home.js";
 import { addressOfSession } from "../address.js";
 import { printableJson } from "../printable.js";
-import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
+import { runCommand, withClient, type GlobalOptions } from "../session.js";
 
 export const whoamiCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   command: "whoami",
@@ -12,9 +13,8 @@ export const whoamiCommand: CommandModule<GlobalOptions, GlobalOptions> = {
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const { output } = context;
-      const server = formatAddress(
-        await withPin(context, await addressOfSession(context.home, context.server)),
-      );
+      const home = await context.home();
+      const server = formatAddress(await withPin(home, await addressOfSession(home, context.server)));
       const me = await withClient(context, (client) => Promise.resolve(client.me));
       if (output.json) {
         await output.line(printableJson({ name: me.name, account: me.account, device: me.device, server }));
@@ -24,12 +24,12 @@ export const whoamiCommand: CommandModule<GlobalOptions, GlobalOptions> = {
       await output.line(`account  ${me.account}`);
       await output.line(`device   ${me.device}`);
       await output.line(`server   ${server}`);
-      await output.line(`folder   ${context.home.folder}`);
+      await output.line(`folder   ${home.folder}`);
     }),
 };
 
 /** The address with the pin that is remembered for it, as it can be given to a friend. */
-async function withPin({ home }: CommandContext, address: ServiceAddress): Promise<ServiceAddress> {
+async function withPin(home: DeviceHome, address: ServiceAddress): Promise<ServiceAddress> {
   const known = await home.knownKey(address);
   return address.pin === null && known?.kind === "pin" ? { ...address, pin: known.pin } : address;
 }
