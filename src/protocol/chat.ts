@@ -36,6 +36,8 @@ const Welcome = Type.Object({
   maxFrameBytes: Counter,
   /** How many messages a client may have sent that are not accepted yet. */
   sendWindow: Counter,
+  /** How many bytes their frames may have together; at least one frame of `maxFrameBytes`. */
+  sendWindowBytes: Counter,
 });
 /** Push: everything that waited has been delivered; what follows is new. */
 const Live = Type.Object({ type: Type.Literal("live") });

@@ -147,8 +147,9 @@ export class ArchiveConnection {
   #pingLater(): void {
     this.#ping?.cancel();
     this.#ping = this.#clock.after(PING_MS, () => {
-      // Its failure ends the connection, which is what is reported.
-      this.request({ type: "ping" }, "pong").catch(() => undefined);
+      // What waits for its answer tells as well. A failure ends the connection, which is what is reported.
+      if (this.#waiting.size > 0) this.#pingLater();
+      else this.request({ type: "ping" }, "pong").catch(() => undefined);
     });
   }
 }

@@ -22,6 +22,7 @@ export class Flight {
   readonly #items = new Map<MessageId, OutboxItem>();
   /** Of these, what was not sent in this session. */
   #unsent: OutboxItem[] = [];
+  #bytesOnTheWay = 0;
   /** Files with messages that are not archived. */
   readonly #open = new Map<string, OutboxItem[]>();
   /** Whether this process holds the outbox's lock, and puts the files away itself. */
@@ -92,7 +93,10 @@ export class Flight {
       const onTheWay = this.#items.size - (this.#unsent.length - sent);
       const item = this.#unsent[sent];
       if (item === undefined || onTheWay >= welcome.sendWindow) break;
-      if (!this.#session.send(item.entry.frame)) break;
+      const { frame } = item.entry;
+      if (this.#bytesOnTheWay + frame.length > welcome.sendWindowBytes) break;
+      if (!this.#session.send(frame)) break;
+      this.#bytesOnTheWay += frame.length;
       sent += 1;
     }
     if (sent > 0) this.#unsent.splice(0, sent);
@@ -105,6 +109,7 @@ export class Flight {
       if (length > maxFrameBytes) this.#refuse(item, tooLarge(length, maxFrameBytes));
     }
     this.#unsent = [...this.#items.values()];
+    this.#bytesOnTheWay = 0;
     this.transmit();
   }
 
@@ -155,6 +160,7 @@ export class Flight {
     }
     this.#items.clear();
     this.#unsent = [];
+    this.#bytesOnTheWay = 0;
   }
 
   #refuse(item: OutboxItem, error: FastChatError): void {
@@ -167,6 +173,7 @@ export class Flight {
     this.#items.delete(item.entry.message);
     const at = this.#unsent.indexOf(item);
     if (at >= 0) this.#unsent.splice(at, 1);
+    else this.#bytesOnTheWay -= item.entry.frame.length;
     this.#order.advance([item]);
     this.#onChange();
   }

@@ -31,6 +31,7 @@ export async function helloOnSession(
     idleMs: context.timeouts.idleMs,
     maxFrameBytes: context.limits.maxFrameBytes,
     sendWindow: context.limits.sendWindow,
+    sendWindowBytes: context.limits.sendWindowBytes,
   });
   if (hello.attach) context.attach(session);
 }
