@@ -10,6 +10,12 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Time that no one can set: milliseconds since this process began. It goes on while the process is suspended, so that
+ * whoever slept can tell.
+ */
+export const monotonicClock: Clock = { ...systemClock, now: () => performance.now() };
+
 export const systemRandom: Random = {
   bytes(length) {
     // A buffer of its own: randomBytes may hand out a slice of Node's pool, which must not cross a thread.

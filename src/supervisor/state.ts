@@ -1,0 +1,169 @@
+/**
+ * What the supervisor knows, hears and does. It is a state machine apart from its threads: {@link step} in step.ts takes
+ * a state and an event and returns the next state and the effects that shell.ts performs on real threads.
+ */
+import type { Timeouts } from "../config.js";
+import type { ErrorRecord } from "../protocol/errors.js";
+import type { Incarnation, ServerId } from "../protocol/ids.js";
+import type { Listening, ServerEntry, ToThread } from "../protocol/threads.js";
+import type { View } from "../protocol/view.js";
+
+export type ThreadKind = "database" | "balancer" | "archive" | "chat";
+
+/** A thread that shall run. A chat server's `id` is its {@link ServerId}. */
+export type ThreadPlan = {
+  /** Where it shall listen; 0 for any free port, or for a thread without one. */
+  readonly port: number;
+} & (
+  | { readonly kind: Exclude<ThreadKind, "chat">; readonly id: string }
+  | { readonly kind: "chat"; readonly id: ServerId }
+);
+
+/** Where in its life a thread is. Times are milliseconds of the clock that stamps the events. */
+export type Life =
+  /** What it needs is not there yet. */
+  | { at: "waiting" }
+  | { at: "starting"; startBy: number }
+  | {
+      at: "running";
+      since: number;
+      heardAt: number;
+      listening: Listening | null;
+      incarnation: Incarnation;
+    }
+  /** Was made to end, and has not ended yet. Nobody counts on it any more. */
+  | { at: "dying" }
+  /** Has ended; starts again at `until`. */
+  | { at: "resting"; until: number }
+  | { at: "stopping" }
+  | { at: "ended" };
+
+export interface Thread {
+  readonly plan: ThreadPlan;
+  /** Counts its starts; an event of an earlier run means nothing any more. */
+  run: number;
+  /** Starts in a row that did not last. */
+  tries: number;
+  /** Whether it ever said `ready`. */
+  proven: boolean;
+  /** Where the next run shall listen: where the last one did. */
+  port: number;
+  /** What this run said of why it cannot go on. */
+  failure: ErrorRecord | null;
+  life: Life;
+}
+
+export type Stage =
+  | { at: "databases" }
+  | { at: "migrating" }
+  | { at: "threads" }
+  | { at: "running" }
+  | { at: "stopping"; since: number; wave: number; error: ErrorRecord | null }
+  | { at: "finished" };
+
+export interface State {
+  readonly timeouts: Timeouts;
+  stage: Stage;
+  threads: Thread[];
+  /** The newest view; while it is being prepared, the servers that have not answered and until when they may. */
+  view: View;
+  preparing: { waiting: ServerId[]; by: number } | null;
+  heartbeatAt: number;
+  /** When the supervisor asked to be woken: woken much later, it was late itself. */
+  wakeAt: number;
+}
+
+export type Event = { readonly now: number } & (
+  | { readonly type: "begin" }
+  | { readonly type: "wake" }
+  | { readonly type: "migrated" }
+  /** The supervisor itself cannot go on. */
+  | { readonly type: "giveUp"; readonly error: ErrorRecord }
+  /** Somebody asks the system to stop. */
+  | { readonly type: "stop" }
+  | ({ readonly thread: string; readonly run: number } & ThreadEvent)
+);
+
+export type ThreadEvent =
+  | { readonly type: "ready"; readonly listening: Listening | null; readonly incarnation: Incarnation }
+  | { readonly type: "pong" }
+  | { readonly type: "prepared"; readonly view: number }
+  | { readonly type: "failed"; readonly error: ErrorRecord }
+  /** The thread is no more; `reason` where it threw, for the log and for people. */
+  | { readonly type: "exited"; readonly reason: string | null };
+
+/** Messages that carry no port. */
+export type PlainMessage = Exclude<ToThread, { readonly port: unknown }>;
+
+export type Effect =
+  /** Starts a thread. The shell gives every run a random incarnation of its own. */
+  | { readonly type: "spawn"; readonly thread: string; readonly run: number; readonly port: number }
+  | { readonly type: "terminate"; readonly thread: string }
+  | { readonly type: "post"; readonly thread: string; readonly message: PlainMessage }
+  /** Gives two chat servers a channel, each named to the other. */
+  | { readonly type: "mesh"; readonly one: ServerEntry; readonly other: ServerEntry }
+  /** Gives a chat server and the balancer a channel. */
+  | { readonly type: "introduce"; readonly server: ServerEntry; readonly balancer: string }
+  | { readonly type: "migrate" }
+  /** Everything is ready; clients connect here. */
+  | { readonly type: "announce"; readonly listening: Listening }
+  | {
+      readonly type: "log";
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly fields: object;
+      readonly message: string;
+    }
+  /** All threads have ended, or were given up; `error` where the system did not stop because it was asked to. */
+  | { readonly type: "finish"; readonly error: ErrorRecord | null };
+
+/** @param plans databases, archive, balancer and chat servers, in the order in which people shall see them */
+export function initialState(plans: readonly ThreadPlan[], timeouts: Timeouts): State {
+  return {
+    timeouts,
+    stage: { at: "databases" },
+    threads: plans.map((plan) => ({
+      plan,
+      run: 0,
+      tries: 0,
+      proven: false,
+      port: plan.port,
+      failure: null,
+      life: { at: "waiting" },
+    })),
+    view: { number: 0, members: [] },
+    preparing: null,
+    heartbeatAt: Infinity,
+    wakeAt: Infinity,
+  };
+}
+
+/** One step in the making: functions that work on it change `state` and add to `effects`. */
+export interface Draft {
+  readonly state: State;
+  readonly effects: Effect[];
+  readonly now: number;
+  /** Whether the set of live chat servers changed. */
+  membersChanged: boolean;
+}
+
+type Running = Extract<Life, { at: "running" }>;
+
+/** Chat servers that are running, as others know them. */
+export function runningServers(state: State): ServerEntry[] {
+  return state.threads.flatMap(({ plan, life }) =>
+    plan.kind === "chat" && life.at === "running" && life.listening !== null
+      ? [{ id: plan.id, incarnation: life.incarnation, listening: life.listening }]
+      : [],
+  );
+}
+
+/** The thread of a kind of which there is one, if it is running. */
+export function runningThread(
+  state: State,
+  kind: "balancer" | "archive",
+): { readonly id: string; readonly life: Running } | null {
+  for (const { plan, life } of state.threads) {
+    if (plan.kind === kind && life.at === "running") return { id: plan.id, life };
+  }
+  return null;
+}

@@ -1,0 +1,256 @@
+/** The supervisor's state machine: pure, so that its stories can be told without a thread or a clock. */
+import type { ErrorRecord } from "../protocol/errors.js";
+import { acquaint, forget } from "./acquaintance.js";
+import { restDelay } from "./backoff.js";
+import {
+  runningThread,
+  type Draft,
+  type Effect,
+  type Event,
+  type State,
+  type Thread,
+  type ThreadEvent,
+} from "./state.js";
+import { beginStop, giveUpWave, goOnStopping, stopDeadline } from "./stopping.js";
+import { beginView, serverPrepared } from "./views.js";
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/**
+ * One step.
+ *
+ * @returns the next state, which asks to be woken at its `wakeAt`, and what is to be done, in order
+ */
+export function step(before: DeepReadonly<State>, event: Event): { state: State; effects: Effect[] } {
+  const draft: Draft = {
+    state: structuredClone(before) as State,
+    effects: [],
+    now: event.now,
+    membersChanged: false,
+  };
+  take(draft, event);
+  // However many came and went in this step, they make one view.
+  if (draft.membersChanged) beginView(draft);
+  announceOnceComplete(draft);
+  draft.state.wakeAt = nextDeadline(draft.state);
+  return draft;
+}
+
+function take(draft: Draft, event: Event): void {
+  const { state, effects, now } = draft;
+  switch (event.type) {
+    case "begin":
+      state.heartbeatAt = now + state.timeouts.heartbeatMs;
+      startKinds(draft, ["database"]);
+      migrateOnceDatabasesRun(draft);
+      return;
+    case "migrated":
+      if (state.stage.at !== "migrating") return;
+      state.stage = { at: "threads" };
+      startKinds(draft, ["archive", "chat", "balancer"]);
+      return;
+    case "giveUp":
+      beginStop(draft, event.error);
+      return;
+    case "stop":
+      effects.push({ type: "log", level: "info", fields: {}, message: "stopping" });
+      beginStop(draft, null);
+      return;
+    case "wake":
+      wake(draft);
+      return;
+    default: {
+      const thread = state.threads.find(({ plan }) => plan.id === event.thread);
+      if (thread?.run === event.run) takeFromThread(draft, thread, event);
+    }
+  }
+}
+
+function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void {
+  const { now } = draft;
+  switch (event.type) {
+    case "ready":
+      if (thread.life.at !== "starting") return;
+      thread.proven = true;
+      thread.port = event.listening?.port ?? 0;
+      thread.life = {
+        at: "running",
+        since: now,
+        heardAt: now,
+        listening: event.listening,
+        incarnation: event.incarnation,
+      };
+      acquaint(draft, thread);
+      migrateOnceDatabasesRun(draft);
+      return;
+    case "pong":
+      if (thread.life.at === "running") thread.life.heardAt = now;
+      return;
+    case "prepared":
+      if (thread.plan.kind === "chat" && thread.life.at === "running") {
+        serverPrepared(draft, thread.plan.id, event.view);
+      }
+      return;
+    case "failed":
+      thread.failure = event.error;
+      // Any free port was asked for, and somebody took the one it had: clients are told where it listens now. The
+      // balancer's they know by heart.
+      if (event.error.code === "portInUse" && thread.plan.port === 0 && thread.plan.kind !== "balancer") {
+        thread.port = 0;
+      }
+      return;
+    case "exited":
+      exited(draft, thread, event.reason);
+  }
+}
+
+function exited(draft: Draft, thread: Thread, reason: string | null): void {
+  const { state } = draft;
+  switch (thread.life.at) {
+    case "waiting":
+    case "resting":
+    case "ended":
+      return;
+    case "stopping":
+      thread.life = { at: "ended" };
+      goOnStopping(draft);
+      return;
+    case "dying":
+    case "starting":
+    case "running":
+      break;
+  }
+  const why = thread.failure?.message ?? reason ?? "it ended without a reason";
+  if (state.stage.at === "stopping" || state.stage.at === "finished") {
+    thread.life = { at: "ended" };
+    goOnStopping(draft);
+    return;
+  }
+  if (!thread.proven) {
+    // It never worked, so trying again would hide from people what they must mend.
+    thread.life = { at: "ended" };
+    beginStop(draft, deathAtStart(thread, why));
+    return;
+  }
+  if (thread.life.at !== "dying") isDead(draft, thread);
+  rest(draft, thread, why);
+}
+
+function deathAtStart({ plan, failure }: Thread, why: string): ErrorRecord {
+  if (failure !== null && failure.code !== "internal") return failure;
+  return { code: "internal", message: `The thread "${plan.id}" ended before it was ready: ${why}` };
+}
+
+/** What others must know of a thread that does not run any more; its life is the caller's to set next. */
+function isDead(draft: Draft, thread: Thread): void {
+  const { plan, life } = thread;
+  if (life.at !== "running") return;
+  if (draft.now - life.since >= draft.state.timeouts.restartMaxMs) thread.tries = 0;
+  thread.life = { at: "dying" };
+  if (plan.kind === "chat") forget(draft, { id: plan.id, incarnation: life.incarnation });
+}
+
+/** Ends a thread that may be alive but is of no use. */
+function kill(draft: Draft, thread: Thread, why: string): void {
+  const unproven = !thread.proven;
+  isDead(draft, thread);
+  thread.life = { at: "dying" };
+  thread.failure = { code: "timeout", message: why };
+  draft.effects.push({ type: "terminate", thread: thread.plan.id });
+  if (unproven) beginStop(draft, { code: "timeout", message: `The thread "${thread.plan.id}": ${why}` });
+}
+
+function rest(draft: Draft, thread: Thread, why: string): void {
+  const { restartMinMs, restartMaxMs } = draft.state.timeouts;
+  const inMs = restDelay(thread.tries, restartMinMs, restartMaxMs);
+  thread.tries++;
+  thread.life = { at: "resting", until: draft.now + inMs };
+  draft.effects.push({
+    type: "log",
+    level: "error",
+    fields: { of: thread.plan.id, why, startsInMs: inMs },
+    message: "a thread died and will be started again",
+  });
+}
+
+function start({ state, effects, now }: Draft, thread: Thread): void {
+  thread.run++;
+  thread.failure = null;
+  thread.life = { at: "starting", startBy: now + state.timeouts.startMs };
+  effects.push({ type: "spawn", thread: thread.plan.id, run: thread.run, port: thread.port });
+}
+
+function startKinds(draft: Draft, kinds: readonly Thread["plan"]["kind"][]): void {
+  for (const thread of draft.state.threads) {
+    if (kinds.includes(thread.plan.kind) && thread.life.at === "waiting") start(draft, thread);
+  }
+}
+
+function migrateOnceDatabasesRun({ state, effects }: Draft): void {
+  const databases = state.threads.filter(({ plan }) => plan.kind === "database");
+  if (state.stage.at !== "databases" || databases.some(({ life }) => life.at !== "running")) return;
+  state.stage = { at: "migrating" };
+  effects.push({ type: "migrate" });
+}
+
+function announceOnceComplete({ state, effects }: Draft): void {
+  if (state.stage.at !== "threads" || state.preparing !== null || state.view.number === 0) return;
+  const listening = runningThread(state, "balancer")?.life.listening;
+  if (!listening || state.threads.some(({ life }) => life.at !== "running")) return;
+  state.stage = { at: "running" };
+  effects.push({ type: "announce", listening });
+}
+
+function wake(draft: Draft): void {
+  const { state, effects, now } = draft;
+  const lateMs = now - state.wakeAt;
+  if (lateMs > state.timeouts.heartbeatMs) {
+    // The machine slept, or this process was suspended: nobody else had a chance to be in time.
+    allowForLateness(state, now, lateMs);
+    const fields = { lateMs: Math.round(lateMs) };
+    effects.push({ type: "log", level: "warn", fields, message: "the supervisor itself was late" });
+  }
+  if (now >= stopDeadline(state)) giveUpWave(draft);
+  for (const thread of state.threads) {
+    const { life } = thread;
+    if (life.at === "resting" && now >= life.until) start(draft, thread);
+    else if (life.at === "starting" && now >= life.startBy) kill(draft, thread, "it was not ready in time");
+  }
+  const { preparing } = state;
+  if (preparing !== null && now >= preparing.by) {
+    for (const thread of state.threads) {
+      if (thread.plan.kind === "chat" && preparing.waiting.includes(thread.plan.id)) {
+        kill(draft, thread, "it did not hand its mailboxes over in time");
+      }
+    }
+  }
+  if (now >= state.heartbeatAt) heartbeat(draft);
+}
+
+function heartbeat(draft: Draft): void {
+  const { state, effects, now } = draft;
+  state.heartbeatAt = now + state.timeouts.heartbeatMs;
+  for (const thread of state.threads) {
+    if (thread.life.at !== "running") continue;
+    if (now - thread.life.heardAt > state.timeouts.hungMs) kill(draft, thread, "its event loop hung");
+    else effects.push({ type: "post", thread: thread.plan.id, message: { type: "ping", ref: thread.run } });
+  }
+}
+
+/** Gives everybody the time again that the supervisor missed. */
+function allowForLateness(state: State, now: number, lateMs: number): void {
+  for (const { life } of state.threads) {
+    if (life.at === "running") life.heardAt = now;
+    else if (life.at === "starting") life.startBy = now + state.timeouts.startMs;
+  }
+  if (state.preparing !== null) state.preparing.by = now + state.timeouts.prepareMs;
+  if (state.stage.at === "stopping") state.stage.since += lateMs;
+}
+
+function nextDeadline(state: State): number {
+  if (state.stage.at === "finished") return Infinity;
+  const lives = state.threads.map(({ life }) =>
+    life.at === "resting" ? life.until : life.at === "starting" ? life.startBy : Infinity,
+  );
+  return Math.min(state.heartbeatAt, state.preparing?.by ?? Infinity, stopDeadline(state), ...lives);
+}

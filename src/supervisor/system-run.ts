@@ -1,0 +1,104 @@
+/** One run of the whole system: its data folder, its secrets, its threads, and what is left of them afterwards. */
+import type { Config } from "../config.js";
+import { monotonicClock, systemClock, systemRandom } from "../node/clock.js";
+import { createLog } from "../node/log.js";
+import { formatAddress } from "../protocol/address.js";
+import type { ErrorRecord } from "../protocol/errors.js";
+import type { Listening, LoadReport } from "../protocol/threads.js";
+import { openDataFolder, type DataFolder } from "./data-folder.js";
+import { migrateDatabases, placeDatabases } from "./databases.js";
+import type { Screen } from "./screen.js";
+import { loadSecrets } from "./secrets.js";
+import { Shell } from "./shell.js";
+import { initialState, type State } from "./state.js";
+import { rowsOf } from "./table.js";
+import { entryOf, threadData, threadPlans } from "./thread-data.js";
+import { startWorker } from "./worker.js";
+
+export class SystemRun {
+  #shell: Shell | null = null;
+  #stopping = false;
+
+  constructor(
+    private readonly config: Config,
+    private readonly screen: Screen,
+  ) {}
+
+  /**
+   * Runs the system to its end.
+   *
+   * @returns `null` where it stopped because it was asked to, else the reason
+   * @throws FastChatError for what is wrong before any thread is started
+   */
+  async run(): Promise<ErrorRecord | null> {
+    const folder = await openDataFolder(this.config.dataDir);
+    try {
+      return await this.#runIn(folder);
+    } finally {
+      await folder.removeAddress();
+      await folder.release();
+    }
+  }
+
+  /** Asks the system to stop, in order. */
+  stop(): void {
+    this.#stopping = true;
+    this.#shell?.stop();
+  }
+
+  async #runIn(folder: DataFolder): Promise<ErrorRecord | null> {
+    const { config, screen } = this;
+    const log = createLog(config.log, { thread: "supervisor" }, (line) => screen.logLine(line.trimEnd()));
+    const secrets = await loadSecrets(folder.path, config, folder.first, systemClock.now(), (file) =>
+      log.warn({ file }, "others could read this file; they cannot any more"),
+    );
+    const databases = await placeDatabases(config, folder.path);
+    const plans = threadPlans(config);
+    const reports = new Map<string, LoadReport>();
+    let state: Readonly<State> = initialState(plans, config.timeouts);
+
+    const shell = new Shell({
+      plans,
+      timeouts: config.timeouts,
+      clock: monotonicClock,
+      random: systemRandom,
+      log,
+      spawn: (plan, port, incarnation, handlers) =>
+        startWorker(
+          entryOf(plan),
+          plan.id,
+          threadData(plan, port, incarnation, config, secrets, databases),
+          handlers,
+          (line) => screen.logLine(line),
+        ),
+      migrate: () => migrateDatabases(databases, config.timeouts.databaseMs, log),
+      announce: async ({ port }: Listening) => {
+        await folder.markComplete();
+        const { pin } = secrets.certificate;
+        const address = formatAddress({ host: config.publicHost ?? config.host, port, pin });
+        await folder.writeAddress(address);
+        if (config.log.format === "json") log.info({ address }, "everything is ready");
+        else screen.notice(welcome(address, screen));
+      },
+      onReport: (thread, report) => void reports.set(thread, report),
+      onState: (next) => {
+        state = next;
+        screen.showTable(() => rowsOf(state, reports, monotonicClock.now()));
+      },
+    });
+    // Whoever asked while the folder was being opened need not ask again.
+    if (this.#stopping) return null;
+    this.#shell = shell;
+    return shell.run();
+  }
+}
+
+function welcome(address: string, { chalk }: Screen): string {
+  return [
+    "",
+    `${chalk.green.bold("FastChat is ready")} at ${chalk.bold(address)}`,
+    chalk.dim(`  in another terminal:  npm run -s client -- register NAME --server '${address}'`),
+    chalk.dim("  to stop:              Ctrl-C"),
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,99 @@
+/** The live table of the threads: a pure picture of what the supervisor knows. */
+import type { ChalkInstance } from "chalk";
+import type { LoadReport } from "../protocol/threads.js";
+import type { State, Thread } from "./state.js";
+
+export interface Row {
+  readonly id: string;
+  readonly state: { readonly text: string; readonly color: "green" | "yellow" | "red" };
+  readonly restarts: number;
+  readonly report: LoadReport | null;
+}
+
+/** @param now of the clock that stamped the state */
+export function rowsOf(state: Readonly<State>, reports: ReadonlyMap<string, LoadReport>, now: number): Row[] {
+  return state.threads.map((thread) => ({
+    id: thread.plan.id,
+    state: describeLife(thread, now),
+    restarts: Math.max(0, thread.run - 1),
+    // A dead thread's last report says nothing of it.
+    report: thread.life.at === "running" ? (reports.get(thread.plan.id) ?? null) : null,
+  }));
+}
+
+function describeLife({ life }: Thread, now: number): Row["state"] {
+  switch (life.at) {
+    case "running":
+      return { text: "running", color: "green" };
+    case "waiting":
+    case "starting":
+    case "stopping":
+      return { text: life.at, color: "yellow" };
+    case "resting":
+      return { text: `again in ${Math.max(0, (life.until - now) / 1000).toFixed(1)} s`, color: "red" };
+    case "dying":
+    case "ended":
+      return { text: "ended", color: "red" };
+  }
+}
+
+interface Column {
+  readonly title: string;
+  readonly align: "left" | "right";
+  cell(row: Row): string;
+}
+
+const NOTHING = "–";
+
+const COLUMNS: readonly Column[] = [
+  { title: "thread", align: "left", cell: ({ id }) => id },
+  { title: "state", align: "left", cell: ({ state }) => state.text },
+  measured("connections", ({ connections }) => whole(connections)),
+  measured("msgs in/s", ({ messagesIn, overMs }) => whole((messagesIn * 1000) / overMs)),
+  measured("msgs out/s", ({ messagesOut, overMs }) => whole((messagesOut * 1000) / overMs)),
+  measured("bytes/s", ({ bytesIn, bytesOut, overMs }) => bytes(((bytesIn + bytesOut) * 1000) / overMs)),
+  measured("loop p99", ({ loopDelayP99Ms }) => `${loopDelayP99Ms.toFixed(1)} ms`),
+  { title: "restarts", align: "right", cell: ({ restarts }) => whole(restarts) },
+];
+
+function measured(title: string, cell: (report: LoadReport) => string): Column {
+  return { title, align: "right", cell: ({ report }) => (report === null ? NOTHING : cell(report)) };
+}
+
+/**
+ * Draws the table.
+ *
+ * @param width columns of the terminal; what does not fit is cut off, since a wrapped table cannot be read
+ */
+export function drawTable(rows: readonly Row[], width: number, chalk: ChalkInstance): string {
+  const widths = COLUMNS.map(({ title, cell }) =>
+    Math.max(title.length, ...rows.map((row) => cell(row).length)),
+  );
+  const line = (texts: readonly string[]) =>
+    ` ${COLUMNS.map(({ align }, index) => {
+      const text = texts[index] ?? "";
+      return align === "left" ? text.padEnd(widths[index] ?? 0) : text.padStart(widths[index] ?? 0);
+    }).join("  ")}`.slice(0, width);
+  const head = chalk.dim(line(COLUMNS.map(({ title }) => title)));
+  const body = rows.map((row) => {
+    const text = line(COLUMNS.map(({ cell }) => cell(row)));
+    // Coloured after it was cut: a colour's code has no width.
+    return text.replace(row.state.text, chalk[row.state.color](row.state.text));
+  });
+  return [head, ...body].join("\n");
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}
+
+function bytes(value: number): string {
+  const units = ["B", "kB", "MB", "GB"];
+  let unit = 0;
+  let scaled = value;
+  while (scaled >= 1000 && unit < units.length - 1) {
+    scaled /= 1000;
+    unit++;
+  }
+  return `${scaled >= 100 || unit === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[unit] ?? ""}`;
+}

@@ -1,0 +1,38 @@
+/** A worker thread with nothing of its parent's: no environment, and its output passed on line by line. */
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { Worker as NodeWorker } from "node:worker_threads";
+import type { FromThread } from "../protocol/threads.js";
+import type { Worker, WorkerHandlers } from "./shell.js";
+
+/**
+ * @param name for debuggers and error messages
+ * @param data the thread's `workerData`
+ * @param onLine takes each line that the thread writes
+ */
+export function startWorker(
+  entry: URL,
+  name: string,
+  data: object,
+  handlers: WorkerHandlers,
+  onLine: (line: string) => void,
+): Worker {
+  const worker = new NodeWorker(entry, { name, workerData: data, env: {}, stdout: true, stderr: true });
+  let reason: string | null = null;
+  eachLine(worker.stdout, onLine);
+  eachLine(worker.stderr, onLine);
+  worker.on("message", (message: FromThread) => handlers.onMessage(message));
+  worker.on("error", (error: unknown) => {
+    reason = error instanceof Error ? error.message : String(error);
+    onLine(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  });
+  worker.on("exit", () => handlers.onExit(reason));
+  return {
+    post: (message, ports) => worker.postMessage(message, [...ports]),
+    terminate: () => void worker.terminate(),
+  };
+}
+
+function eachLine(stream: Readable, onLine: (line: string) => void): void {
+  createInterface({ input: stream, crlfDelay: Infinity }).on("line", onLine);
+}
