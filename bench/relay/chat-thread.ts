@@ -54,6 +54,8 @@ const { listening } = await listenFrames({
   accept: (channel) => server.accept(channel),
   onError: (error) => show({ error: error.message }, "a connection failed"),
 });
+// Prepared before anyone is linked, as the supervisor would have it: a message by the view may come before its news.
+await server.prepare(plan.view);
 let linked = 0;
 parentPort.on("message", ({ index: peer, port }: RelayLink) => {
   const member = plan.view.members[peer];

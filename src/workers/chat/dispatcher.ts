@@ -14,6 +14,7 @@ import {
 import type { AccountId, ServerId, SessionNumber } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
+import { keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
 
 interface Recipient {
   readonly account: AccountId;
@@ -24,7 +25,7 @@ interface Dispatch {
   readonly number: number;
   readonly session: SessionNumber;
   /** The `send` frame, as it came. */
-  readonly frame: Uint8Array;
+  readonly frame: KeptFrame;
   readonly recipients: readonly Recipient[];
   unsettled: number;
 }
@@ -58,7 +59,7 @@ export class Dispatcher {
   /**
    * Takes a message of a session. Its entries are known to be well-formed.
    *
-   * @param frame kept until the message is settled, and so a copy of its own
+   * @param frame a view that need not last: what is kept of it is a copy
    */
   dispatch(session: SessionNumber, frame: Uint8Array): void {
     const number = this.#next;
@@ -66,8 +67,8 @@ export class Dispatcher {
     this.#bytes += frame.length;
     if (frameCount(frame) === 1) {
       const account = toHex(frame, HOT_HEADER_BYTES, HOT_HEADER_BYTES + 16) as AccountId;
-      const dispatch = { number, session, frame, recipients: [{ account, outcome: null }], unsettled: 1 };
-      this.#dispatches.set(number, dispatch);
+      const recipients = [{ account, outcome: null }];
+      this.#dispatches.set(number, { number, session, frame: keepFrame(frame), recipients, unsettled: 1 });
       const home = homeOf(this.#view, account);
       if (home !== null) {
         this.ports.send(home.id, { type: "forward", dispatch: number, view: this.#view.number, frame });
@@ -75,9 +76,10 @@ export class Dispatcher {
       return;
     }
     const recipients = entrySpans(frame).map(({ recipient }) => ({ account: recipient, outcome: null }));
-    const dispatch = { number, session, frame, recipients, unsettled: recipients.length };
+    const unsettled = recipients.length;
+    const dispatch = { number, session, frame: keepFrame(frame), recipients, unsettled };
     this.#dispatches.set(number, dispatch);
-    this.#forward(dispatch, () => true);
+    this.#forward(dispatch, frame, () => true);
   }
 
   /** A home has settled one recipient. */
@@ -94,7 +96,11 @@ export class Dispatcher {
       recipient: one.account,
       outcome: one.outcome ?? outcome,
     }));
-    this.ports.accepted(dispatch.session, encodeOutcomes(dispatch.frame, outcomes), dispatch.frame.length);
+    this.ports.accepted(
+      dispatch.session,
+      encodeOutcomes(headerOf(dispatch.frame), outcomes),
+      dispatch.frame.length,
+    );
   }
 
   /** A session is gone: nobody waits for the answer here any more, and its client sends again what it has not got. */
@@ -113,11 +119,19 @@ export class Dispatcher {
     this.#view = view;
     const moved = (account: AccountId): boolean =>
       homeOf(before, account)?.incarnation !== homeOf(view, account)?.incarnation;
-    for (const dispatch of this.#dispatches.values()) this.#forward(dispatch, moved);
+    for (const dispatch of this.#dispatches.values()) {
+      if (dispatch.recipients.some(({ account, outcome }) => outcome === null && moved(account))) {
+        this.#forward(dispatch, restoreFrame(dispatch.frame), moved);
+      }
+    }
   }
 
   /** Sends one frame to each home, naming the recipients that are at home there, unsettled, and chosen. */
-  #forward({ number, frame, recipients }: Dispatch, chosen: (account: AccountId) => boolean): void {
+  #forward(
+    { number, recipients }: Dispatch,
+    frame: Uint8Array,
+    chosen: (account: AccountId) => boolean,
+  ): void {
     const spans = entrySpans(frame);
     const perHome = new Map<ServerId, EntrySpan[]>();
     recipients.forEach(({ account, outcome }, index) => {
@@ -134,6 +148,10 @@ export class Dispatcher {
       this.ports.send(home, { type: "forward", dispatch: number, view: this.#view.number, frame: part });
     }
   }
+}
+
+function headerOf(frame: KeptFrame): Uint8Array {
+  return Buffer.from(frame.slice(0, HOT_HEADER_BYTES), "latin1");
 }
 
 /** The frame with only some of its recipients. */

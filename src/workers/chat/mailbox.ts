@@ -13,6 +13,7 @@ import type { AccountId, MessageId, ServerId, SessionNumber } from "../../protoc
 import type { LinkMessage } from "../../protocol/link.js";
 import type { Body, BodyId, DeliveryKey, StoredDelivery } from "../../store/deliveries.js";
 import type { DeliveryWriter, QueuedInsert } from "./delivery-writer.js";
+import { keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
 
 /** Who asked for a message to be settled, and under which number of theirs. */
 export interface Origin {
@@ -54,7 +55,8 @@ export interface MailboxPorts {
 interface Held {
   readonly sender: AccountId;
   readonly message: MessageId;
-  readonly frame: Uint8Array;
+  /** A `deliver` frame that names this account. */
+  readonly frame: KeptFrame;
   readonly body: SharedBody;
   readonly since: number;
   origins: Origin[];
@@ -126,10 +128,10 @@ export class Mailbox {
     const held = this.#takeHeld();
     if (this.#attached.size > 0 && rows === 0) {
       this.#becomeLive();
-      for (const one of held) this.#accept(one);
+      for (const one of held) this.#accept(one, restoreFrame(one.frame));
     } else {
       this.#phase = this.#attached.size > 0 ? "catchingUp" : "stored";
-      for (const one of held) this.#accept(one);
+      for (const one of held) this.#write(one);
       this.#readOn();
     }
   }
@@ -137,7 +139,7 @@ export class Mailbox {
   /**
    * Takes a message for this account.
    *
-   * @param frame a `deliver` frame that names this account; kept as long as the message is unsettled
+   * @param frame a `deliver` frame that names this account; a view that need not last
    */
   accept(sender: AccountId, message: MessageId, frame: Uint8Array, body: SharedBody, origin: Origin): void {
     const key = keyOf(sender, message);
@@ -147,15 +149,17 @@ export class Mailbox {
       known.origins = [...known.origins.filter(({ server }) => server !== origin.server), origin];
       return;
     }
-    this.#accept({
+    const since = this.ports.now();
+    const held = {
       sender,
       message,
-      frame,
+      frame: keepFrame(frame),
       body,
-      since: this.ports.now(),
+      since,
       origins: [origin],
       delivered: false,
-    });
+    };
+    this.#accept(held, frame);
   }
 
   /** A device of the account has the message in its archive. */
@@ -222,7 +226,7 @@ export class Mailbox {
         const held = this.#takeHeld();
         this.#phase = "stored";
         this.#round++;
-        for (const one of held) this.#accept(one);
+        for (const one of held) this.#write(one);
         this.ports.changed(this);
         return;
       }
@@ -260,7 +264,8 @@ export class Mailbox {
     this.#attached.clear();
   }
 
-  #accept(held: Held): void {
+  /** @param frame the same frame as bytes */
+  #accept(held: Held, frame: Uint8Array): void {
     switch (this.#phase) {
       case "opening":
         if (this.#overHeld()) this.#settle(held, Outcome.queueFull);
@@ -273,7 +278,7 @@ export class Mailbox {
       case "live":
         this.#hold(held);
         if (this.#overHeld() || this.#anyFull()) this.#spill();
-        else this.#deliverHeld(held);
+        else this.#deliverHeld(held, frame);
         return;
       case "moved":
         // Left to its sender's server, which sends it to the new home.
@@ -281,9 +286,9 @@ export class Mailbox {
     }
   }
 
-  #deliverHeld(held: Held): void {
+  #deliverHeld(held: Held, frame: Uint8Array): void {
     held.delivered = true;
-    for (const attachment of this.#attached.values()) this.#deliver(attachment, held.frame);
+    for (const attachment of this.#attached.values()) this.#deliver(attachment, frame);
   }
 
   #hold(held: Held): void {
@@ -315,7 +320,7 @@ export class Mailbox {
     this.#phase = "catchingUp";
     for (const one of held) {
       if (one.delivered) this.#unacknowledged.add(keyOf(one.sender, one.message));
-      this.#accept(one);
+      this.#write(one);
     }
   }
 
@@ -326,14 +331,13 @@ export class Mailbox {
       this.#settle(held, Outcome.queueFull);
       return;
     }
-    const { conversation, epoch, keys, envelope } = decodeSend(held.frame);
-    // Copies: the frame is a view on a whole turn's buffer, which the queue would keep alive for one message of it.
-    const body: Body = { id: held.body.id, content: envelope.slice() };
+    const { conversation, epoch, keys, envelope } = decodeSend(restoreFrame(held.frame));
+    const body: Body = { id: held.body.id, content: envelope };
     const delivery = {
       ...this.#deliveryKey(held.sender, held.message),
       conversation,
       epoch,
-      key: (keys[0]?.key ?? new Uint8Array()).slice(),
+      key: keys[0]?.key ?? new Uint8Array(),
       body: body.id,
     };
     const queued = this.ports.writer.insert(delivery, body, (outcome) => {

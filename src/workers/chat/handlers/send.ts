@@ -38,8 +38,7 @@ export function sendOnSession(
   session.unaccepted++;
   session.unacceptedBytes += frame.length;
   context.meter.messageIn(frame.length);
-  // A copy: the frame is a view on what the socket read at once, and may be kept for seconds.
-  context.dispatcher.dispatch(session.number, Buffer.from(frame));
+  context.dispatcher.dispatch(session.number, frame);
 }
 
 /** @throws FastChatError `badFrame` where entries do not fit, a key is too long or a recipient is named twice */

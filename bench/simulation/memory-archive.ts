@@ -1,0 +1,145 @@
+/**
+ * Archives in memory, with the promises of the SQL store: a call is committed whole or not at all, what was committed
+ * stays, and what was not is forgotten. It can be told to fail, before or after its commit, and to take its time.
+ */
+import { toHex } from "../../src/protocol/bytes.js";
+import type { ArchiveId } from "../../src/protocol/ids.js";
+import {
+  ENTRY_OVERHEAD_BYTES,
+  type Append,
+  type AppendOutcome,
+  type ArchiveRecord,
+  type ArchiveStore,
+  type CreateOutcome,
+  type EntryPage,
+  type NewArchive,
+  type NewEntry,
+  type PageRequest,
+  type SpentVoucher,
+  type StoredEntry,
+} from "../../src/store/archive.js";
+import { StoreError } from "../../src/store/database.js";
+
+/** What the next calls run into: `away`: nothing is done; `lostAnswer`: it is done, and reported as failed. */
+export type ArchiveFault = "none" | "away" | "lostAnswer" | "refused";
+
+interface Kept {
+  readonly tokenHash: Uint8Array;
+  /** By place: the entry of counter 1 comes first. */
+  readonly entries: StoredEntry[];
+  /** Counters by entry tag. */
+  readonly tags: Map<string, number>;
+}
+
+export class MemoryArchive implements ArchiveStore {
+  readonly #archives = new Map<ArchiveId, Kept>();
+  readonly #vouchers = new Map<string, number>();
+  fault: ArchiveFault = "none";
+  /** Calls wait for it before they do anything. */
+  gate: Promise<void> | null = null;
+  /** Appending calls that were committed, each with how many appends it held. */
+  readonly commits: number[] = [];
+  /** Appending calls, committed or not. */
+  appendCalls = 0;
+
+  create(archive: NewArchive, voucher: SpentVoucher): Promise<CreateOutcome> {
+    return this.#call((): CreateOutcome => {
+      const nonce = toHex(voucher.nonceHash);
+      const spent = !this.#vouchers.has(nonce);
+      if (spent) this.#vouchers.set(nonce, voucher.expiresAt);
+      const existing = this.#record(archive.id);
+      if (existing !== null) return { type: "exists", archive: existing };
+      if (!spent) return { type: "voucherUsed" };
+      this.#archives.set(archive.id, { tokenHash: archive.tokenHash.slice(), entries: [], tags: new Map() });
+      return { type: "created" };
+    });
+  }
+
+  find(archive: ArchiveId): Promise<ArchiveRecord | null> {
+    return this.#call(() => this.#record(archive));
+  }
+
+  append(appends: readonly Append[], maxEntries: number): Promise<AppendOutcome[]> {
+    this.appendCalls++;
+    return this.#call(() => {
+      this.commits.push(appends.length);
+      return appends.map((append) => this.#append(append, maxEntries));
+    });
+  }
+
+  page({ archive, chat, direction, from, limit, maxBytes }: PageRequest): Promise<EntryPage> {
+    return this.#call(() => {
+      const all = this.#archives.get(archive)?.entries ?? [];
+      const tag = chat === undefined ? null : toHex(chat);
+      const ordered = direction === "before" ? all.toReversed() : all;
+      const matching = ordered.filter(
+        (entry) =>
+          (tag === null || toHex(entry.chat) === tag) &&
+          (from === undefined || (direction === "before" ? entry.counter < from : entry.counter > from)),
+      );
+      const entries: StoredEntry[] = [];
+      let bytes = 0;
+      for (const entry of matching.slice(0, limit)) {
+        bytes += entry.sealed.length + ENTRY_OVERHEAD_BYTES;
+        if (entries.length > 0 && bytes > maxBytes) break;
+        entries.push(entry);
+      }
+      return { entries, more: entries.length < matching.length };
+    });
+  }
+
+  entry(archive: ArchiveId, tag: Uint8Array): Promise<StoredEntry | null> {
+    return this.#call(() => {
+      const kept = this.#archives.get(archive);
+      return kept?.entries[(kept.tags.get(toHex(tag)) ?? 0) - 1] ?? null;
+    });
+  }
+
+  forgetVouchers(time: number): Promise<void> {
+    return this.#call(() => {
+      for (const [nonce, expiresAt] of this.#vouchers) if (expiresAt < time) this.#vouchers.delete(nonce);
+    });
+  }
+
+  /** Nonces of vouchers that are remembered, for a test to count. */
+  get rememberedVouchers(): number {
+    return this.#vouchers.size;
+  }
+
+  #append({ archive, entries }: Append, maxEntries: number): AppendOutcome {
+    const kept = this.#archives.get(archive);
+    if (kept === undefined) return { type: "noSuchArchive" };
+    const fresh = new Set(entries.map(({ entry }) => toHex(entry)).filter((tag) => !kept.tags.has(tag)));
+    if (fresh.size > 0 && kept.entries.length + fresh.size > maxEntries) return { type: "full" };
+    return { type: "appended", results: entries.map((entry) => this.#add(kept, entry)) };
+  }
+
+  #add({ entries, tags }: Kept, { chat, entry, sealed }: NewEntry): { counter: number; had: boolean } {
+    const had = tags.get(toHex(entry));
+    if (had !== undefined) return { counter: had, had: true };
+    const counter = entries.length + 1;
+    entries.push({ counter, chat: chat.slice(), entry: entry.slice(), sealed: sealed.slice() });
+    tags.set(toHex(entry), counter);
+    return { counter, had: false };
+  }
+
+  #record(archive: ArchiveId): ArchiveRecord | null {
+    const kept = this.#archives.get(archive);
+    return kept === undefined ? null : { tokenHash: kept.tokenHash, counter: kept.entries.length };
+  }
+
+  async #call<T>(work: () => T): Promise<T> {
+    if (this.gate !== null) await this.gate;
+    if (this.fault === "away") throw connectionLost();
+    if (this.fault === "refused") {
+      throw new StoreError("rejected", "23514", undefined, "the database refuses this");
+    }
+    const result = work();
+    if (this.fault === "lostAnswer") throw connectionLost();
+    return result;
+  }
+}
+
+function connectionLost(): StoreError {
+  return new StoreError("retry", "08006", undefined, "the connection was lost");
+}
