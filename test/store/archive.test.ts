@@ -1,0 +1,101 @@
+import t from "tap";
+import { MemoryArchive } from "../../bench/simulation/memory-archive.js";
+import type { Append } from "../../src/store/archive.js";
+import { archiveMigrations } from "../../src/store/migrations/archive.js";
+import { sqlArchive } from "../../src/store/sql-archive.js";
+import { engines } from "../engines/engines.js";
+import { MANY, archiveContract, entries, entry, made, tag } from "./archive-contract.js";
+
+t.test("archives in memory", (t) => {
+  archiveContract(t, new MemoryArchive());
+  t.end();
+});
+
+for (const engine of engines()) {
+  t.test(`archives in SQL on ${engine.name}`, { skip: engine.skip }, async (t) => {
+    const { db, close } = await engine.open(archiveMigrations);
+    t.teardown(close);
+    const store = sqlArchive(db);
+    archiveContract(t, store);
+
+    t.test("an entry whose content was blanked is on no page, and its tag stays taken", async (t) => {
+      const archive = await made(store);
+      await store.append([{ archive, entries: entries(3) }], MANY);
+      await db.query({
+        text: "UPDATE entries SET sealed = NULL WHERE archive = $1 AND counter = 2",
+        values: [archive],
+      });
+      const page = await store.page({ archive, direction: "after", limit: 5, maxBytes: MANY });
+      t.same(
+        page.entries.map(({ counter }) => counter),
+        [1, 3],
+      );
+      t.equal(await store.entry(archive, tag("2")), null);
+      const [again] = await store.append([{ archive, entries: [entry("2"), entry("4")] }], MANY);
+      t.same(again, {
+        type: "appended",
+        results: [
+          { counter: 2, had: true },
+          { counter: 4, had: false },
+        ],
+      });
+    });
+
+    t.test("the hash of an entry is that of its tags and its sealed bytes", async (t) => {
+      const archive = await made(store);
+      // sha256sum of 32 bytes of 0x01, 32 of 0x02 and "sealed".
+      const known = "85ba931e176ca3e41e0b48010b45eaf5174ba4045fcb86acccf3be7d4793c38c";
+      const given = {
+        chat: new Uint8Array(32).fill(1),
+        entry: new Uint8Array(32).fill(2),
+        sealed: Buffer.from("sealed"),
+      };
+      await store.append([{ archive, entries: [given] }], MANY);
+      const { rows } = await db.query<{ entry_hash: Buffer }>({
+        text: "SELECT entry_hash FROM entries WHERE archive = $1",
+        values: [archive],
+      });
+      t.equal(rows[0]?.entry_hash.toString("hex"), known);
+    });
+
+    t.test("a call that finds a place taken writes nothing at all", async (t) => {
+      const [sound, damaged] = [await made(store), await made(store)];
+      await store.append([{ archive: damaged, entries: entries(2) }], MANY);
+      await db.query({ text: "UPDATE archives SET counter = 1 WHERE id = $1", values: [damaged] });
+      const call = store.append(
+        [
+          { archive: sound, entries: entries(2, "chat", "new") },
+          { archive: damaged, entries: entries(2, "chat", "new") },
+        ],
+        MANY,
+      );
+      await t.rejects(call, { code: "internal" });
+      t.equal((await store.find(sound))?.counter, 0);
+      t.equal(await store.entry(sound, tag("new1")), null);
+    });
+
+    t.test(
+      "writers that meet in the same archives leave no gap, double nothing and never block for good",
+      async (t) => {
+        const archives = [await made(store), await made(store), await made(store)];
+        const calls = Array.from({ length: 8 }, (_, call): Append[] => {
+          const appends = archives.map((archive) => ({
+            archive,
+            // Half of the tags come in two calls each.
+            entries: [entry(`own ${call}`), entry(`shared ${call >> 1}`)],
+          }));
+          return call % 2 === 0 ? appends : appends.toReversed();
+        });
+        await Promise.all(calls.map((appends) => store.append(appends, MANY)));
+        for (const archive of archives) {
+          const page = await store.page({ archive, direction: "after", limit: 100, maxBytes: MANY });
+          t.same(
+            page.entries.map(({ counter }) => counter),
+            Array.from({ length: 12 }, (_, index) => index + 1),
+          );
+          t.equal((await store.find(archive))?.counter, 12);
+        }
+      },
+    );
+  });
+}
