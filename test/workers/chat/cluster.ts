@@ -193,7 +193,8 @@ export class FakeClient {
   /** Answers of `send`; false makes the server take this client for one that does not read. */
   reads = true;
   paused = false;
-  readonly #handlers: FrameHandlers;
+  /** `null` while the server is still being told of the connection. */
+  #handlers: FrameHandlers | null = null;
 
   constructor(
     readonly account: AccountId,
@@ -219,12 +220,12 @@ export class FakeClient {
   }
 
   frame(content: Uint8Array): void {
-    this.#handlers.onFrame(Buffer.from(content));
+    this.#handlers?.onFrame(Buffer.from(content));
   }
 
   drain(): void {
     this.reads = true;
-    this.#handlers.onDrain();
+    this.#handlers?.onDrain();
   }
 
   /** Sends a message whose envelope is a text, and whose wrapped keys are the recipients' ids. */
@@ -256,7 +257,7 @@ export class FakeClient {
   disconnect(): void {
     if (this.closed) return;
     this.closed = true;
-    this.#handlers.onClose();
+    this.#handlers?.onClose();
   }
 
   get texts(): string[] {

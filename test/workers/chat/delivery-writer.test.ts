@@ -1,0 +1,162 @@
+/** PROTOCOL.md, "Writes". */
+import t from "tap";
+import { MemoryDeliveries } from "../../../bench/simulation/memory-deliveries.js";
+import { VirtualClock } from "../../../bench/simulation/virtual-clock.js";
+import type { AccountId, ConversationId, MessageId } from "../../../src/protocol/ids.js";
+import type { Body, BodyId, Delivery, WriteBatch } from "../../../src/store/deliveries.js";
+import { DeliveryWriter, type WriteOutcome } from "../../../src/workers/chat/delivery-writer.js";
+import { account } from "./cluster.js";
+
+const stranger = account("stranger");
+
+class CountingStore extends MemoryDeliveries {
+  readonly batches: WriteBatch[] = [];
+
+  override write(batch: WriteBatch): Promise<void> {
+    this.batches.push(batch);
+    return super.write(batch);
+  }
+}
+
+function setUp(maxRows = 100) {
+  const store = new CountingStore((id) => id !== stranger);
+  const clock = new VirtualClock();
+  const soon: (() => void)[] = [];
+  const writer = new DeliveryWriter({
+    store,
+    clock,
+    maxRows,
+    maxBytes: 1_000_000,
+    retryMinMs: 100,
+    retryMaxMs: 1000,
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    soon: (callback) => soon.push(callback),
+  });
+  const settle = async (): Promise<void> => {
+    for (const callback of soon.splice(0)) callback();
+    for (let i = 0; i < 50; i++) await Promise.resolve();
+  };
+  const outcomes: (WriteOutcome | undefined)[] = [];
+  const insert = (index: number, recipient: AccountId = account("bob")) =>
+    writer.insert(delivery(index, recipient), body(index), (outcome) => (outcomes[index] = outcome));
+  return { store, clock, writer, settle, outcomes, insert };
+}
+
+function delivery(index: number, recipient: AccountId): Delivery {
+  return {
+    recipient,
+    sender: account("alice"),
+    message: index.toString(16).padStart(32, "0") as MessageId,
+    conversation: "c".repeat(64) as ConversationId,
+    epoch: 0,
+    key: Uint8Array.of(1),
+    body: body(index).id,
+  };
+}
+
+function body(index: number): Body {
+  return { id: index.toString(16).padStart(32, "b") as BodyId, content: Uint8Array.of(index & 255) };
+}
+
+t.test("what comes in one turn, and while a batch commits, is one batch each", async (t) => {
+  const { store, writer, insert, settle, outcomes } = setUp();
+  for (let i = 0; i < 10; i++) insert(i);
+  const settled = settle();
+  for (let i = 10; i < 30; i++) insert(i);
+  await settled;
+  await settle();
+  t.same(
+    store.batches.map(({ deliveries }) => deliveries.length),
+    [10, 20],
+  );
+  t.ok(outcomes.every((outcome) => outcome === "committed"));
+  t.equal(writer.pending, 0);
+});
+
+t.test("a batch is no larger than allowed, and the order stays", async (t) => {
+  const { store, insert, settle } = setUp(4);
+  for (let i = 0; i < 10; i++) insert(i);
+  await settle();
+  t.same(
+    store.batches.map(({ deliveries }) => deliveries.length),
+    [4, 4, 2],
+  );
+  t.same(
+    store.batches.flatMap(({ deliveries }) => deliveries.map(({ message }) => parseInt(message, 16))),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  );
+});
+
+t.test("a batch that failed for a reason that passes is written again before any later one", async (t) => {
+  const { store, clock, insert, settle, outcomes } = setUp(2);
+  store.fault = "away";
+  for (let i = 0; i < 4; i++) insert(i);
+  await settle();
+  t.same(outcomes, []);
+  clock.advance(100);
+  await settle();
+  t.equal(store.batches.length, 2, "the same batch, twice");
+  t.same(store.batches[0], store.batches[1]);
+  store.fault = "none";
+  clock.advance(1000);
+  await settle();
+  t.same(outcomes, ["committed", "committed", "committed", "committed"]);
+});
+
+t.test("a refused row is found by halving, and the others are written", async (t) => {
+  const { store, insert, settle, outcomes } = setUp();
+  for (let i = 0; i < 9; i++) insert(i, i === 5 ? stranger : account("bob"));
+  await settle();
+  t.same(
+    outcomes.map((outcome) => outcome),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => (i === 5 ? "refused" : "committed")),
+  );
+  t.equal(store.rows, 8);
+});
+
+t.test("a removal takes effect after every insert before it", async (t) => {
+  const { store, writer, insert, settle } = setUp();
+  insert(1);
+  writer.remove({
+    recipient: account("bob"),
+    sender: account("alice"),
+    message: delivery(1, stranger).message,
+  });
+  await settle();
+  t.equal(store.rows, 0);
+});
+
+t.test("an insert can be taken back until the database has it", async (t) => {
+  const { store, insert, settle, outcomes } = setUp(1);
+  const first = insert(0);
+  const second = insert(1);
+  const settled = settle();
+  t.notOk(first.drop(), "it is on its way");
+  t.ok(second.drop());
+  t.notOk(second.drop(), "once");
+  await settled;
+  t.same(outcomes, ["committed"]);
+  t.equal(store.rows, 1);
+});
+
+t.test("idle is told when all is written, and at once where nothing is", async (t) => {
+  const { writer, insert, settle } = setUp(1);
+  await writer.whenIdle();
+  await writer.whenBatchEnds();
+  insert(0);
+  insert(1);
+  let idle = false;
+  void writer.whenIdle().then(() => (idle = true));
+  t.notOk(idle);
+  await settle();
+  t.ok(idle);
+  t.equal(writer.pending, 0);
+});
+
+t.test("a writer that is closed takes nothing more", async (t) => {
+  const { store, writer, insert, settle } = setUp();
+  writer.close();
+  insert(0);
+  await settle();
+  t.equal(store.batches.length, 0);
+});
