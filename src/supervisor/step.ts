@@ -153,10 +153,10 @@ function isDead(draft: Draft, thread: Thread): void {
 /** Ends a thread that may be alive but is of no use. */
 function kill(draft: Draft, thread: Thread, why: string): void {
   const unproven = !thread.proven;
+  draft.effects.push({ type: "terminate", thread: thread.plan.id });
   isDead(draft, thread);
   thread.life = { at: "dying" };
   thread.failure = { code: "timeout", message: why };
-  draft.effects.push({ type: "terminate", thread: thread.plan.id });
   if (unproven) beginStop(draft, { code: "timeout", message: `The thread "${thread.plan.id}": ${why}` });
 }
 
