@@ -1,0 +1,77 @@
+/** A device's files in memory, on a device that can lose its power between any two of its acts. */
+import type { DeviceStorage } from "../../../src/client/core/ports.js";
+
+export type Act = "write" | "remove";
+
+export class MemoryStorage implements DeviceStorage {
+  readonly files: Map<string, Uint8Array>;
+  /** What was written and removed, in order. */
+  readonly acts: { readonly act: Act; readonly name: string }[] = [];
+  /** Asked before and after each act that changes something: whether the power goes. */
+  onAct: ((when: "before" | "after", index: number) => boolean) | null = null;
+  /** Told when the power went. */
+  onDeath: () => void = () => undefined;
+  /** Writing fails with this. */
+  failure: Error | null = null;
+  readonly #locks = new Map<string, Promise<unknown>>();
+  #dead = false;
+
+  constructor(files: ReadonlyMap<string, Uint8Array> = new Map()) {
+    this.files = new Map(files);
+  }
+
+  /** No act that is under way ends any more, and none begins. */
+  die(): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.onDeath();
+  }
+
+  async read(name: string): Promise<Uint8Array | null> {
+    await this.#turn();
+    return this.files.get(name)?.slice() ?? null;
+  }
+
+  write(name: string, bytes: Uint8Array): Promise<void> {
+    const content = bytes.slice();
+    return this.#act("write", name, () => this.files.set(name, content));
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#act("remove", name, () => this.files.delete(name));
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    await this.#turn();
+    return [...this.files.keys()].filter((name) => name.startsWith(prefix)).sort();
+  }
+
+  async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#locks.get(name) ?? Promise.resolve();
+    const running = before.then(work);
+    this.#locks.set(
+      name,
+      running.catch(() => undefined),
+    );
+    return running;
+  }
+
+  async #act(act: Act, name: string, change: () => void): Promise<void> {
+    await this.#turn();
+    const index = this.acts.length;
+    if (this.onAct?.("before", index) === true) this.die();
+    await this.#turn();
+    if (this.failure !== null) throw this.failure;
+    change();
+    this.acts.push({ act, name });
+    if (this.onAct?.("after", index) === true) this.die();
+    await this.#turn();
+  }
+
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    if (this.#dead) await new Promise(() => undefined);
+  }
+}
