@@ -19,20 +19,23 @@ export function startWorker(
 ): Worker {
   const worker = new NodeWorker(entry, { name, workerData: data, env: {}, stdout: true, stderr: true });
   let reason: string | null = null;
-  eachLine(worker.stdout, onLine);
-  eachLine(worker.stderr, onLine);
+  const written = Promise.all([eachLine(worker.stdout, onLine), eachLine(worker.stderr, onLine)]);
   worker.on("message", (message: FromThread) => handlers.onMessage(message));
   worker.on("error", (error: unknown) => {
     reason = error instanceof Error ? error.message : String(error);
     onLine(error instanceof Error ? (error.stack ?? error.message) : String(error));
   });
-  worker.on("exit", () => handlers.onExit(reason));
+  // What it wrote last comes a little after its end, and may say why it ended.
+  worker.on("exit", () => void written.then(() => handlers.onExit(reason)));
   return {
     post: (message, ports) => worker.postMessage(message, [...ports]),
     terminate: () => void worker.terminate(),
   };
 }
 
-function eachLine(stream: Readable, onLine: (line: string) => void): void {
-  createInterface({ input: stream, crlfDelay: Infinity }).on("line", onLine);
+/** @returns a promise of the stream's end */
+function eachLine(stream: Readable, onLine: (line: string) => void): Promise<void> {
+  return new Promise((resolve) => {
+    createInterface({ input: stream, crlfDelay: Infinity }).on("line", onLine).on("close", resolve);
+  });
 }
