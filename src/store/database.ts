@@ -1,5 +1,5 @@
 /** The one way to a database: a `pg` pool, whichever engine answers behind it. */
-import { Pool, type PoolConfig, type QueryConfig, type QueryResultRow } from "pg";
+import { Pool, type ClientBase, type PoolConfig, type QueryConfig, type QueryResultRow } from "pg";
 import { FastChatError } from "../protocol/errors.js";
 import { DISK_FULL, failureKind, IN_FAILED_TRANSACTION, isSqlState } from "./sqlstate.js";
 
@@ -273,14 +273,19 @@ export function openDatabase(
 }
 
 function location(address: DatabaseAddress, timeoutMs: number): PoolConfig {
-  if (address.kind === "socket") {
-    // The embedded engine has one session for all connections, and its settings are made where it is started.
-    return { host: address.directory, user: "postgres", database: "postgres" };
+  switch (address.kind) {
+    case "socket":
+      // The embedded engine has one session for all connections, and its settings are made where it is started.
+      return { host: address.directory, user: "postgres", database: "postgres" };
+    case "url":
+      return { connectionString: address.url, application_name: "fastchat", ...sessionSettings(timeoutMs) };
   }
+}
+
+/** Settings of each connection. The pool waits for them before it hands the connection out, which its types do not say. */
+function sessionSettings(timeoutMs: number): { onConnect(client: ClientBase): Promise<void> } {
   return {
-    connectionString: address.url,
-    application_name: "fastchat",
-    onConnect: async (client) => {
+    async onConnect(client) {
       await client.query({ text: SESSION_SETTINGS, values: [String(timeoutMs)] });
     },
   };

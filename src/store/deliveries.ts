@@ -1,8 +1,11 @@
-/** Messages that wait for their recipients: `bodies` and `deliveries` (DESIGN: stored once however many wait). */
+/** Messages that wait for their recipients: each body is stored once, however many wait for it. */
 import type { AccountId, ConversationId, MessageId } from "../protocol/ids.js";
 
 declare const bodyBrand: unique symbol;
-/** 16 bytes in hexadecimal, made by the server that writes the body. */
+/**
+ * 16 bytes in hexadecimal, made by the server that writes the body. Ids that grow lie side by side in the database's
+ * indexes: it writes about twice as many a second as of random ones.
+ */
 export type BodyId = string & { readonly [bodyBrand]: "body" };
 
 export interface Body {

@@ -17,5 +17,5 @@ export interface Engine {
 export interface OpenedDatabase {
   readonly db: Database;
   /** Closes the database and removes what was in it. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }

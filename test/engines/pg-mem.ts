@@ -109,7 +109,7 @@ function memClient(mem: IMemoryDb, answer: Answer, release: () => void): PgClien
     query(config) {
       const result = last.then(() => run(config.text, config.values ?? []));
       last = result.catch(() => undefined);
-      return result as ReturnType<PgClient["query"]> as Promise<never>;
+      return result as Promise<never>;
     },
     on: () => undefined,
     removeListener: () => undefined,
@@ -122,6 +122,14 @@ async function answerRight(text: string, values: readonly unknown[], answer: Ans
   const using = /^\s*DELETE FROM (\w+)\s+USING unnest\(([^)]*)\) AS (\w+) \(([^)]*)\)\s+WHERE (.*)$/is.exec(
     text,
   );
+  const inner = /\bIN \((\s*SELECT[^()]*\bLIMIT\b[^()]*)\)/i.exec(text);
+  if (inner !== null) {
+    // The LIMIT of a subquery is ignored: its rows are found first, and named.
+    const found = await answerRight(inner[1] ?? "", values, answer);
+    const ids = found.rows.flatMap((row) => Object.values(row) as unknown[]);
+    const around = text.replace(inner[0], `= ANY($${values.length + 1})`);
+    return answerRight(around, [...values, ids], answer);
+  }
   if (using === null) {
     const statement = understood(text, values);
     return readable(await answer(statement.text, statement.values));
