@@ -17,6 +17,7 @@ export class InputLine {
   readonly #typed: AsyncIterator<string>;
   #open = true;
   #hidden = false;
+  #closed = false;
 
   constructor(private readonly options: InputLineOptions) {
     const { input, output, prompt, terminal, onInterrupt } = options;
@@ -60,7 +61,11 @@ export class InputLine {
     if (this.#open) this.#lines.prompt(true);
   }
 
+  /** Ends the input, and the line that was begun: what the shell prints next starts on a line of its own. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#lines.close();
+    if (this.options.terminal) this.options.output.write("\n");
   }
 }

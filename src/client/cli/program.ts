@@ -21,7 +21,7 @@ const EPILOGUE = `Variables:
   FASTCHAT_HOME        the folder of one account's state (default: this platform's data folder)
   FASTCHAT_PASSWORD    the password, where nobody can be asked
   FASTCHAT_DEBUG=1     show where an error came from
-  FASTCHAT_LABORATORY  accept-weak-stretching: take whatever cost of the password hash the service asks for;
+  FASTCHAT_LABORATORY  accept-weak-stretching: hash passwords as cheaply as the service asks;
                        for tests and load laboratories only
   NO_COLOR             no colours
 
@@ -36,8 +36,8 @@ Exit codes:
   7    keys do not fit: the service's, a contact's, or those of the data
   130  Ctrl-C (listen and chat end with 0)
 
-Errors go to standard error; with --json as {"error":{"code","message","advice"}}, one a line. Times in JSON are
-ISO 8601 in UTC. Control characters in received texts are shown as symbols, never obeyed.`;
+Errors go to standard error; with --json as {"error":{"code","message","advice"}}, one a line.
+Times in JSON are ISO 8601 in UTC. Control characters in texts are shown as symbols, not obeyed.`;
 
 /** Parses the arguments and runs the command they name. The exit code is in `process.exitCode`. */
 export async function runProgram(args: readonly string[]): Promise<void> {

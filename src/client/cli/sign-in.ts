@@ -1,6 +1,7 @@
 /** What `register` and `login` have in common. */
 import { hostname } from "node:os";
 import { formatAddress } from "../../protocol/address.js";
+import { FastChatError } from "../../protocol/errors.js";
 import type { UserName } from "../../protocol/ids.js";
 import type { Client } from "../core/client.js";
 import type { ClientPorts } from "../core/ports.js";
@@ -15,6 +16,8 @@ const LABEL_LENGTH = 64;
 
 export interface SignIn {
   readonly name: UserName;
+  /** Whether a device that is signed in to this very account may do it again. */
+  readonly again: boolean;
   /** Asks for the password, once the service is known to answer. */
   readonly password: () => Promise<string>;
   /** What is done with it. */
@@ -41,6 +44,7 @@ export async function signIn(context: CommandContext, { password, ...what }: Sig
   await withPorts(context, address, async (ports) => {
     // Before the password is asked for: nobody shall type one for a service that is away or another than expected.
     await unlessAborted(ports.http.request("GET", PATHS.service), interrupts.signal);
+    await refuseSecondAccount(Client, ports, home.folder, what);
     const secret = await password();
     const client = await unlessAborted(
       sayIfSlow(output, what.meanwhile, what.begin(Client, ports, secret)),
@@ -53,4 +57,27 @@ export async function signIn(context: CommandContext, { password, ...what }: Sig
     if (output.json) await output.line(printableJson({ name, account, device, server }));
     else await output.line(`${what.done} ${server}. This device is signed in as ${name}.`);
   });
+}
+
+/** A folder holds one account: two would share keys, outbox and running numbers. */
+async function refuseSecondAccount(
+  client: typeof Client,
+  ports: ClientPorts,
+  folder: string,
+  { name, again }: Pick<SignIn, "name" | "again">,
+): Promise<void> {
+  let here: Client;
+  try {
+    here = await client.resume(ports);
+  } catch (error) {
+    // Not signed in, or files that a new login replaces.
+    if (error instanceof FastChatError && ["notSignedIn", "undecryptable"].includes(error.code)) return;
+    throw error;
+  }
+  await here.close();
+  if (again && here.me.name === name) return;
+  throw new FastChatError(
+    "badRequest",
+    `The folder ${folder} is signed in as ${here.me.name}; log out first, or set FASTCHAT_HOME to a folder of its own.`,
+  );
 }

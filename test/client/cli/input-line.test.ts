@@ -150,6 +150,9 @@ t.test("Ctrl-C interrupts, Ctrl-D ends the input, and printing goes on after tha
   t.equal(await line.next(), null);
   print("bob: bye");
   t.match(screen().join("\n"), /bob: bye/);
+  line.close();
+  line.close();
+  t.equal(screen().at(-1), "", "what comes after it starts on a line of its own");
 });
 
 /** Streams hand on what was written within a few turns of the event loop. */

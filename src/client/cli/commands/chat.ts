@@ -3,9 +3,10 @@ import type { CommandModule } from "yargs";
 import { FastChatError } from "../../../protocol/errors.js";
 import type { UserName } from "../../../protocol/ids.js";
 import type { Client } from "../../core/client.js";
-import type { HistoryEntry, ReceivedMessage } from "../../core/messages.js";
+import type { HistoryEntry } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { Interrupted, reportFailure } from "../failure.js";
+import { Feed } from "../feed.js";
 import { historyLine, messageLine, receivedJson, sentJson } from "../format.js";
 import { InputLine } from "../input-line.js";
 import { unlessAborted } from "../interrupt.js";
@@ -61,15 +62,19 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
     () => input.show(),
   );
   const notes = new ConnectionNotes(output);
-  const onMessage = (message: ReceivedMessage): Promise<void> => {
+  const feed = new Feed((message) => {
     const { at, from, text } = message;
     return output.line(output.json ? receivedJson(message) : messageLine(at, from, text, output.paint));
-  };
-  const listening = await client.listen({ onMessage, onStatus: (status) => notes.onStatus(status) });
+  });
+  const listening = await client.listen({
+    onMessage: (message) => feed.onMessage(message),
+    onStatus: (status) => notes.onStatus(status),
+  });
   try {
     input.prompt();
     const typed = sendLines(context, client, name, input);
-    await unlessAborted(Promise.race([typed, listening.done.then(() => typed)]), interrupts.signal);
+    const ended = Promise.race([typed, feed.ended, listening.done.then(() => typed)]);
+    await unlessAborted(ended, interrupts.signal);
   } catch (error) {
     // Ctrl-C is the usual way out of a conversation.
     if (!(error instanceof Interrupted)) throw error;
@@ -79,7 +84,9 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
       () => undefined,
     );
     input.close();
-    await listening.stop();
+    const stopped = listening.stop();
+    feed.release();
+    await stopped;
   }
 }
 

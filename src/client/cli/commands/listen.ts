@@ -2,8 +2,8 @@
 import type { CommandModule } from "yargs";
 import { FastChatError } from "../../../protocol/errors.js";
 import type { Client } from "../../core/client.js";
-import type { ReceivedMessage } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
+import { Feed } from "../feed.js";
 import { messageLine, receivedJson } from "../format.js";
 import { whenAborted } from "../interrupt.js";
 import { positiveNumber, wholeNumber } from "../numbers.js";
@@ -36,9 +36,6 @@ export const listenCommand: CommandModule<GlobalOptions, ListenOptions> = {
     }),
 };
 
-/** Why listening ended without an error. */
-type End = "enough" | "timeout" | "interrupted";
-
 async function listen(
   { output, interrupts }: CommandContext,
   client: Client,
@@ -46,47 +43,32 @@ async function listen(
   timeoutSeconds: number | undefined,
 ): Promise<void> {
   const notes = new ConnectionNotes(output);
-  const { promise: ended, resolve: end } = promiseOf<End>();
-  const { promise: refusal, reject: refuse } = promiseOf<never>();
-  refusal.catch(() => undefined);
-  let printed = 0;
-  const onMessage = async (message: ReceivedMessage): Promise<void> => {
-    // What comes behind the last one that was asked for is not taken: it stays with the service.
-    if (printed === count) await refusal;
+  const feed = new Feed((message) => {
     const { at, from, text } = message;
-    await output.line(output.json ? receivedJson(message) : messageLine(at, from, text, output.paint));
-    printed += 1;
-    if (printed === count) end("enough");
-  };
-  whenAborted(interrupts.signal, () => end("interrupted"));
-  const timer = timeoutSeconds === undefined ? null : setTimeout(() => end("timeout"), timeoutSeconds * 1000);
-  const listening = await client.listen({ onMessage, onStatus: (status) => notes.onStatus(status) });
+    return output.line(output.json ? receivedJson(message) : messageLine(at, from, text, output.paint));
+  }, count);
+  let timer: NodeJS.Timeout | undefined;
+  const ended = new Promise<"timeout" | "interrupted">((resolve) => {
+    whenAborted(interrupts.signal, () => resolve("interrupted"));
+    if (timeoutSeconds !== undefined) timer = setTimeout(() => resolve("timeout"), timeoutSeconds * 1000);
+  });
+  const listening = await client.listen({
+    onMessage: (message) => feed.onMessage(message),
+    onStatus: (status) => notes.onStatus(status),
+  });
   try {
-    const how = await Promise.race([ended, listening.done]);
+    const how = await Promise.race([ended, feed.ended, listening.done]);
     if (how !== "timeout") return;
     if (notes.lost !== null) throw new FastChatError(notes.lost.code, notes.lost.message);
     if (count === undefined) return;
-    throw new FastChatError("timeout", `${printed} of ${count} messages came within ${timeoutSeconds} s.`);
+    throw new FastChatError(
+      "timeout",
+      `${feed.printed} of ${count} messages came within ${timeoutSeconds} s.`,
+    );
   } finally {
-    if (timer !== null) clearTimeout(timer);
+    clearTimeout(timer);
     const stopped = listening.stop();
-    refuse(new Error("No more messages were asked for."));
+    feed.release();
     await stopped;
   }
-}
-
-interface Promised<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: Error) => void;
-}
-
-function promiseOf<T>(): Promised<T> {
-  let resolve: Promised<T>["resolve"] = () => undefined;
-  let reject: Promised<T>["reject"] = () => undefined;
-  const promise = new Promise<T>((onValue, onError) => {
-    resolve = onValue;
-    reject = onError;
-  });
-  return { promise, resolve, reject };
 }

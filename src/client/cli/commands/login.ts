@@ -32,6 +32,7 @@ export const loginCommand: CommandModule<GlobalOptions, LoginOptions> = {
       const name = requireName(argv.name);
       await signIn(context, {
         name,
+        again: true,
         password: () => askPassword(name, { ...process, env: context.env }),
         begin: (client, ports, password) =>
           client.login(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),

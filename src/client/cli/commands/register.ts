@@ -33,6 +33,7 @@ export const registerCommand: CommandModule<GlobalOptions, RegisterOptions> = {
       const name = requireName(argv.name);
       await signIn(context, {
         name,
+        again: false,
         password: () => choosePassword(name, { ...process, env: context.env }),
         begin: (client, ports, password) =>
           client.register(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),

@@ -1,5 +1,6 @@
 /** `fastchat verify NAME` */
 import type { CommandModule } from "yargs";
+import { FastChatError } from "../../../protocol/errors.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
 import { printableJson } from "../printable.js";
@@ -26,9 +27,12 @@ export const verifyCommand: CommandModule<GlobalOptions, VerifyOptions> = {
     runCommand(argv, async (context) => {
       const { output, interrupts } = context;
       const name = requireName(argv.name);
-      const number = await withClient(context, (client) =>
-        unlessAborted(client.safetyNumber(name), interrupts.signal),
-      );
+      const number = await withClient(context, (client) => {
+        if (name === client.me.name) {
+          throw new FastChatError("badRequest", `${name} is you; name somebody to verify.`);
+        }
+        return unlessAborted(client.safetyNumber(name), interrupts.signal);
+      });
       const groups = number.replace(/\D/g, "").match(/\d{1,5}/g) ?? [];
       if (output.json) {
         await output.line(printableJson({ name, safetyNumber: groups.join(" ") }));
