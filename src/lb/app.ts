@@ -86,7 +86,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; rates:
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setErrorHandler((error, request, reply) => answerFailure(log, request, reply, error));
   app.addHook("onRequest", async (request, reply) => {
-    void reply.headers({ ...SECURITY_HEADERS, "x-request-id": request.id });
+    addHeaders(request, reply);
   });
   app.addHook("onResponse", async (request, reply) => {
     logResponse(log, request, reply);
@@ -135,6 +135,10 @@ async function describeApi(app: App): Promise<void> {
   app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger());
 }
 
+function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  void reply.headers({ ...SECURITY_HEADERS, "x-request-id": request.id });
+}
+
 /** Ids that do not repeat when the balancer is restarted, so that one finds one request in the log. */
 function requestIds(random: Random): () => string {
   const start = toHex(random.bytes(4));
@@ -144,6 +148,8 @@ function requestIds(random: Random): () => string {
 
 function answerFailure(log: Log, request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
   const { status, body, retryAfterSeconds, ours } = httpFailure(error);
+  // A request that the router could not read comes here without passing any hook.
+  addHeaders(request, reply);
   if (ours) log.error({ request: request.id, error }, "a request failed");
   if (retryAfterSeconds !== null) void reply.header("retry-after", retryAfterSeconds);
   if (body.code === "notSignedIn") void reply.header("www-authenticate", "Bearer");

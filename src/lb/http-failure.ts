@@ -19,9 +19,10 @@ const RETRY_MS = 1000;
 export function httpFailure(error: unknown): HttpFailure {
   if (error instanceof StoreError) {
     // Its text may name hosts, paths and constraints.
-    return error.kind === "retry"
-      ? failure("unavailable", "The database is away for a moment.", RETRY_MS, true)
-      : failure("internal", "Something unexpected went wrong.", undefined, true);
+    if (error.kind !== "retry")
+      return failure("internal", "Something unexpected went wrong.", undefined, true);
+    if (error.code === "diskFull") return failure("diskFull", "The service's disk is full.", undefined, true);
+    return failure("unavailable", "The database is away for a moment.", RETRY_MS, true);
   }
   if (error instanceof FastChatError) {
     const { code, retryAfterMs } = error;

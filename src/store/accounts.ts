@@ -4,8 +4,8 @@ import { Compile } from "typebox/compile";
 import { fromBase64Url, toBase64Url } from "../protocol/bytes.js";
 import { Stretching, type Card, type VaultRecord } from "../protocol/http.js";
 import { parseUserName, type AccountId, type DeviceId, type UserName } from "../protocol/ids.js";
-import { StoreError, type Database, type Queryable } from "./database.js";
-import { endOldestSessions, insertSession, type NewSession } from "./sessions.js";
+import { StoreError, type Database, type Queryable, type Statement } from "./database.js";
+import { endOldestSessions, sessionInsert, type NewSession } from "./sessions.js";
 import { accountIdOfUuid } from "./uuid.js";
 
 export interface NewAccount {
@@ -82,12 +82,16 @@ export function sqlAccounts(db: Database): AccountStore {
   return {
     async create(account, session) {
       try {
-        await db.transaction(async (tx) => {
+        await db.batch([
           // First of all the row that may be refused.
-          await insertAccount(tx, account);
-          await insertWrappings(tx, account.account, account.vault);
-          await insertSession(tx, session);
-        });
+          accountInsert(account),
+          ...account.vault.wrappings.map(({ kind, wrapped }) => ({
+            name: "wrapping-insert",
+            text: "INSERT INTO vault_wrappings (account, kind, wrapped) VALUES ($1, $2, $3)",
+            values: [account.account, kind, bytesOf(wrapped)],
+          })),
+          sessionInsert(session),
+        ]);
         return "created";
       } catch (error) {
         if (!(error instanceof StoreError) || error.reason !== UNIQUE_VIOLATION) throw error;
@@ -122,7 +126,7 @@ export function sqlAccounts(db: Database): AccountStore {
         const vault = await readVault(tx, session.account);
         if (vault === null) return null;
         const ended = await endOldestSessions(tx, session.account, most - 1);
-        await insertSession(tx, session);
+        await tx.query(sessionInsert(session));
         return { card: readCard(row), vault, ended };
       });
     },
@@ -141,8 +145,9 @@ export function sqlAccounts(db: Database): AccountStore {
     async cards(accounts) {
       if (accounts.length === 0) return [];
       const { rows } = await db.query<CardRow>({
-        text: `SELECT ${CARD_COLUMNS} FROM accounts WHERE id IN (${accounts.map((_, i) => `$${i + 1}`).join(", ")})`,
-        values: accounts,
+        name: "account-cards",
+        text: `SELECT ${CARD_COLUMNS} FROM accounts WHERE id = ANY($1::uuid[])`,
+        values: [accounts],
       });
       return rows.map(readCard);
     },
@@ -160,11 +165,8 @@ export function sqlAccounts(db: Database): AccountStore {
   };
 }
 
-async function insertAccount(
-  tx: Queryable,
-  { account, card, record, stretching, vault }: NewAccount,
-): Promise<void> {
-  await tx.query({
+function accountInsert({ account, card, record, stretching, vault }: NewAccount): Statement {
+  return {
     name: "account-insert",
     text: `INSERT INTO accounts (id, name, identity_key, encryption_key, card_generation, card_signature,
              opaque_record, stretching, vault_generation, vault_sealed)
@@ -181,17 +183,7 @@ async function insertAccount(
       vault.generation,
       bytesOf(vault.sealed),
     ],
-  });
-}
-
-async function insertWrappings(tx: Queryable, account: AccountId, vault: VaultRecord): Promise<void> {
-  for (const { kind, wrapped } of vault.wrappings) {
-    await tx.query({
-      name: "wrapping-insert",
-      text: "INSERT INTO vault_wrappings (account, kind, wrapped) VALUES ($1, $2, $3)",
-      values: [account, kind, bytesOf(wrapped)],
-    });
-  }
+  };
 }
 
 async function accountExists(db: Queryable, account: AccountId): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Sessions: one row for each device that is signed in, found by the SHA-256 of its token. */
 import type { AccountId, DeviceId } from "../protocol/ids.js";
-import type { Database, Queryable } from "./database.js";
+import type { Database, Queryable, Statement } from "./database.js";
 import { accountIdOfUuid, deviceIdOfUuid } from "./uuid.js";
 
 export interface NewSession {
@@ -61,11 +61,7 @@ export function sqlSessions(db: Database): SessionStore {
     },
 
     async end(device) {
-      const { rowCount } = await db.query({
-        name: "session-end",
-        text: "DELETE FROM sessions WHERE device = $1",
-        values: [device],
-      });
+      const { rowCount } = await db.query(sessionDelete(device));
       return rowCount > 0;
     },
 
@@ -74,8 +70,9 @@ export function sqlSessions(db: Database): SessionStore {
       for (let start = 0; start < devices.length; start += CHUNK) {
         const chunk = devices.slice(start, start + CHUNK);
         const { rows } = await db.query<{ device: string }>({
-          text: `SELECT device FROM sessions WHERE device IN (${chunk.map((_, i) => `$${i + 1}`).join(", ")})`,
-          values: chunk,
+          name: "session-present",
+          text: "SELECT device FROM sessions WHERE device = ANY($1::uuid[])",
+          values: [chunk],
         });
         const present = new Set(rows.map((row) => deviceIdOfUuid(row.device)));
         ended.push(...chunk.filter((device) => !present.has(device)));
@@ -85,14 +82,14 @@ export function sqlSessions(db: Database): SessionStore {
   };
 }
 
-/** Opens a session within a transaction. */
-export async function insertSession(tx: Queryable, session: NewSession): Promise<void> {
-  await tx.query({
+/** Opens a session, within the transaction that proves it is right to. */
+export function sessionInsert(session: NewSession): Statement {
+  return {
     name: "session-insert",
     text: `INSERT INTO sessions (device, account, token_hash, label, created_at, last_used_at)
            VALUES ($1, $2, $3, $4, $5, $5)`,
     values: [session.device, session.account, session.tokenHash, session.label, new Date(session.at)],
-  });
+  };
 }
 
 /**
@@ -112,12 +109,10 @@ export async function endOldestSessions(
     values: [account, most],
   });
   const devices = rows.map((row) => deviceIdOfUuid(row.device));
-  for (const device of devices) {
-    await tx.query({
-      name: "session-end",
-      text: "DELETE FROM sessions WHERE device = $1",
-      values: [device],
-    });
-  }
+  for (const device of devices) await tx.query(sessionDelete(device));
   return devices;
+}
+
+function sessionDelete(device: DeviceId): Statement {
+  return { name: "session-end", text: "DELETE FROM sessions WHERE device = $1", values: [device] };
 }

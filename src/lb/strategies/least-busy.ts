@@ -2,22 +2,23 @@
  * The server with the lowest score of connections, traffic and lag, all expressed in connections:
  *
  * ```
- * score = n + C · (m + a) / (M + k · a) + (C / k) · lag
+ * score = n + C · (m + r · C / k) / (M + r · C) + (C / k) · lag
  * ```
  *
  * n are the server's connections, those on their way included, and C those of all k servers; m are its messages a
  * second and M those of all. The second term is the server's share of the traffic, turned into the connections that
- * would carry it were all connections alike. a is a prior: a handful of messages says nothing about who is busy, so
- * that a service without traffic is shared out by connections alone. lag is 0 for a loop that keeps up with its
- * peers', and 1, an average server's connections more, for each {@link LAG_UNIT_MS} it is behind.
+ * would carry it were all connections alike. r is a prior: every connection is taken to carry r messages a second
+ * beside those measured, so that a quiet service is shared out by connections alone and a handful of messages does
+ * not decide who is busy. lag is 0 for a loop that keeps up with its peers', and 1, an average server's connections
+ * more, for each {@link LAG_UNIT_MS} it is behind.
  *
  * n is fresh with every placement; what was reported up to a second ago only shifts the level at which the next
  * connections fill up, so that no herd follows a report.
  */
 import { expectedConnections, lowest, type ServerLoad, type Strategy } from "../strategy.js";
 
-/** The prior a: messages a second that each server is taken to carry beside those measured. */
-const PRIOR_MESSAGES_PER_SECOND = 50;
+/** The prior r, in messages a second for each connection: that of a lively conversation, in and out. */
+const PRIOR_MESSAGES_PER_SECOND = 5;
 /** Delays below this come from the machine, not from the load. */
 const LAG_FLOOR_MS = 100;
 const LAG_UNIT_MS = 100;
@@ -25,10 +26,10 @@ const LAG_UNIT_MS = 100;
 export const leastBusy: Strategy = (servers, { draws }) => {
   const connections = sum(servers, expectedConnections);
   const messages = sum(servers, (server) => server.messagesPerSecond);
-  const prior = PRIOR_MESSAGES_PER_SECOND;
+  const prior = Math.max(1, connections) * PRIOR_MESSAGES_PER_SECOND;
   const tolerated = LAG_FLOOR_MS + 2 * Math.min(...servers.map((server) => server.loopDelayMs));
   const score = (server: ServerLoad): number => {
-    const share = (server.messagesPerSecond + prior) / (messages + servers.length * prior);
+    const share = (server.messagesPerSecond + prior / servers.length) / (messages + prior);
     const lag = Math.max(0, server.loopDelayMs - tolerated) / LAG_UNIT_MS;
     return expectedConnections(server) + connections * share + (connections / servers.length) * lag;
   };
