@@ -96,11 +96,16 @@ function memClient(mem: IMemoryDb, answer: Answer, release: () => void): PgClien
     if (command !== null) return { rows: [], rowCount: 0, command };
     // A failed statement does not end its transaction: those behind it would be carried out.
     if (failed) throw Object.assign(new Error("current transaction is aborted"), { code: "25P02" });
+    // Of a table that is there, CREATE TABLE IF NOT EXISTS is refused: nothing reads what it says of the columns.
+    const created = /^\s*CREATE TABLE IF NOT EXISTS (\w+)/i.exec(text)?.[1];
+    if (created !== undefined && mem.public.getTable(created, true) !== null) {
+      return { rows: [], rowCount: 0, command: "CREATE" };
+    }
     try {
       return await answerRight(text, values, answer);
     } catch (error) {
       failed = inTransaction;
-      throw namingConstraint(mem, error);
+      throw coded(mem, error);
     }
   };
   // One after another: statements of a batch are handed over without waiting, and must see whether one failed.
@@ -178,13 +183,17 @@ function readable(result: Result): Result {
   return { ...result, rows };
 }
 
-/** A foreign key's error has no code, and a unique key's names a constraint `<table>_pkey` whichever it was. */
-function namingConstraint(mem: IMemoryDb, error: unknown): unknown {
+/**
+ * Most errors have no code, which would look like a lost connection. A foreign key's has neither code nor constraint,
+ * and a unique key's names a constraint `<table>_pkey`, whichever it was.
+ */
+function coded(mem: IMemoryDb, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const foreign = /violates foreign key constraint on table "([^"]+)"/.exec(error.message);
   if (foreign !== null) return Object.assign(error, { code: "23503", constraint: foreign[1] });
   const unique = /insert into "([^"]+)" .* returning "([^"]+)" - duplicate key/s.exec(error.message);
-  if (unique === null) return error;
+  if (unique === null)
+    return "code" in error && error.code !== undefined ? error : Object.assign(error, { code: "0A000" });
   const [, table = "", columns = ""] = unique;
   const index = mem
     .getTable(table)
