@@ -33,8 +33,8 @@ export class InputLine {
 
   /** The next line, in order; `null` once the input has ended or {@link close} was called. */
   async next(): Promise<string | null> {
-    const { done, value } = await this.#typed.next();
-    return done ? null : value;
+    const typed = await this.#typed.next();
+    return typed.done === true ? null : typed.value;
   }
 
   prompt(): void {

@@ -55,7 +55,7 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
     output: stdout,
     prompt: `${client.me.name}> `,
     terminal,
-    onInterrupt: interrupts.interrupt,
+    onInterrupt: () => interrupts.interrupt(),
   });
   output.around(
     () => input.hide(),

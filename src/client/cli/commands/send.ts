@@ -48,10 +48,7 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
       const clientOptions = { ...context.clientOptions, sendPatienceMs: patience * 1000 };
       await withClient({ ...context, clientOptions }, async (client) => {
         if (words.length === 0 && process.stdin.isTTY) output.note("type the message; Ctrl-D ends it.");
-        const text =
-          words.length > 0
-            ? words.join(" ")
-            : await unlessAborted(readText(process.stdin), interrupts.signal);
+        const text = words.length > 0 ? words.join(" ") : await readStandardInput(interrupts.signal);
         const sending = sayIfSlow(
           output,
           "waiting for the service to accept the message…",
@@ -62,3 +59,13 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
       });
     }),
 };
+
+async function readStandardInput(signal: AbortSignal): Promise<string> {
+  const { stdin } = process;
+  try {
+    return await unlessAborted(readText(stdin), signal);
+  } finally {
+    // A reading that was called off would keep the process alive.
+    stdin.destroy();
+  }
+}
