@@ -1,137 +1,29 @@
 /** Entry of a chat server's thread. */
-import { monitorEventLoopDelay, performance } from "node:perf_hooks";
-import type { MessagePort } from "node:worker_threads";
-import { verifySignature } from "../../crypto/signature.js";
-import { systemClock, systemRandom } from "../../node/clock.js";
-import { listenFrames } from "../../node/frame-server.js";
-import { rawEd25519PublicKey } from "../../node/grant-keys.js";
 import { createLog } from "../../node/log.js";
-import { atTickEnd } from "../../node/tick.js";
-import type { FrameChannel } from "../../protocol/runtime.js";
-import type { FromBalancer, ToBalancer, ToThread } from "../../protocol/threads.js";
 import { openDatabase } from "../../store/database.js";
-import { sqlDeliveries } from "../../store/sql-deliveries.js";
 import type { ChatThreadData } from "../entries.js";
-import { runThread, type Say, type ThreadBody } from "../thread.js";
-import { ChatServer } from "./chat-server.js";
-import { PortLink } from "./port-link.js";
-import { ticketOffice } from "./tickets.js";
+import { runThread } from "../thread.js";
+import { startChatThread } from "./chat-thread.js";
 
 /** One for the writer, the rest for mailboxes that open and catch up. */
 const DATABASE_CONNECTIONS = 4;
 
 await runThread<ChatThreadData>(async (data, say) => {
-  const { id, incarnation, limits, timeouts } = data;
-  const log = createLog(data.log, { thread: id });
-  const database = openDatabase(data.database, DATABASE_CONNECTIONS, timeouts.databaseMs, (error) =>
+  const log = createLog(data.log, { thread: data.id });
+  const database = openDatabase(data.database, DATABASE_CONNECTIONS, data.timeouts.databaseMs, (error) =>
     log.warn({ error: error.message }, "an idle database connection failed"),
   );
-  const grantKey = rawEd25519PublicKey(data.grantPublicKey);
-  let balancer: MessagePort | null = null;
-
-  const link = new PortLink(limits.linkWindowBytes, {
-    onMessage: (from, message) => server.linkMessage(from, message),
-    onPeerGone: (peer) => server.peerGone(peer),
-  });
-  const server: ChatServer = new ChatServer({
-    id,
-    incarnation,
-    limits,
-    timeouts,
-    store: sqlDeliveries(database),
-    link,
-    tickets: ticketOffice({
-      server: id,
-      incarnation,
-      verifySignature: (label, claims, signature) => verifySignature(grantKey, label, claims, signature),
-      now: () => systemClock.now(),
-    }),
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    soon: atTickEnd,
-    tellBalancer: (message) => balancer?.postMessage(message),
-  });
-  const listener = await listenFrames({
-    host: data.host,
-    port: data.port,
-    tls: data.tls,
-    maxFrameBytes: limits.maxFrameBytes,
-    bufferBytes: limits.socketBufferBytes,
-    maxConnections: limits.connectionsPerServer,
-    handshakeMs: timeouts.helloMs,
-    accept: (channel: FrameChannel) => server.accept(channel),
-    onError: (error) => log.debug({ error: error.message }, "a connection failed"),
-  });
-  const stopReports = reportLoad(server, timeouts.reportMs, say, (message) => balancer?.postMessage(message));
-
-  const connectBalancer = (port: MessagePort): void => {
-    balancer?.close();
-    balancer = port;
-    port.on("message", (message: FromBalancer) => server.revoke(message.devices));
-    port.postMessage({ type: "sessions", sessions: server.connected() } satisfies ToBalancer);
-  };
-
-  const body: ThreadBody = {
-    listening: listener.listening,
-    onMessage(message: ToThread) {
-      switch (message.type) {
-        case "link":
-          return link.connect(message.peer, message.incarnation, message.port);
-        case "unlink":
-          return link.disconnect(message.peer, message.incarnation);
-        case "balancer":
-          return connectBalancer(message.port);
-        case "prepare":
-          void server.prepare(message.view).then(() => say({ type: "prepared", view: message.view.number }));
-          return;
-        case "activate":
-          return server.activate(message.view);
-        case "ping":
-        case "stop":
-        case "server":
-        case "serverGone":
-        case "archive":
-          // The first two are dealt with before; the others are for the balancer.
-          return;
-      }
-    },
-    async stop() {
-      stopReports();
-      const closed = listener.close();
-      await server.stop();
-      await closed;
-      link.close();
-      balancer?.close();
-      await database.close();
-    },
-  };
-  return body;
+  try {
+    const body = await startChatThread(data, database, log, say);
+    return {
+      ...body,
+      async stop() {
+        await body.stop();
+        await database.close();
+      },
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 });
-
-/** Reports every `everyMs` milliseconds; the returned function ends that. */
-function reportLoad(
-  server: ChatServer,
-  everyMs: number,
-  say: Say,
-  tellBalancer: (message: ToBalancer) => void,
-): () => void {
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
-  let before = performance.eventLoopUtilization();
-  const timer = setInterval(() => {
-    const now = performance.eventLoopUtilization();
-    const report = server.report({
-      loopDelayP99Ms: delay.percentile(99) / 1e6,
-      utilization: performance.eventLoopUtilization(now, before).utilization,
-    });
-    before = now;
-    delay.reset();
-    say({ type: "report", report });
-    tellBalancer({ type: "report", report });
-  }, everyMs);
-  return () => {
-    clearInterval(timer);
-    delay.disable();
-  };
-}

@@ -1,0 +1,306 @@
+/**
+ * A whole system in the test's own thread: balancer, archive and chat servers linked by MessagePorts, TLS sockets for
+ * the clients, real clients with real keys. Only the password hash is light, as the laboratory's is.
+ */
+import { generateKeyPairSync } from "node:crypto";
+import { join } from "node:path";
+import { MessageChannel } from "node:worker_threads";
+import { ready, server as opaque } from "@serenity-kit/opaque";
+import { generate } from "selfsigned";
+import { Client, type ClientOptions } from "../../src/client/core/client.js";
+import type { ReceivedMessage } from "../../src/client/core/messages.js";
+import { openDevice, type NodeDevice } from "../../src/client/node/device.js";
+import { DeviceHome } from "../../src/client/node/home.js";
+import { OpaqueWorker } from "../../src/client/node/opaque.js";
+import { readConfig } from "../../src/config.js";
+import { verifySignature } from "../../src/crypto/signature.js";
+import { createBalancer, type Balancer } from "../../src/lb/balancer.js";
+import { systemClock, systemRandom } from "../../src/node/clock.js";
+import { listenFrames } from "../../src/node/frame-server.js";
+import { rawEd25519PublicKey } from "../../src/node/grant-keys.js";
+import { atTickEnd } from "../../src/node/tick.js";
+import { toHex } from "../../src/protocol/bytes.js";
+import type { Incarnation, ServerId } from "../../src/protocol/ids.js";
+import type { Log } from "../../src/protocol/runtime.js";
+import type { FromThread, ToThread } from "../../src/protocol/threads.js";
+import type { View } from "../../src/protocol/view.js";
+import { archiveMigrations } from "../../src/store/migrations/archive.js";
+import { serviceMigrations } from "../../src/store/migrations/service.js";
+import { sqlArchive } from "../../src/store/sql-archive.js";
+import { createArchiveServer } from "../../src/workers/archive/archive-server.js";
+import { startChatThread } from "../../src/workers/chat/chat-thread.js";
+import type { ThreadBody } from "../../src/workers/thread.js";
+import type { Engine, OpenedDatabase } from "../engines/engine.js";
+
+export const PASSWORD = "correct horse battery";
+/** As shipped, but for a light password hash and room for many people behind one address. */
+export const config = readConfig(
+  "config/globals.json",
+  [
+    { key: "password.iterations", value: 1, source: "test" },
+    { key: "password.memoryKiB", value: 8, source: "test" },
+    { key: "password.parallelism", value: 1, source: "test" },
+    { key: "limits.registrationsPerMinutePerAddress", value: 10_000, source: "test" },
+    { key: "limits.loginsPerMinutePerAddress", value: 10_000, source: "test" },
+    { key: "limits.requestsPerMinutePerAddress", value: 100_000, source: "test" },
+  ],
+  ".",
+);
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+interface Member {
+  readonly id: ServerId;
+  readonly incarnation: Incarnation;
+  readonly body: ThreadBody;
+  /** Ports of its links and to the balancer, to be cut where it is killed. */
+  readonly prepared: Map<number, () => void>;
+}
+
+interface Archive {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+export class System {
+  readonly members = new Map<ServerId, Member>();
+  readonly #devices: NodeDevice[] = [];
+  readonly #clients: Client[] = [];
+  readonly #opaque = new OpaqueWorker();
+  #view: View = { number: 0, members: [] };
+
+  private constructor(
+    private readonly folder: string,
+    private readonly service: OpenedDatabase,
+    private readonly archives: OpenedDatabase,
+    private readonly secrets: { tls: { cert: string; key: string }; grantPublicKey: string },
+    private readonly balancer: Balancer,
+    private archive: Archive,
+  ) {}
+
+  /** @param folder for the devices' files */
+  static async start(engine: Engine, folder: string, servers = 3): Promise<System> {
+    const service = await engine.open(serviceMigrations);
+    const archives = await engine.open(archiveMigrations);
+    const made = await generate([{ name: "commonName", value: "127.0.0.1" }], {
+      keyType: "ec",
+      curve: "P-256",
+      extensions: [{ name: "subjectAltName", altNames: [{ type: 7, ip: "127.0.0.1" }] }],
+    });
+    const tls = { cert: made.cert, key: made.private };
+    const grants = generateKeyPairSync("ed25519");
+    const grantPublicKey = grants.publicKey.export({ type: "spki", format: "pem" }).toString();
+    await ready;
+    const system = new System(
+      folder,
+      service,
+      archives,
+      { tls, grantPublicKey },
+      await createBalancer({
+        ...config,
+        database: service.db,
+        clock: systemClock,
+        random: systemRandom,
+        log: silent,
+        tls,
+        host: "127.0.0.1",
+        port: 0,
+        publicHost: "127.0.0.1",
+        strategy: "least-connections",
+        opaqueSetup: opaque.createSetup(),
+        opaqueThreads: 1,
+        grantKey: grants.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      }),
+      { port: 0, stop: () => Promise.resolve() },
+    );
+    await system.startArchive();
+    for (let i = 1; i <= servers; i++) await system.startServer(`chat-${i}`);
+    await system.changeView();
+    return system;
+  }
+
+  /** Starts the archive, on the port that it had. */
+  async startArchive(): Promise<void> {
+    const { limits, timeouts } = config;
+    const grantKey = rawEd25519PublicKey(this.secrets.grantPublicKey);
+    const server = createArchiveServer({
+      store: sqlArchive(this.archives.db),
+      limits,
+      timeouts,
+      clock: systemClock,
+      log: silent,
+      verifySignature: (label, claims, signature) => verifySignature(grantKey, label, claims, signature),
+      soon: atTickEnd,
+    });
+    const listener = await listenFrames({
+      host: "127.0.0.1",
+      port: this.archive.port,
+      tls: this.secrets.tls,
+      maxFrameBytes: limits.archiveFrameBytes,
+      bufferBytes: limits.socketBufferBytes,
+      maxConnections: limits.connectionsPerServer,
+      handshakeMs: timeouts.helloMs,
+      accept: (channel) => server.accept(channel),
+      onError() {},
+    });
+    this.archive = {
+      port: listener.listening.port,
+      async stop() {
+        const closed = listener.close();
+        await server.stop();
+        await closed;
+      },
+    };
+    this.balancer.setArchive(listener.listening);
+  }
+
+  stopArchive(): Promise<void> {
+    return this.archive.stop();
+  }
+
+  /** Starts a chat server and links it to all others and to the balancer; it serves after the next view. */
+  async startServer(name: string): Promise<void> {
+    const id = name as ServerId;
+    const incarnation = toHex(systemRandom.bytes(16)) as Incarnation;
+    const prepared = new Map<number, () => void>();
+    const { limits, timeouts, log } = config;
+    const body = await startChatThread(
+      {
+        ...this.secrets,
+        id,
+        incarnation,
+        limits,
+        timeouts,
+        log,
+        database: { kind: "url", url: "unused" },
+        host: "127.0.0.1",
+        port: 0,
+      },
+      this.service.db,
+      silent,
+      (message: FromThread) => {
+        if (message.type === "prepared") prepared.get(message.view)?.();
+      },
+    );
+    const { listening } = body;
+    if (listening === undefined) throw new Error("a chat server listens");
+    for (const other of this.members.values()) {
+      const { port1, port2 } = new MessageChannel();
+      body.onMessage({ type: "link", peer: other.id, incarnation: other.incarnation, port: port1 });
+      other.body.onMessage({ type: "link", peer: id, incarnation, port: port2 });
+    }
+    const { port1, port2 } = new MessageChannel();
+    body.onMessage({ type: "balancer", port: port1 });
+    this.balancer.addServer({ id, incarnation, listening }, port2);
+    this.members.set(id, { id, incarnation, body, prepared });
+  }
+
+  /** Stops a chat server, as a supervisor that drains it would, and tells the others. */
+  async stopServer(name: string): Promise<void> {
+    const member = this.members.get(name as ServerId);
+    if (member === undefined) throw new Error(`there is no server ${name}`);
+    this.members.delete(member.id);
+    this.balancer.removeServer(member.id, member.incarnation);
+    for (const other of this.members.values()) {
+      other.body.onMessage({ type: "unlink", peer: member.id, incarnation: member.incarnation });
+    }
+    await member.body.stop();
+  }
+
+  async changeView(): Promise<void> {
+    const members = [...this.members.values()].map(({ id, incarnation }) => ({ id, incarnation }));
+    this.#view = { number: this.#view.number + 1, members };
+    const tell = (message: ToThread): void => {
+      for (const { body } of this.members.values()) body.onMessage(message);
+    };
+    const prepared = [...this.members.values()].map(
+      (member) => new Promise<void>((resolve) => member.prepared.set(this.#view.number, resolve)),
+    );
+    tell({ type: "prepare", view: this.#view });
+    await Promise.all(prepared);
+    tell({ type: "activate", view: this.#view });
+  }
+
+  /** A device with an empty folder of its own; the same name is the same folder. */
+  async device(name: string): Promise<NodeDevice> {
+    const device = await openDevice({
+      home: new DeviceHome(join(this.folder, name)),
+      address: { host: "127.0.0.1", port: this.balancer.listening.port, pin: null },
+      onFirstUse() {},
+      certificateAuthorities: [this.secrets.tls.cert],
+      opaque: this.#opaque,
+    });
+    this.#devices.push(device);
+    return device;
+  }
+
+  async register(name: string, device = name): Promise<Client> {
+    const { ports } = await this.device(device);
+    const registration = { name, password: PASSWORD, deviceLabel: device, rsaBits: 2048 };
+    return this.#keep(await Client.register(ports, registration, LABORATORY));
+  }
+
+  async login(name: string, device: string, password = PASSWORD): Promise<Client> {
+    const { ports } = await this.device(device);
+    return this.#keep(await Client.login(ports, { name, password, deviceLabel: device }, LABORATORY));
+  }
+
+  async resume(device: string): Promise<Client> {
+    const { ports } = await this.device(device);
+    return this.#keep(await Client.resume(ports, LABORATORY));
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) await client.close();
+    for (const device of this.#devices) await device.close();
+    await this.#opaque.close();
+    for (const id of [...this.members.keys()]) await this.stopServer(id);
+    await this.archive.stop();
+    await this.balancer.close();
+    await this.service.close();
+    await this.archives.close();
+  }
+
+  #keep(client: Client): Client {
+    this.#clients.push(client);
+    return client;
+  }
+}
+
+const LABORATORY: ClientOptions = { acceptWeakStretching: true };
+
+/** Listens, and lets a test wait for what comes. */
+export class Ear {
+  readonly messages: ReceivedMessage[] = [];
+  live = false;
+  #waiting: (() => void)[] = [];
+
+  static async open(client: Client): Promise<Ear> {
+    const ear = new Ear();
+    const listening = await client.listen({
+      onMessage: (message) => {
+        ear.messages.push(message);
+        ear.#changed();
+      },
+      onLive: () => {
+        ear.live = true;
+        ear.#changed();
+      },
+    });
+    ear.stop = () => listening.stop();
+    return ear;
+  }
+
+  stop: () => Promise<void> = () => Promise.resolve();
+
+  get texts(): string[] {
+    return this.messages.map(({ text }) => text);
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #changed(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
