@@ -47,46 +47,59 @@ export async function placeDatabases(
 }
 
 /**
- * Brings both databases to the newest version.
+ * Brings both databases to the newest version. Neither is touched unless both can serve.
  *
  * @param timeoutMs how long to wait for a connection, in milliseconds
  * @throws FastChatError `databaseUnreachable`, `dataNewer`, `diskFull`, or `badConfig` for one that cannot serve
  */
 export async function migrateDatabases(databases: Databases, timeoutMs: number, log: Log): Promise<void> {
-  const service = await migrateOne("database", databases.service, serviceMigrations, timeoutMs, log);
-  const archive = await migrateOne("archiveDatabase", databases.archive, archiveMigrations, timeoutMs, log);
-  if (service !== null && service === archive) {
+  const service = { setting: "database", address: databases.service.address };
+  const archive = { setting: "archiveDatabase", address: databases.archive.address };
+  const identities = [
+    await using(service, timeoutMs, log, (db) => examine(db, service)),
+    await using(archive, timeoutMs, log, (db) => examine(db, archive)),
+  ];
+  if (identities[0] !== null && identities[0] === identities[1]) {
     throw new FastChatError(
       "badConfig",
       "database and archiveDatabase lead to the same database; the archives need one of their own.",
     );
   }
+  for (const [one, migrations] of [
+    [service, serviceMigrations],
+    [archive, archiveMigrations],
+  ] as const) {
+    const { from, to } = await using(one, timeoutMs, log, (db) => migrate(db, migrations));
+    if (from !== to) log.info({ schema: migrations.schema, from, to }, "a database was brought up to date");
+  }
 }
 
-/** @returns what tells one database of all PostgreSQL servers from another; `null` for an embedded one */
-async function migrateOne(
-  setting: string,
-  { address }: DatabasePlace,
-  migrations: Migrations,
+interface OneDatabase {
+  readonly setting: string;
+  readonly address: DatabaseAddress;
+}
+
+async function using<T>(
+  one: OneDatabase,
   timeoutMs: number,
   log: Log,
-): Promise<string | null> {
-  const db = openDatabase(address, 1, timeoutMs, (error) =>
+  work: (db: Database) => Promise<T>,
+): Promise<T> {
+  const db = openDatabase(one.address, 1, timeoutMs, (error) =>
     log.debug({ error }, "an idle database connection failed"),
   );
   try {
-    const identity = address.kind === "url" ? await examine(db, setting) : null;
-    const { from, to } = await migrate(db, migrations);
-    if (from !== to) log.info({ schema: migrations.schema, from, to }, "a database was brought up to date");
-    return identity;
+    return await work(db);
   } catch (error) {
-    throw explainFailure(error, setting, address);
+    throw explainFailure(error, one);
   } finally {
     await db.close();
   }
 }
 
-async function examine(db: Database, setting: string): Promise<string> {
+/** @returns what tells this database from all others; `null` for an embedded one */
+async function examine(db: Database, { setting, address }: OneDatabase): Promise<string | null> {
+  if (address.kind === "socket") return null;
   const { rows } = await db.query<{ version: string; identity: string }>({
     text: `SELECT current_setting('server_version_num') AS version,
                   concat_ws(' ', pg_postmaster_start_time(), d.oid) AS identity
@@ -99,10 +112,10 @@ async function examine(db: Database, setting: string): Promise<string> {
       `${setting} is a PostgreSQL of version ${version}; it must be ${OLDEST_POSTGRES} or later.`,
     );
   }
-  return rows[0]?.identity ?? "";
+  return rows[0]?.identity ?? null;
 }
 
-function explainFailure(error: unknown, setting: string, address: DatabaseAddress): unknown {
+function explainFailure(error: unknown, { setting, address }: OneDatabase): unknown {
   if (!(error instanceof StoreError) || address.kind === "socket" || error.code === "diskFull") return error;
   const where = withoutCredentials(address.url);
   const why = withoutCredentials(reasonOf(error));

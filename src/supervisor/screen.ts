@@ -1,6 +1,6 @@
 /** Standard output: log lines as they come, for people or for machines, and on a terminal a live table below them. */
 import type { WriteStream } from "node:tty";
-import { Chalk, type ChalkInstance } from "chalk";
+import chalkOfProcess, { Chalk, type ChalkInstance, type ColorSupportLevel } from "chalk";
 import { createLogUpdate } from "log-update";
 import { prettyFactory } from "pino-pretty";
 import type { Config } from "../config.js";
@@ -30,8 +30,9 @@ export interface ScreenOptions {
 export function openScreen({ format, stream, env }: ScreenOptions): Screen {
   const live = format === "pretty" && stream.isTTY && env["TERM"] !== "dumb";
   // no-color.org: whatever its value, unless it is empty.
-  const plain = Boolean(env["NO_COLOR"]) || (!stream.isTTY && !env["FORCE_COLOR"]);
-  const chalk = plain ? new Chalk({ level: 0 }) : new Chalk();
+  const plain =
+    Boolean(env["NO_COLOR"]) || ((env["TERM"] === "dumb" || !stream.isTTY) && !env["FORCE_COLOR"]);
+  const chalk = new Chalk({ level: plain ? 0 : atLeastOne(chalkOfProcess.level) });
   const show = format === "json" ? (line: string) => `${line}\n` : prettyLines(chalk.level > 0);
   if (!live) {
     return {
@@ -45,6 +46,10 @@ export function openScreen({ format, stream, env }: ScreenOptions): Screen {
     };
   }
   return new LiveScreen(chalk, stream, show);
+}
+
+function atLeastOne(level: ColorSupportLevel): ColorSupportLevel {
+  return level === 0 ? 1 : level;
 }
 
 /** Shows a JSON line as `12:00:01 INFO  chat-1: message`, its other fields after it. */
