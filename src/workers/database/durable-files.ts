@@ -12,8 +12,6 @@ type Module = PGlite["Module"];
 
 /** What is told of the engine's work on its files. `path` is as the engine sees it: `/pglite/data/pg_wal/…`. */
 export interface FileEvents {
-  /** A file or folder is about to be made durable. What it throws is what the engine is told. */
-  onSync?(path: string): void;
   /** So many bytes are about to be written. What it throws, an error with a system code, is what the engine is told. */
   onWrite?(path: string, bytes: number): void;
   /** The system refused something, for instance `ENOSPC`. Some refusals are ordinary, as that a file is not there. */
@@ -74,10 +72,7 @@ export class DurableFiles extends NodeFS {
       return write(stream, buffer, offset, length, position);
     };
     files.stream_ops.fsync = (stream) => {
-      files.tryFSOperation(() => {
-        events.onSync?.(stream.path);
-        fsyncSync(stream.nfd);
-      });
+      files.tryFSOperation(() => fsyncSync(stream.nfd));
       return 0;
     };
   }

@@ -17,6 +17,8 @@ const SETTINGS = [
   "search_path=public",
   "exit_on_error=false",
   "log_checkpoints=false",
+  // A timer for a message that nobody would see; after a recovery it would keep the thread from ending.
+  "log_startup_progress_interval=0",
   "max_worker_processes=0",
   "max_parallel_workers=0",
   "max_parallel_workers_per_gather=0",

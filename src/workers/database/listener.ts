@@ -10,6 +10,9 @@ import { errorResponse } from "./backend.js";
 /** What `pg` looks for in a folder that it is given as host. */
 export const SOCKET_NAME = ".s.PGSQL.5432";
 
+/** macOS ends a socket's path at 104 bytes with its terminator, Linux at 108. */
+const MAX_PATH_BYTES = 103;
+
 export interface SocketListener {
   /** Takes no more connections; fulfilled once those that are there have closed. */
   close(): Promise<void>;
@@ -27,8 +30,15 @@ export async function listenOnSocket(
   maxConnections: number,
   accept: (socket: Socket) => void,
 ): Promise<SocketListener> {
-  await closeFolder(directory);
   const path = join(directory, SOCKET_NAME);
+  // Node would cut it off and listen somewhere else.
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+    throw new FastChatError(
+      "badConfig",
+      `${path} is too long for a socket; choose a data folder with a shorter path.`,
+    );
+  }
+  await closeFolder(directory);
   await rm(path, { force: true });
   let connections = 0;
   const server = createServer((socket) => {

@@ -79,23 +79,24 @@ export class Maintenance {
 
   async #round(): Promise<void> {
     const worthwhile = await this.#run(WORTHWHILE);
-    for (const [statement] of worthwhile) {
+    for (const [statement] of worthwhile ?? []) {
       if (!this.#stopped && typeof statement === "string") await this.#run(statement);
     }
     await this.#checkpoint();
   }
 
   async #checkpoint(): Promise<void> {
-    await this.#run("CHECKPOINT");
+    const done = await this.#run("CHECKPOINT");
     // The checkpoint's own record is not worth another one.
-    this.#logBytes = 0;
+    if (done !== null) this.#logBytes = 0;
   }
 
-  async #run(sql: string): Promise<(string | null)[][]> {
+  /** The rows of a statement; `null` if it failed, which was logged. */
+  async #run(sql: string): Promise<(string | null)[][] | null> {
     const { scheduler, log } = this.options;
     const { bytes, error } = await scheduler.runTask(queryMessage(sql));
-    if (error !== null)
-      log.warn({ sql, code: error.code, reason: error.message }, "database maintenance failed");
-    return readRows(bytes);
+    if (error === null) return readRows(bytes);
+    log.warn({ sql, code: error.code, reason: error.message }, "database maintenance failed");
+    return null;
   }
 }
