@@ -23,9 +23,8 @@ export function checkTogether(config: Config, sourceOf: (...keys: string[]) => s
       `port ${port} leaves no room for the ports of the archive and ${servers} servers after it; it must be at most ${65535 - 1 - servers}.`,
     );
   }
-  const ports = Object.values(portsOf(config))
-    .flat()
-    .filter((one) => one !== 0);
+  const { balancer, archive, servers: chat } = portsOf(config);
+  const ports = [balancer, archive, ...chat].filter((one) => one !== 0);
   const twice = ports.find((one, index) => ports.indexOf(one) !== index);
   if (twice !== undefined) {
     refuse(

@@ -87,7 +87,8 @@ export function assign(config: unknown, key: string, value: unknown, source: str
   let target = config as Record<string, unknown>;
   for (const step of path) {
     // A file without this part will be refused for what is missing in it.
-    target = (isObject(target[step]) ? target[step] : (target[step] = {})) as Record<string, unknown>;
+    const inner = target[step];
+    target = isObject(inner) ? inner : (target[step] = {});
   }
   target[last] = value;
 }

@@ -194,7 +194,7 @@ async function listen(path: string): Promise<Listener> {
     socket.resume();
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(spaceError(error, path) as Error));
+    server.once("error", reject);
     server.listen(path, resolve);
   });
   // A lock that somebody forgot to give back must not keep the process from ending.

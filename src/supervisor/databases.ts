@@ -7,7 +7,7 @@ import { folderForSockets } from "../node/short-folder.js";
 import { FastChatError } from "../protocol/errors.js";
 import type { Log } from "../protocol/runtime.js";
 import { openDatabase, StoreError, type Database, type DatabaseAddress } from "../store/database.js";
-import { migrate, type Migrations } from "../store/migrate.js";
+import { migrate } from "../store/migrate.js";
 import { archiveMigrations } from "../store/migrations/archive.js";
 import { serviceMigrations } from "../store/migrations/service.js";
 

@@ -40,7 +40,7 @@ function describeLife({ life }: Thread, now: number): Row["state"] {
 interface Column {
   readonly title: string;
   readonly align: "left" | "right";
-  cell(row: Row): string;
+  readonly cell: (row: Row) => string;
 }
 
 const NOTHING = "–";

@@ -21,13 +21,19 @@ async function folder(t: Test): Promise<string> {
 interface Contender {
   readonly process: ChildProcess;
   /** The next line it prints. */
-  line(): Promise<string>;
-  go(): void;
+  readonly line: () => Promise<string>;
+  readonly go: () => void;
 }
 
-function contender(mode: "try" | "wait", path: string, times = 1): Contender {
+/** Its process has ended before the test's folder is removed: teardowns run in reverse order. */
+function contender(t: Test, mode: "try" | "wait", path: string, times = 1): Contender {
   const child = spawn(process.execPath, [CONTENDER, mode, path, String(times)], {
     stdio: ["pipe", "pipe", "inherit"],
+  });
+  const exit = once(child, "exit");
+  t.teardown(async () => {
+    child.kill("SIGKILL");
+    await exit;
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
@@ -41,7 +47,7 @@ t.test(
   "a lock that another process holds is refused, and free once that process gives it back",
   async (t) => {
     const path = join(await folder(t), "lock");
-    const other = contender("try", path);
+    const other = contender(t, "try", path);
     t.equal(await other.line(), "held");
     await t.rejects(acquireLock(path), { code: "dataInUse" });
     other.go();
@@ -55,7 +61,7 @@ t.test(
 t.test("a lock ends with a holder that is killed", async (t) => {
   const path = join(await folder(t), "lock");
   for (let i = 0; i < 2; i++) {
-    const other = contender("try", path);
+    const other = contender(t, "try", path);
     t.equal(await other.line(), "held");
     other.process.kill("SIGKILL");
     await once(other.process, "exit");
@@ -70,7 +76,7 @@ t.test("a lock ends with a holder that is killed", async (t) => {
 
 t.test("a suspended holder still holds", async (t) => {
   const path = join(await folder(t), "lock");
-  const other = contender("try", path);
+  const other = contender(t, "try", path);
   t.equal(await other.line(), "held");
   other.process.kill("SIGSTOP");
   await t.rejects(acquireLock(path), { code: "dataInUse" });
@@ -82,11 +88,11 @@ t.test(
   "of twenty contenders in four processes that find a dead holder at once, exactly one gets the lock",
   async (t) => {
     const path = join(await folder(t), "lock");
-    const dead = contender("try", path);
+    const dead = contender(t, "try", path);
     await dead.line();
     dead.process.kill("SIGKILL");
     await once(dead.process, "exit");
-    const all = Array.from({ length: 4 }, () => contender("try", path, 5));
+    const all = Array.from({ length: 4 }, () => contender(t, "try", path, 5));
     const answers = (
       await Promise.all(
         all.map(async ({ line }) => [await line(), await line(), await line(), await line(), await line()]),
@@ -95,7 +101,6 @@ t.test(
     t.equal(answers.filter((answer) => answer === "held").length, 1);
     t.equal(answers.filter((answer) => answer === "dataInUse").length, 19);
     for (const one of all) one.go();
-    await Promise.all(all.map((one) => one.process.exitCode ?? once(one.process, "exit")));
   },
 );
 
@@ -103,7 +108,7 @@ t.test(
   "waiters get in one after the other, each exactly once, the killed ones' places included",
   async (t) => {
     const path = join(await folder(t), "lock");
-    const holder = contender("try", path);
+    const holder = contender(t, "try", path);
     await holder.line();
     let inside = 0;
     let most = 0;
@@ -114,7 +119,7 @@ t.test(
         inside--;
       }),
     );
-    const others = Array.from({ length: 3 }, () => contender("wait", path));
+    const others = Array.from({ length: 3 }, () => contender(t, "wait", path));
     holder.process.kill("SIGKILL");
     await Promise.all(waiting);
     for (const other of others) t.same([await other.line(), await other.line()], ["in", "out"]);
@@ -138,7 +143,7 @@ t.test("the lock of a folder with a long path is found by other processes too", 
   t.not(sockets, deep);
   t.teardown(() => rm(sockets, { recursive: true }));
   const path = join(deep, `.lock-${"x".repeat(200)}`);
-  const other = contender("try", path);
+  const other = contender(t, "try", path);
   t.equal(await other.line(), "held");
   await t.rejects(acquireLock(path), { code: "dataInUse" });
   other.process.kill("SIGKILL");

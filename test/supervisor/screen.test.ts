@@ -29,7 +29,7 @@ const LINE = '{"level":"info","time":"2026-01-01T00:00:00.000Z","thread":"chat-1
 
 interface Shown {
   readonly screen: Screen;
-  text(): string;
+  readonly text: () => string;
 }
 
 function open(options: { format: "pretty" | "json"; tty?: boolean; env?: Record<string, string> }): Shown {
