@@ -35,7 +35,11 @@ export const pgliteEngine: Engine = {
 const idle: PGlite[] = [];
 
 async function start(): Promise<PGlite> {
-  return PGlite.create({ loadDataDir: new Blob([await initialised()]) });
+  return PGlite.create({
+    loadDataDir: new Blob([await initialised()]),
+    // The copy starts with a recovery, whose timer for progress messages would keep the test's process from ending.
+    startParams: [...PGlite.defaultStartParams, "-c", "log_startup_progress_interval=0"],
+  });
 }
 
 /** The files of an initialised database, kept beside the packages for the next test where that can be written. */
