@@ -143,7 +143,7 @@ export class ArchiveClient {
     const ref = ++this.#ref;
     return new Promise((resolve) => {
       this.#waiting.set(ref, resolve);
-      this.end.send(archiveRequests.encode({ ...request, ref } as ArchiveRequest));
+      this.end.send(archiveRequests.encode({ ...request, ref }));
     });
   }
 
