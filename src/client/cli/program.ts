@@ -45,7 +45,12 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .scriptName("fastchat")
     .usage("$0 COMMAND\n\nEnd-to-end encrypted chat, from the command line.")
     .locale("en")
-    .parserConfiguration({ "parse-numbers": true, "parse-positional-numbers": false, "dot-notation": false })
+    .parserConfiguration({
+      "parse-positional-numbers": false,
+      "dot-notation": false,
+      // What stands behind -- is text, whatever it looks like.
+      "populate--": true,
+    })
     .option("server", {
       type: "string",
       requiresArg: true,
@@ -63,6 +68,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .command(verifyCommand)
     .demandCommand(1, 1, "Which command? fastchat --help lists them.", "One command at a time.")
     .strict()
+    .check((argv) => argv["--"] === undefined || argv._[0] === "send" || "Only send takes a text behind --.")
     .recommendCommands()
     .wrap(Math.min(110, process.stdout.columns || 100))
     .version(ownVersion())
@@ -70,9 +76,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .epilogue(EPILOGUE)
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw (
-        error ?? new FastChatError("badRequest", `${message ?? "The arguments are not right."} See --help.`)
-      );
+      throw error ?? new FastChatError("badRequest", `${sentence(message ?? "")} See --help.`);
     });
   try {
     await parser.parseAsync();
@@ -81,6 +85,12 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     const shown = error instanceof FastChatError ? error : new FastChatError("badRequest", textOf(error));
     process.exitCode = reportFailure(shown, output, Boolean(process.env["FASTCHAT_DEBUG"]));
   }
+}
+
+/** One line that ends as a sentence does. */
+function sentence(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return /[.?!]$/.test(line) ? line : `${line || "The arguments are not right"}.`;
 }
 
 function textOf(error: unknown): string {

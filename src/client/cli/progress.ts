@@ -3,9 +3,14 @@ import type { Output } from "./output.js";
 
 const PATIENCE_MS = 1000;
 
-/** Says `text` once if `work` takes longer than a second. */
-export async function sayIfSlow<T>(output: Output, text: string, work: Promise<T>): Promise<T> {
-  const timer = setTimeout(() => output.note(text), PATIENCE_MS);
+/** Says `text` once if `work` takes longer than a second, or than `patienceMs`. */
+export async function sayIfSlow<T>(
+  output: Pick<Output, "note">,
+  text: string,
+  work: Promise<T>,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const timer = setTimeout(() => output.note(text), patienceMs);
   try {
     return await work;
   } finally {

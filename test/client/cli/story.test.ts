@@ -70,7 +70,7 @@ t.test("two people register; the address is remembered from then on", async (t) 
     as("alice", ["register", "Alice", "--server", server]),
     as("bob", ["register", "bob", "--server", server, "--json"]),
   ]);
-  t.same([alice.code, bob.code], [0, 0]);
+  t.same([alice.code, bob.code], [0, 0], alice.stderr + bob.stderr);
   t.match(
     alice.stdout,
     /^alice is registered at fastchat:\/\/127\.0\.0\.1:\d+\. This device is signed in as alice\.\n$/,
@@ -84,8 +84,8 @@ t.test("two people register; the address is remembered from then on", async (t) 
 });
 
 t.test("who is away finds what was written, with its lines and without its escape sequences", async (t) => {
-  const sent = await as("alice", ["send", "bob", "007", "--json"]);
-  t.equal(sent.code, 0);
+  const sent = await as("alice", ["send", "bob", "--json", "007", "--", "--help"]);
+  t.equal(sent.code, 0, sent.stderr);
   const [accepted] = objects(sent.stdout);
   t.match(accepted, { id: /^[0-9a-f]{32}$/, to: "bob", at: /^\d{4}-.*Z$/, outcome: "stored" });
   const piped = await as("alice", ["send", "bob"], "two\nlines \u001b[2J\u009b31m\n");
@@ -94,7 +94,7 @@ t.test("who is away finds what was written, with its lines and without its escap
   const first = await as("bob", ["listen", "--count", "1", "--timeout", "20", "--json"]);
   t.match(first, { code: 0, stderr: "" });
   t.match(objects(first.stdout), [
-    { id: accepted?.["id"], from: "alice", text: "007", at: accepted?.["at"] },
+    { id: accepted?.["id"], from: "alice", text: "007 --help", at: accepted?.["at"] },
   ]);
   const second = await as("bob", ["listen", "--count", "1", "--timeout", "20"]);
   t.match(second.stdout, /^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] alice: two\n {4}lines ␛\[2J\\u009b31m\n$/);
@@ -129,7 +129,7 @@ t.test("two talk, each hearing the other while the conversation lasts", async (t
 
 t.test("on another device the whole history is there, from the password alone", async (t) => {
   const login = await as("laptop", ["login", "alice", "--server", server, "--device", "laptop"]);
-  t.equal(login.code, 0);
+  t.equal(login.code, 0, login.stderr);
   const [laptop, before] = await Promise.all([
     as("laptop", ["history", "bob", "--json"]),
     as("alice", ["history", "bob", "--json", "--limit", "0"]),
@@ -138,7 +138,7 @@ t.test("on another device the whole history is there, from the password alone", 
   t.match(
     objects(laptop.stdout).map(({ from, text, direction }) => [from, text, direction]),
     [
-      ["alice", "007", "sent"],
+      ["alice", "007 --help", "sent"],
       ["alice", "two\nlines \u001b[2J\u009b31m", "sent"],
       ["alice", "are you there?", "sent"],
       ["bob", "yes, I am", "received"],

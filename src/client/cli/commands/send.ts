@@ -11,6 +11,8 @@ import { readText } from "../standard-input.js";
 interface SendOptions extends GlobalOptions {
   readonly name: string;
   readonly text: readonly string[] | undefined;
+  /** What stood behind `--`. */
+  readonly "--"?: readonly string[];
   readonly timeout: number;
 }
 
@@ -44,7 +46,7 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
       const { output, interrupts } = context;
       const name = requireName(argv.name);
       const patience = positiveNumber("--timeout", argv.timeout);
-      const words = argv.text ?? [];
+      const words = [...(argv.text ?? []), ...(argv["--"] ?? [])];
       const clientOptions = { ...context.clientOptions, sendPatienceMs: patience * 1000 };
       await withClient({ ...context, clientOptions }, async (client) => {
         if (words.length === 0 && process.stdin.isTTY) output.note("type the message; Ctrl-D ends it.");
