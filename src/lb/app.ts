@@ -56,8 +56,15 @@ const CHECK_MS = 1000;
 /** The longest parameter of a path: a name, with room for one that is told why it is none. */
 const MAX_PARAM_LENGTH = 100;
 
+export interface CreatedApp {
+  readonly app: App;
+  readonly rates: RateLimits;
+  /** Cuts off every connection, whatever is under way there. */
+  readonly disconnect: () => void;
+}
+
 /** Builds the server without any route of ours but the OpenAPI document. */
-export async function createApp(options: AppOptions): Promise<{ app: App; rates: RateLimits }> {
+export async function createApp(options: AppOptions): Promise<CreatedApp> {
   const { tls, limits, timeouts, log } = options;
   const app = fastify({
     https: {
@@ -80,7 +87,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; rates:
     return503OnClosing: false,
     genReqId: requestIds(options.random),
     clientErrorHandler: (error, socket) => refuseConnection(error, socket),
-    frameworkErrors: (error, request, reply) => answerFailure(log, request, reply, error),
+    frameworkErrors: (error, request, reply) => void answerFailure(log, request, reply, error),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = limits.connectionsPerServer;
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
@@ -96,11 +103,24 @@ export async function createApp(options: AppOptions): Promise<{ app: App; rates:
     throw noSuchRoute(request.method, request.url.split("?")[0] ?? "");
   });
   await describeApi(app);
-  return { app, rates };
+  return { app, rates, disconnect: disconnector(app.server) };
+}
+
+/** Node knows connections as HTTP's once their handshake is done; those before it would keep a closing server open. */
+function disconnector(server: Server): () => void {
+  const handshakes = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    handshakes.add(socket);
+    socket.once("close", () => handshakes.delete(socket));
+  });
+  return () => {
+    server.closeAllConnections();
+    for (const socket of handshakes) socket.destroy();
+  };
 }
 
 /** @throws FastChatError `portInUse`, or `badConfig` for a host that cannot be listened on */
-export async function listen(app: App, host: string, port: number): Promise<Listening> {
+export async function listen(app: App, host: string, port: number, log: Log): Promise<Listening> {
   try {
     await app.listen({ host, port, backlog: 4096 });
   } catch (cause) {
@@ -112,6 +132,8 @@ export async function listen(app: App, host: string, port: number): Promise<List
       cause,
     });
   }
+  // A connection that cannot be accepted, for want of file descriptors for one, is no reason to end.
+  app.server.on("error", (error) => log.warn({ error }, "a connection could not be accepted"));
   const { address, port: bound } = app.server.address() as AddressInfo;
   return { host: address, port: bound };
 }

@@ -75,12 +75,12 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   const servers = new ServerPorts({ view, sessions, clock, log, ticketMs: timeouts.ticketMs });
   let archive: Listening | null = null;
 
+  const { app, rates, disconnect } = await createApp(options);
   const opaque = await openOpaquePool({
     setup: opaqueSetup,
     threads: options.opaqueThreads,
     maxQueue: limits.pendingLogins,
   });
-  const { app, rates } = await createApp(options);
   addRoutes(
     app,
     {
@@ -109,7 +109,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   );
 
   const close = async (): Promise<void> => {
-    const late = clock.after(CLOSE_MS, () => app.server.closeAllConnections());
+    const late = clock.after(CLOSE_MS, disconnect);
     await app.close();
     late.cancel();
     servers.close();
@@ -117,7 +117,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   };
   try {
     return {
-      listening: await listen(app, options.host, options.port),
+      listening: await listen(app, options.host, options.port, log),
       addServer: (entry, port) => servers.add(entry, port),
       removeServer: (id, incarnation) => servers.remove(id, incarnation),
       setArchive: (listening) => (archive = listening),

@@ -38,12 +38,13 @@ export async function openOpaquePool(options: OpaquePoolOptions): Promise<Opaque
     }
   };
   const { setup } = options;
-  const { type } = await run({ type: "publicKey", setup });
-  if (type !== "done") {
+  const made = await run({ type: "decoy", setup });
+  if (made.type !== "done") {
     await pool.destroy();
     throw new FastChatError("badConfig", "The service's OPAQUE secret is damaged; restore it from a backup.");
   }
   return {
+    decoy: made.text,
     async register(name, request) {
       const answer = await run({ type: "register", setup, name, request });
       if (answer.type !== "done") throw notOpaque(answer);

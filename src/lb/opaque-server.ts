@@ -6,6 +6,11 @@ import type { UserName } from "../protocol/ids.js";
 
 export interface OpaqueServer {
   /**
+   * A record whose password nobody knows. A name that nobody has is answered by it: the answer takes the same steps
+   * and time as for an account, and fails like a wrong password (RFC 9807, section 6.3.2.2).
+   */
+  readonly decoy: string;
+  /**
    * The same answer for the same request, whether or not the name is taken.
    *
    * @throws FastChatError `badRequest` for a request that is none, `unavailable` where too much waits already
@@ -14,13 +19,12 @@ export interface OpaqueServer {
   /** Whether a login can be started with this record. @throws FastChatError `unavailable` */
   isRecord(name: UserName, record: string): Promise<boolean>;
   /**
-   * @param record `null` for a name that nobody has: the answer looks the same and fails like a wrong password
    * @returns the state for the next step, which is secret, and the answer
    * @throws FastChatError `badRequest`, `unavailable`
    */
   startLogin(
     name: UserName,
-    record: string | null,
+    record: string,
     request: string,
   ): Promise<{ readonly state: string; readonly response: string }>;
   /** Whether the client proved to know the password. @throws FastChatError `unavailable` */

@@ -6,8 +6,8 @@ import type { Credentials } from "../store/accounts.js";
 
 export interface PendingLogin {
   readonly name: UserName;
-  /** `null` for a name that nobody has: the login goes on like any other, and fails like one with a wrong password. */
-  readonly credentials: Credentials | null;
+  /** Those of a decoy for a name that nobody has: the login goes on like any other, and fails like a wrong password. */
+  readonly credentials: Credentials;
   /** The service's OPAQUE state between the steps. */
   readonly state: string;
 }

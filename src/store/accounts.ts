@@ -20,7 +20,8 @@ export interface NewAccount {
 
 /** What a login starts from. */
 export interface Credentials {
-  readonly account: AccountId;
+  /** `null` where nobody has the name; the rest is then the decoy's. */
+  readonly account: AccountId | null;
   readonly record: string;
   readonly stretching: Stretching;
 }
@@ -40,7 +41,8 @@ export interface AccountStore {
    * @returns `nameTaken` where another account has the name, `conflict` where the account exists
    */
   create(account: NewAccount, session: NewSession): Promise<"created" | "nameTaken" | "conflict">;
-  credentials(name: UserName): Promise<Credentials | null>;
+  /** @param decoy answered where nobody has the name, so that a login costs the same time with and without an account */
+  credentials(name: UserName, decoy: Omit<Credentials, "account">): Promise<Credentials>;
   /**
    * Opens a session after a login, and answers what the device needs.
    *
@@ -99,17 +101,19 @@ export function sqlAccounts(db: Database): AccountStore {
       }
     },
 
-    async credentials(name) {
-      const { rows } = await db.query<{ id: string; opaque_record: string; stretching: string }>({
+    async credentials(name, decoy) {
+      // One row of one size in either case: what the database sends and what is read of it takes equally long.
+      const { rows } = await db.query<{ id: string | null; record: string; stretching: string }>({
         name: "account-credentials",
-        text: "SELECT id, opaque_record, stretching FROM accounts WHERE name = $1",
-        values: [name],
+        text: `SELECT a.id, COALESCE(a.opaque_record, $2) AS record, COALESCE(a.stretching, $3) AS stretching
+               FROM (SELECT $1::text AS name) asked LEFT JOIN accounts a ON a.name = asked.name`,
+        values: [name, decoy.record, writeStretching(decoy.stretching)],
       });
       const [row] = rows;
-      if (row === undefined) return null;
+      if (row === undefined) throw new TypeError("the database answered an outer join without a row");
       return {
-        account: accountIdOfUuid(row.id),
-        record: row.opaque_record,
+        account: row.id === null ? null : accountIdOfUuid(row.id),
+        record: row.record,
         stretching: readStretching(row.stretching),
       };
     },

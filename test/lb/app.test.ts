@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect as connectPlain } from "node:net";
 import { connect } from "node:tls";
 import t from "tap";
 import { PATHS, type HttpError } from "../../src/protocol/http.js";
@@ -127,6 +128,32 @@ t.test("what is not HTTP is told so and cut off", async (t) => {
 
 t.test("older TLS is refused", async (t) => {
   await t.rejects(raw(service.balancer.listening.port, "", "TLSv1.2"));
+});
+
+t.test("a request that does not come whole in time is cut off", async (t) => {
+  const { balancer } = await startService(t, { timeouts: { helloMs: 100 } });
+  const half = `POST ${PATHS.loginStart} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{`;
+  t.match(await raw(balancer.listening.port, half), /^HTTP\/1\.1 504 .*"code":"timeout"/s);
+});
+
+t.test("closing waits for nobody: neither idle connections nor half a handshake keep it open", async (t) => {
+  const closing = await startService(t);
+  const { balancer, clock } = closing;
+  await closing.ask("GET", PATHS.service);
+  const { host, port } = balancer.listening;
+  const silent = connectPlain({ host, port });
+  await once(silent, "connect");
+  const half = connect({ host, port, rejectUnauthorized: false });
+  await once(half, "secureConnect");
+  half.write("GET / HTTP/1.1\r\n");
+  // Its first bytes were read once a request that came later is answered.
+  await closing.ask("GET", PATHS.service);
+  const ends = [once(silent, "close"), once(half, "close")];
+  for (const socket of [silent, half]) socket.on("error", () => undefined);
+  const closed = balancer.close();
+  clock.advance(1000);
+  await Promise.all([closed, ...ends]);
+  await t.rejects(closing.ask("GET", PATHS.service));
 });
 
 t.test("an address that asks too often is told when to come back", async (t) => {

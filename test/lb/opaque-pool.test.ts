@@ -58,20 +58,36 @@ t.test("a record is bound to its name: under another it answers as to a wrong pa
   }
 });
 
-t.test("a name without a record is answered at the same length, and nothing finishes it", async (t) => {
-  const record = await register("correct horse");
-  const { startLoginRequest } = client.startLogin({ password: "correct horse" });
-  const unknown = await pool.startLogin(alice, null, startLoginRequest);
+t.test("the decoy answers like a record, and nothing finishes it", async (t) => {
+  const password = "correct horse";
+  const record = await register(password);
+  t.equal(pool.decoy.length, record.length);
+  const { clientLoginState, startLoginRequest } = client.startLogin({ password });
+  const decoyed = await pool.startLogin(alice, pool.decoy, startLoginRequest);
   const found = await pool.startLogin(alice, record, startLoginRequest);
-  t.equal(unknown.response.length, found.response.length);
-  t.equal(unknown.state.length, found.state.length);
-  t.notOk(await pool.finishLogin(alice, unknown.state, Buffer.alloc(64, 1).toString("base64url")));
+  t.equal(decoyed.response.length, found.response.length);
+  t.equal(decoyed.state.length, found.state.length);
+  t.equal(
+    decoyed.response.slice(0, 42),
+    found.response.slice(0, 42),
+    "the evaluation belongs to the name alone",
+  );
+  t.not(
+    decoyed.response.slice(43),
+    (await pool.startLogin(alice, pool.decoy, startLoginRequest)).response.slice(43),
+  );
+  const loginResponse = decoyed.response;
+  t.equal(
+    client.finishLogin({ password, clientLoginState, loginResponse, identifiers, keyStretching }),
+    undefined,
+  );
+  t.notOk(await pool.finishLogin(alice, decoyed.state, Buffer.alloc(64, 1).toString("base64url")));
 });
 
 t.test("what is no message of OPAQUE is refused, not a defect", async (t) => {
   const garbage = Buffer.alloc(96, 1).toString("base64url");
   await t.rejects(pool.register(alice, garbage), { code: "badRequest" });
-  await t.rejects(pool.startLogin(alice, null, garbage), { code: "badRequest" });
+  await t.rejects(pool.startLogin(alice, pool.decoy, garbage), { code: "badRequest" });
   t.notOk(await pool.isRecord(alice, garbage));
   t.notOk(await pool.finishLogin(alice, garbage, garbage));
 });

@@ -5,7 +5,12 @@ import { systemRandom } from "../../src/node/clock.js";
 import { VirtualClock } from "../../bench/simulation/virtual-clock.js";
 import { known } from "./loads.js";
 
-const login = (state: string) => ({ name: known(parseUserName("alice")), credentials: null, state });
+const stretching = { algorithm: "argon2id", iterations: 1, memoryKiB: 8, parallelism: 1 } as const;
+const login = (state: string) => ({
+  name: known(parseUserName("alice")),
+  credentials: { account: null, record: "record", stretching },
+  state,
+});
 
 function pending(most = 3) {
   const clock = new VirtualClock();

@@ -16,6 +16,7 @@ for (const engine of engines()) {
 
 async function stories(t: Test, db: Database, accounts: AccountStore): Promise<void> {
   const sessions = sqlSessions(db);
+  const decoy = { record: "a decoy", stretching: { ...COST, iterations: 1 } };
   const make = async (name: string, over?: Partial<NewAccount>): Promise<NewAccount> => {
     const account = newAccount(name, over);
     t.equal(await accounts.create(account, newSession(account.account)), "created");
@@ -27,13 +28,13 @@ async function stories(t: Test, db: Database, accounts: AccountStore): Promise<v
     const { account, card, record, stretching, vault } = alice;
     t.same(await accounts.cardOf(card.name), card);
     t.same(await accounts.vault(account), vault);
-    t.same(await accounts.credentials(card.name), { account, record, stretching });
+    t.same(await accounts.credentials(card.name, decoy), { account, record, stretching });
   });
 
   await t.test("who does not exist has nothing", async (t) => {
     const { name } = cardOf("nobody");
     t.equal(await accounts.cardOf(name), null);
-    t.equal(await accounts.credentials(name), null);
+    t.same(await accounts.credentials(name, decoy), { account: null, ...decoy });
     t.equal(await accounts.vault(newAccountId()), null);
     t.same(await accounts.cards([newAccountId()]), []);
     t.same(await accounts.cards([]), []);

@@ -19,9 +19,10 @@ export function loginFinish(app: App, context: BalancerContext, rates: RateLimit
     if (pending === null) throw loginFailed();
     const { name, credentials, state } = pending;
     const proved = await opaque.finishLogin(name, state, proof);
-    if (!proved || credentials === null) throw loginFailed();
-    const { stored, told } = newSession(context, credentials.account, device);
-    const signIn = await accounts.signIn(stored, credentials.record, limits.sessionsPerAccount);
+    const { account, record } = credentials;
+    if (!proved || account === null) throw loginFailed();
+    const { stored, told } = newSession(context, account, device);
+    const signIn = await accounts.signIn(stored, record, limits.sessionsPerAccount);
     if (signIn === null) throw loginFailed();
     servers.revoke(signIn.ended);
     return { session: told, card: signIn.card, vault: signIn.vault };

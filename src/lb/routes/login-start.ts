@@ -17,17 +17,13 @@ export function loginStart(app: App, context: BalancerContext, rates: RateLimits
   app.post(PATHS.loginStart, { schema, ...rates.login }, async (request) => {
     const { name } = request.body;
     await rates.countEvaluation(request, name);
-    const credentials = await accounts.credentials(name);
-    const ifUnknown = costs.ofUnknown(name);
-    const { state, response } = await opaque.startLogin(
-      name,
-      credentials?.record ?? null,
-      request.body.request,
-    );
+    const decoy = { record: opaque.decoy, stretching: costs.ofUnknown(name) };
+    const credentials = await accounts.credentials(name, decoy);
+    const { state, response } = await opaque.startLogin(name, credentials.record, request.body.request);
     return {
       login: pendingLogins.begin({ name, credentials, state }),
       response,
-      stretching: credentials?.stretching ?? ifUnknown,
+      stretching: credentials.stretching,
     };
   });
 }

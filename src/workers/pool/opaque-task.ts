@@ -1,17 +1,17 @@
 /** The service's steps of OPAQUE (RFC 9807) as tasks of a thread pool: each takes about a millisecond of CPU. */
+import { randomBytes } from "node:crypto";
 import { client, ready, server } from "@serenity-kit/opaque";
 
 /** `setup` is the service's lasting secret and key pair, as the library spells it; `name` a folded user name. */
 export type OpaqueTask =
-  | { readonly type: "publicKey"; readonly setup: string }
+  | { readonly type: "decoy"; readonly setup: string }
   | { readonly type: "register"; readonly setup: string; readonly name: string; readonly request: string }
   | { readonly type: "checkRecord"; readonly setup: string; readonly name: string; readonly record: string }
   | {
       readonly type: "startLogin";
       readonly setup: string;
       readonly name: string;
-      /** `null` for a name that nobody has: the library answers as if there were a record. */
-      readonly record: string | null;
+      readonly record: string;
       readonly request: string;
     }
   | { readonly type: "finishLogin"; readonly name: string; readonly state: string; readonly request: string };
@@ -38,8 +38,8 @@ export function runOpaqueTask(task: OpaqueTask): OpaqueAnswer {
 
 function step(task: OpaqueTask): OpaqueAnswer {
   switch (task.type) {
-    case "publicKey":
-      return { type: "done", text: server.getPublicKey(task.setup) };
+    case "decoy":
+      return { type: "done", text: decoyRecord(task.setup) };
     case "register": {
       const { registrationResponse } = server.createRegistrationResponse({
         serverSetup: task.setup,
@@ -68,7 +68,7 @@ function step(task: OpaqueTask): OpaqueAnswer {
   }
 }
 
-function startLogin(setup: string, name: string, record: string | null, request: string): OpaqueAnswer {
+function startLogin(setup: string, name: string, record: string, request: string): OpaqueAnswer {
   const { serverLoginState, loginResponse } = server.startLogin({
     serverSetup: setup,
     userIdentifier: name,
@@ -77,6 +77,24 @@ function startLogin(setup: string, name: string, record: string | null, request:
     identifiers: identifiers(name),
   });
   return { type: "started", state: serverLoginState, response: loginResponse };
+}
+
+/** The record of nobody: its password is known to nobody, from now on. */
+function decoyRecord(setup: string): string {
+  const password = randomBytes(32).toString("base64url");
+  const { clientRegistrationState, registrationRequest } = client.startRegistration({ password });
+  const { registrationResponse } = server.createRegistrationResponse({
+    serverSetup: setup,
+    userIdentifier: SERVER_IDENTIFIER,
+    registrationRequest,
+  });
+  return client.finishRegistration({
+    password,
+    clientRegistrationState,
+    registrationResponse,
+    // A password of 256 random bits needs no stretching.
+    keyStretching: { "argon2id-custom": { iterations: 1, memory: 8, parallelism: 1 } },
+  }).registrationRecord;
 }
 
 function identifiers(name: string): { client: string; server: string } {

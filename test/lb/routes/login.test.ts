@@ -46,9 +46,8 @@ t.test("a wrong password and an unknown name take the same steps and are answere
   const [guessed, missed] = [await finish(wrong.login, GUESS), await finish(unknown.login, GUESS)];
   t.match(guessed, { status: 401, body: { code: "loginFailed" } });
   t.equal(missed.text, guessed.text);
-  const headers = ({ date: _, "x-request-id": __, ...rest }: typeof guessed.headers) =>
-    Object.keys(rest).sort().join();
-  t.equal(headers(missed.headers), headers(guessed.headers));
+  const headers = (reply: typeof guessed) => Object.keys(reply.headers).sort().join();
+  t.equal(headers(missed), headers(guessed));
 });
 
 t.test("an unknown name answers the same evaluation each time, as a known one does", async (t) => {

@@ -21,8 +21,8 @@ function open(grant: string, label: string): Uint8Array {
   return claims;
 }
 
-const place = async ({ ask }: Service, token: string): Promise<Placement> =>
-  (await ask("POST", PATHS.place, { token })).body as Placement;
+const place = async (service: Service, token: string): Promise<Placement> =>
+  (await service.ask("POST", PATHS.place, { token })).body as Placement;
 
 t.test("a device gets a server, the archive and a ticket bound to both", async (t) => {
   const service = await startService(t);
