@@ -4,6 +4,9 @@ import { FastChatError } from "./errors.js";
 /** Bytes of the length in front of every frame. */
 export const LENGTH_BYTES = 4;
 
+/** What is allocated at once for a frame that is not whole yet; most frames are smaller. */
+const FIRST_BYTES = 2048;
+
 /** Puts the length in front of a frame's content. */
 export function encodeFrame(content: Uint8Array): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(LENGTH_BYTES + content.length);
@@ -15,19 +18,25 @@ export function encodeFrame(content: Uint8Array): Uint8Array<ArrayBuffer> {
 /**
  * Splits a byte stream into frames.
  *
- * A declared length is checked against the cap before anything is allocated for it. Frames that lie whole within one
- * chunk are handed out as views on that chunk: whoever keeps one for long copies it.
+ * A declared length is checked against the cap before anything is allocated for it, and what is allocated follows what
+ * has come, not what was declared. Frames that lie whole within one chunk are handed out as views on that chunk: whoever keeps one
+ * for long copies it.
  */
 export class FrameSplitter {
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
+  /**
+   * The start of a frame that is not whole yet: a copy, as a view would keep its whole chunk alive, and in one piece
+   * that doubles as the frame comes in, so that a frame that trickles in is neither joined anew for every byte nor
+   * kept as thousands of chunks.
+   */
+  #kept: Uint8Array | null = null;
+  #keptBytes = 0;
 
   /** @param maxFrameBytes the largest content allowed, without its length field */
   constructor(private readonly maxFrameBytes: number) {}
 
   /** Bytes kept of a frame that is not whole yet. */
   get bufferedBytes(): number {
-    return this.#pendingBytes;
+    return this.#keptBytes;
   }
 
   /**
@@ -36,33 +45,51 @@ export class FrameSplitter {
    * @throws FastChatError `badFrame` on an empty frame or one over the cap; the stream cannot be read on after that
    */
   push(chunk: Uint8Array, onFrame: (content: Uint8Array) => void): void {
-    let rest = chunk;
-    if (this.#pendingBytes > 0) {
-      this.#pending.push(chunk);
-      this.#pendingBytes += chunk.length;
-      if (this.#pendingBytes < LENGTH_BYTES) return;
-      const length = this.#checked(this.#peekLength());
-      if (this.#pendingBytes < LENGTH_BYTES + length) return;
-      rest = joined(this.#pending, this.#pendingBytes);
-      this.#pending = [];
-      this.#pendingBytes = 0;
-    }
     let offset = 0;
-    while (rest.length - offset >= LENGTH_BYTES) {
-      const length = this.#checked(readLength(rest, offset));
-      const end = offset + LENGTH_BYTES + length;
-      if (end > rest.length) break;
-      onFrame(rest.subarray(offset + LENGTH_BYTES, end));
+    if (this.#keptBytes > 0) {
+      if (this.#keptBytes < LENGTH_BYTES) offset = this.#keep(chunk, 0, LENGTH_BYTES);
+      if (this.#keptBytes < LENGTH_BYTES) return;
+      const end = this.#endOfFrame(this.#kept as Uint8Array, 0);
+      offset = this.#keep(chunk, offset, end);
+      if (this.#keptBytes < end) return;
+      const whole = this.#kept as Uint8Array;
+      this.#kept = null;
+      this.#keptBytes = 0;
+      onFrame(whole.subarray(LENGTH_BYTES, end));
+    }
+    while (chunk.length - offset >= LENGTH_BYTES) {
+      const end = this.#endOfFrame(chunk, offset);
+      if (end > chunk.length) {
+        this.#keep(chunk, offset, end - offset);
+        return;
+      }
+      onFrame(chunk.subarray(offset + LENGTH_BYTES, end));
       offset = end;
     }
-    if (offset < rest.length) {
-      // A copy: a view would keep the whole chunk alive for a few bytes of it.
-      this.#pending.push(rest.slice(offset));
-      this.#pendingBytes = rest.length - offset;
-    }
+    if (offset < chunk.length) this.#keep(chunk, offset, LENGTH_BYTES);
   }
 
-  #checked(length: number): number {
+  /**
+   * Keeps what `chunk` holds from `offset` on, up to `wanted` bytes in all.
+   *
+   * @returns the offset behind what was kept
+   */
+  #keep(chunk: Uint8Array, offset: number, wanted: number): number {
+    const end = Math.min(chunk.length, offset + wanted - this.#keptBytes);
+    const needed = this.#keptBytes + end - offset;
+    if (this.#kept === null || needed > this.#kept.length) {
+      const larger = allocateLike(chunk, Math.min(wanted, Math.max(2 * needed, FIRST_BYTES)));
+      if (this.#kept !== null) larger.set(this.#kept.subarray(0, this.#keptBytes));
+      this.#kept = larger;
+    }
+    this.#kept.set(chunk.subarray(offset, end), this.#keptBytes);
+    this.#keptBytes = needed;
+    return end;
+  }
+
+  /** Where the frame that begins at `offset` ends. */
+  #endOfFrame(bytes: Uint8Array, offset: number): number {
+    const length = readLength(bytes, offset);
     if (length === 0) throw new FastChatError("badFrame", "The peer sent an empty frame.");
     if (length > this.maxFrameBytes) {
       throw new FastChatError(
@@ -70,16 +97,7 @@ export class FrameSplitter {
         `The peer announced a frame of ${length} bytes; at most ${this.maxFrameBytes} are allowed.`,
       );
     }
-    return length;
-  }
-
-  #peekLength(): number {
-    const first = this.#pending[0] as Uint8Array;
-    if (first.length >= LENGTH_BYTES) return readLength(first, 0);
-    // Joined once and kept so: a frame that trickles in must not be joined anew for every byte.
-    const start = joined(this.#pending, this.#pendingBytes);
-    this.#pending = [start];
-    return readLength(start, 0);
+    return offset + LENGTH_BYTES + length;
   }
 }
 
@@ -93,15 +111,8 @@ function readLength(bytes: Uint8Array, offset: number): number {
   );
 }
 
-/** Joins chunks into the first one's kind, so that Node's Buffer stays one with its fast conversions. */
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const last = chunks[chunks.length - 1] as Uint8Array;
-  const species = (last.constructor as { allocUnsafeSlow?: (size: number) => Uint8Array }).allocUnsafeSlow;
-  const whole = species ? species(length) : new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return whole;
+/** Memory of the chunk's own kind, so that Node's Buffer stays one with its fast conversions. */
+function allocateLike(chunk: Uint8Array, length: number): Uint8Array {
+  const kind = chunk.constructor as { allocUnsafeSlow?: (size: number) => Uint8Array };
+  return kind.allocUnsafeSlow?.(length) ?? new Uint8Array(length);
 }
