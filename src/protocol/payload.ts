@@ -140,7 +140,7 @@ export function decodePayload(bytes: Uint8Array): Payload {
   if (typeof value !== "object" || value === null || !("type" in value)) throw malformed("");
   const { type } = value;
   if (typeof type !== "string" || type.length === 0 || type.length > 64) throw malformed(" at /type");
-  if (!validators.has(type)) return redacted({ type: "unknown", name: type, raw: bytes.slice() });
+  if (!validators.has(type)) return redacted({ type: "unknown", name: type, raw: new Uint8Array(bytes) });
   const fault = faultOf(type, value);
   if (fault !== null) throw malformed(fault);
   return redacted(value as KnownPayload);
