@@ -14,13 +14,15 @@ export interface ServiceAddress {
 /** @throws FastChatError `badRequest` saying what an address looks like */
 export function parseAddress(text: string): ServiceAddress {
   const match =
-    /^fastchat:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?(?:#([A-Za-z0-9_-]*))?$/.exec(
+    /^fastchat:\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?\/?(?:#([A-Za-z0-9_-]+))?$/.exec(
       text.trim(),
     );
   const port = match?.[2] === undefined ? DEFAULT_PORT : Number(match[2]);
   const pin = match?.[3] ? fromBase64Url(match[3]) : null;
   const badPin = Boolean(match?.[3]) && pin?.length !== 32;
-  if (match === null || port < 1 || port > 65535 || badPin) {
+  // The URL's parser knows which brackets hold an IPv6 address, and which numbers are an IPv4 one.
+  const badHost = !URL.canParse(`http://${match?.[1]}`);
+  if (match === null || badHost || port < 1 || port > 65535 || badPin) {
     throw new FastChatError(
       "badRequest",
       `"${text}" is not a server address; one looks like fastchat://127.0.0.1:${DEFAULT_PORT} or fastchat://host:port#pin.`,

@@ -164,13 +164,21 @@ function truncated(): FastChatError {
   return new FastChatError("badFrame", "A frame ends before what it announces, or names nobody.");
 }
 
-/** A `send` or `deliver` frame; with a length field in front if `prefix` says so. */
+/**
+ * A `send` or `deliver` frame, without length field.
+ *
+ * @throws FastChatError `tooLarge` for more recipients, or a longer key, than their fields of 16 bits can tell
+ */
 export function encodeSend(
   kind: typeof Kind.send | typeof Kind.deliver,
   message: SendFrame,
 ): Uint8Array<ArrayBuffer> {
   let length = HOT_HEADER_BYTES + message.envelope.length;
-  for (const { key } of message.keys) length += ENTRY_PREFIX_BYTES + key.length;
+  if (message.keys.length > 0xffff) throw new FastChatError("tooLarge", "A message has too many recipients.");
+  for (const { key } of message.keys) {
+    if (key.length > 0xffff) throw new FastChatError("tooLarge", "A wrapped key is too long.");
+    length += ENTRY_PREFIX_BYTES + key.length;
+  }
   const frame = encodeHeader(length, kind, message.keys.length, message);
   let offset = HOT_HEADER_BYTES;
   for (const { recipient, key } of message.keys) {

@@ -47,7 +47,8 @@ const NAME = new RegExp(NAME_PATTERN);
 
 /** The folded form of a name that somebody typed (names know no case), or `null` where it is no name. */
 export function parseUserName(text: string): UserName | null {
-  const folded = text.toLowerCase();
+  // A to Z only: lower case makes a plain k of the Kelvin sign, which is no letter of a name.
+  const folded = text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   return NAME.test(folded) ? (folded as UserName) : null;
 }
 
