@@ -16,5 +16,14 @@ export function atTickEnd(flush: () => void): void {
 function runQueue(): void {
   const flushes = queue;
   queue = [];
-  for (const flush of flushes) flush();
+  let run = 0;
+  try {
+    for (const flush of flushes) {
+      run++;
+      flush();
+    }
+  } finally {
+    // One that throws must not take with it what others had to write.
+    for (const flush of flushes.slice(run)) atTickEnd(flush);
+  }
 }
