@@ -11,7 +11,15 @@ export interface ChannelLimits {
   readonly maxFrameBytes: number;
   /** Bytes queued to the peer from which the channel counts as congested; at twice as many it is closed. */
   readonly bufferBytes: number;
+  /**
+   * How long a channel that was closed waits for its peer to take what is queued and to close its side, in
+   * milliseconds; {@link LINGER_MS} if not given.
+   */
+  readonly lingerMs?: number;
 }
+
+/** Shorter than the time in which a server has to stop. */
+export const LINGER_MS = 2000;
 
 /** Makes a channel of a socket whose TLS handshake is done. The channel owns the socket from then on. */
 export function channelOverSocket(
@@ -29,6 +37,7 @@ class SocketChannel implements FrameChannel {
   #congested = false;
   #state: "open" | "closing" | "closed" = "open";
   #error: Error | undefined;
+  #linger: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly socket: Socket,
@@ -39,13 +48,13 @@ class SocketChannel implements FrameChannel {
     // Without it Nagle's algorithm meets delayed acknowledgements and a message waits 40 ms.
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#dataOnSocket(chunk));
-    socket.on("drain", () => this.#drainOnSocket());
     socket.on("error", (error) => {
       this.#error ??= error;
     });
-    socket.on("end", () => this.close());
+    socket.on("end", () => this.#endOnSocket());
     socket.on("close", () => {
       this.#state = "closed";
+      clearTimeout(this.#linger);
       handlers.onClose(this.#error);
     });
   }
@@ -60,6 +69,7 @@ class SocketChannel implements FrameChannel {
 
   send(content: Uint8Array): boolean {
     if (this.#state !== "open") return false;
+    const before = this.queuedBytes;
     const { bytes, offset } = this.#gathered.reserve(LENGTH_BYTES + content.length);
     bytes.writeUInt32BE(content.length, offset);
     bytes.set(content, offset + LENGTH_BYTES);
@@ -67,17 +77,17 @@ class SocketChannel implements FrameChannel {
       this.#flushing = true;
       atTickEnd(() => this.#flush());
     }
-    const queued = this.queuedBytes;
-    if (queued <= this.limits.bufferBytes) return true;
+    const { bufferBytes } = this.limits;
+    if (before + LENGTH_BYTES + content.length <= bufferBytes) return true;
     this.#congested = true;
-    if (queued > 2 * this.limits.bufferBytes + content.length) {
+    if (before >= 2 * bufferBytes) {
       this.#fail(new FastChatError("tooMany", "The peer does not read what it is sent."));
     }
     return false;
   }
 
   pause(): void {
-    this.socket.pause();
+    if (this.#state === "open") this.socket.pause();
   }
 
   resume(): void {
@@ -89,17 +99,20 @@ class SocketChannel implements FrameChannel {
     this.#flush();
     this.#state = "closing";
     this.socket.end();
+    // What still comes is for nobody, but it has to be read for the peer's end to be seen behind it.
+    this.socket.resume();
+    this.#linger = setTimeout(() => this.socket.destroy(), this.limits.lingerMs ?? LINGER_MS);
   }
 
   destroy(): void {
-    this.#state = "closing";
+    if (this.#state !== "closed") this.#state = "closing";
     this.socket.destroy();
   }
 
   #flush(): void {
     this.#flushing = false;
     if (this.#state !== "open" || this.#gathered.used === 0) return;
-    this.socket.write(this.#gathered.take());
+    this.socket.write(this.#gathered.take(), this.#writtenOnSocket);
   }
 
   #dataOnSocket(chunk: Buffer): void {
@@ -114,11 +127,23 @@ class SocketChannel implements FrameChannel {
     }
   }
 
-  #drainOnSocket(): void {
+  #endOnSocket(): void {
+    if (this.#state === "open" && this.#splitter.bufferedBytes > 0) {
+      this.#error ??= new FastChatError("unreachable", "The connection ended within a frame.");
+    }
+    this.close();
+  }
+
+  /**
+   * After each write, and not on the socket's own `drain`, which comes only where its buffer was full by its own
+   * measure, and not while what was gathered since lies behind it.
+   */
+  readonly #writtenOnSocket = (error?: Error | null): void => {
+    if (error || this.#state !== "open") return;
     if (!this.#congested || this.queuedBytes > this.limits.bufferBytes / 2) return;
     this.#congested = false;
-    if (this.#state === "open") this.handlers.onDrain();
-  }
+    this.handlers.onDrain();
+  };
 
   #fail(error: Error): void {
     this.#error ??= error;
