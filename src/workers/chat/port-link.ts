@@ -79,8 +79,12 @@ class Peer {
 
   send(message: LinkMessage): void {
     if (this.#closed) return;
-    if (message.type === "forward" && (this.full || this.#waiting.length > 0)) this.#waiting.push(message);
-    else this.#write(message);
+    if (message.type === "forward" && (this.full || this.#waiting.length > 0)) {
+      // A copy: its frame is a view on all that its session's socket brought in that turn.
+      this.#waiting.push({ ...message, frame: Buffer.from(message.frame) });
+    } else {
+      this.#write(message);
+    }
   }
 
   close(): void {
@@ -117,7 +121,10 @@ class Peer {
     if (bytes.length > 0) {
       // A Buffer over the same memory: its conversions of ids are native.
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      readLinkMessages(buffer, (message) => this.handlers.onMessage(this.id, message));
+      readLinkMessages(buffer, (message) => {
+        // A message may end the link; those behind it in the same batch are not heard any more.
+        if (!this.#closed) this.handlers.onMessage(this.id, message);
+      });
       this.#consumed += bytes.length;
       this.#flushSoon();
     }
