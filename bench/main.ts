@@ -2,6 +2,7 @@
 /** The laboratory: `npm run bench -- COMMAND`. One file a command. */
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
+import { loginCommand } from "./login.js";
 import { relayCommand } from "./relay.js";
 
 await yargs(hideBin(process.argv))
@@ -10,6 +11,7 @@ await yargs(hideBin(process.argv))
     "$0 <command> [options]\n\nMeasures FastChat on this machine. Everything listens and sends on loopback only.",
   )
   .command(relayCommand)
+  .command(loginCommand)
   .demandCommand(1, "Name a command; --help lists them.")
   .strict()
   .help()

@@ -20,7 +20,10 @@ import {
 } from "../../src/store/archive.js";
 import { StoreError } from "../../src/store/database.js";
 
-/** What the next calls run into: `away`: nothing is done; `lostAnswer`: it is done, and reported as failed. */
+/**
+ * What the next calls run into. `away`: nothing is done; `lostAnswer`: it is done, and reported as failed; `refused`:
+ * it is rejected for good.
+ */
 export type ArchiveFault = "none" | "away" | "lostAnswer" | "refused";
 
 interface Kept {

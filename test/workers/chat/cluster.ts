@@ -16,6 +16,7 @@ import {
   decodeSend,
   encodeAck,
   encodeSend,
+  frameKind,
   type AcceptedFrame,
   type SendFrame,
 } from "../../../src/protocol/hot.js";
@@ -273,7 +274,7 @@ export class FakeClient {
   }
 
   #frameFromServer(frame: Uint8Array): void {
-    switch (frame[0]) {
+    switch (frameKind(frame)) {
       case Kind.control:
         this.controls.push(serverMessages.decode(frame));
         return;
@@ -283,6 +284,10 @@ export class FakeClient {
       case Kind.accepted:
         this.accepted.push(decodeAccepted(frame));
         return;
+      case Kind.send:
+      case Kind.ack:
+      case null:
+        throw new Error("a server does not send frames of this kind");
     }
   }
 }
