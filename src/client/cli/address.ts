@@ -21,11 +21,13 @@ export async function addressToSignIn(home: DeviceHome, given: string | undefine
  * For commands of a device that is signed in. Its session token must reach no other service than the one that gave it:
  * at another address it is believed only if it shows the same key, or the one that the address given names.
  *
- * @throws FastChatError `badRequest`
+ * @throws FastChatError `notSignedIn` where no login was completed; `badRequest`
  */
 export async function addressOfSession(home: DeviceHome, given: string | undefined): Promise<ServiceAddress> {
   const current = await home.currentService();
-  if (given === undefined || current === null) return addressToSignIn(home, given);
+  // Never the default instead: nobody knows who listens there.
+  if (current === null) throw new FastChatError("notSignedIn", "Nobody is signed in on this device.");
+  if (given === undefined) return current;
   const address = parseAddress(given);
   if (address.pin !== null || serviceName(address) === serviceName(current)) return address;
   const key = await home.knownKey(current);

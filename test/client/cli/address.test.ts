@@ -40,6 +40,13 @@ t.test("a session's token goes to no other key than that of the service that gav
   t.equal(formatAddress(await addressOfSession(home, other)), other, "unless the person names one");
 });
 
+t.test("where no login was completed there is no session, whatever address is given", async (t) => {
+  const fresh = new DeviceHome(join(t.testdir(), "fresh"));
+  for (const given of [undefined, "fastchat://there.example"]) {
+    await t.rejects(addressOfSession(fresh, given), { code: "notSignedIn" });
+  }
+});
+
 t.test("one that was vouched for cannot be moved to another name without a pin", async (t) => {
   const home = await homeAt(t.testdir(), "vouched");
   t.same(await addressOfSession(home, "fastchat://here.example"), here);
