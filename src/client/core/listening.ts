@@ -43,10 +43,7 @@ export class ListeningSpell implements Listening {
         else session.detach();
       },
       onMessage: (message) => handlers.onMessage(message),
-      onFailure: (error) => {
-        session.detach();
-        this.#end(error);
-      },
+      onFailure: (error) => void this.#finish(error),
     });
   }
 
@@ -55,11 +52,7 @@ export class ListeningSpell implements Listening {
   }
 
   async stop(): Promise<void> {
-    if (this.#over) return;
-    await this.#receiver.stop();
-    if (this.#over) return;
-    this.#session.detach();
-    this.#end(null);
+    if (!this.#over) await this.#finish(null);
   }
 
   onDeliver(delivery: SendFrame): void {
@@ -85,10 +78,16 @@ export class ListeningSpell implements Listening {
     try {
       tell();
     } catch (error) {
-      void this.#receiver.stop();
-      this.#session.detach();
-      this.#end(error as Error);
+      void this.#finish(error as Error);
     }
+  }
+
+  /** Has what was shown archived and acknowledged first, if the archive answers soon. */
+  async #finish(error: Error | null): Promise<void> {
+    await this.#receiver.stop();
+    if (this.#over) return;
+    this.#session.detach();
+    this.#end(error);
   }
 
   #end(error: Error | null): void {

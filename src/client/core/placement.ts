@@ -9,7 +9,8 @@ export class Placer {
   #archive: Endpoint | null = null;
   /** A placement that was made to learn the archive's address, and its ticket is still unused. */
   #spare: { readonly placement: Placement; readonly goodUntil: number } | null = null;
-  #underWay: Promise<Placement> | null = null;
+  /** One question at a time: its answer may serve the next who asks. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(clock: Clock, place: () => Promise<Placement>) {
     this.#clock = clock;
@@ -17,21 +18,24 @@ export class Placer {
   }
 
   /** A server and a ticket that nobody has used. */
-  async server(): Promise<Placement> {
-    const spare = this.#spare;
-    this.#spare = null;
-    if (spare !== null && this.#clock.now() < spare.goodUntil) return spare.placement;
-    return this.#ask();
+  server(): Promise<Placement> {
+    return this.#inTurn(async () => {
+      const spare = this.#spare;
+      this.#spare = null;
+      if (spare !== null && this.#clock.now() < spare.goodUntil) return spare.placement;
+      return this.#ask();
+    });
   }
 
   /** The archive's address; the balancer is asked where it is not known. */
-  async archive(): Promise<Endpoint> {
-    if (this.#archive !== null) return this.#archive;
-    if (this.#underWay !== null) return (await this.#underWay).archive;
-    const placement = await this.#ask();
-    // Half of its time: the clocks of client and service need not agree on the rest.
-    this.#spare = { placement, goodUntil: this.#clock.now() + placement.validMs / 2 };
-    return placement.archive;
+  archive(): Promise<Endpoint> {
+    return this.#inTurn(async () => {
+      if (this.#archive !== null) return this.#archive;
+      const placement = await this.#ask();
+      // Half of its time: the clocks of client and service need not agree on the rest.
+      this.#spare = { placement, goodUntil: this.#clock.now() + placement.validMs / 2 };
+      return placement.archive;
+    });
   }
 
   /** The archive could not be reached where it was: ask again. */
@@ -39,15 +43,15 @@ export class Placer {
     this.#archive = null;
   }
 
+  #inTurn<T>(ask: () => Promise<T>): Promise<T> {
+    const asking = this.#turn.then(ask);
+    this.#turn = asking.catch(() => undefined);
+    return asking;
+  }
+
   async #ask(): Promise<Placement> {
-    const asking = this.#place();
-    this.#underWay = asking;
-    try {
-      const placement = await asking;
-      this.#archive = placement.archive;
-      return placement;
-    } finally {
-      if (this.#underWay === asking) this.#underWay = null;
-    }
+    const placement = await this.#place();
+    this.#archive = placement.archive;
+    return placement;
   }
 }

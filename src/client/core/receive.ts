@@ -262,9 +262,10 @@ export class Receiver {
   }
 }
 
-/** Names a delivery by ids and content: a forgery must not pass for the message whose ids it borrows. */
+/** Names a delivery by all of its header and content: a forgery must not pass for the message whose ids it borrows. */
 async function keyOf({ frame, wrappedKey, envelope }: Delivered): Promise<string> {
-  return `${frame.account}${frame.message}${toHex(await bodyHash(wrappedKey, envelope))}`;
+  const { account, message, conversation, epoch } = frame;
+  return `${account}${message}${conversation}${epoch}:${toHex(await bodyHash(wrappedKey, envelope))}`;
 }
 
 function messageOf({ header, payload, sender }: Genuine): ReceivedMessage {

@@ -1,0 +1,323 @@
+/** The outbox (PROTOCOL.md, "Sending"). */
+import t from "tap";
+import { encodeSend, Kind, Outcome, type SendFrame } from "../../../src/protocol/hot.js";
+import { inTime, listenTo, resume, signedIn, twoPeople, until } from "./device.js";
+import { bobsMail, historyOf, outboxOf } from "./mail.js";
+import { Service, type ServerSession } from "./service.js";
+
+t.test("messages are numbered in the order they are given, one series for each conversation", async (t) => {
+  const service = new Service();
+  const { onAlices, onBobs } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  const sent = await Promise.all([
+    alice.send("bob", "one"),
+    alice.send("alice", "to myself"),
+    alice.send("bob", "two"),
+    alice.send("bob", "three"),
+  ]);
+  t.equal(new Set(sent.map(({ id }) => id)).size, 4);
+  await inTime(service, alice.close());
+  const again = await resume(onAlices.restart());
+  await again.send("bob", "four");
+  await inTime(service, again.close());
+  service.mailboxes.delete(alice.me.account);
+  t.strictSame(await bobsMail(service, onBobs), {
+    texts: ["one", "two", "three", "four"],
+    numbers: [1, 2, 3, 4],
+  });
+});
+
+t.test("a message is on disk before it leaves", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const onDisk: number[] = [];
+  service.onSend = () => {
+    onDisk.push(outboxOf(onAlices).length);
+    return false;
+  };
+  const alice = await resume(onAlices);
+  await alice.send("bob", "hello");
+  t.strictSame(onDisk, [1]);
+  await inTime(service, alice.close());
+  t.strictSame(outboxOf(onAlices), []);
+});
+
+t.test("a device that fails to write sends nothing, and says so", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  await alice.send("bob", "before");
+  onAlices.storage.failure = new Error("no space left on the device");
+  await t.rejects(alice.send("bob", "lost"), /no space left/);
+  onAlices.storage.failure = null;
+  await inTime(service, alice.send("bob", "after"));
+  t.equal(service.sends.length, 2);
+  await inTime(service, alice.close());
+});
+
+t.test("whenever the service breaks off, everything unaccepted goes again in order", async (t) => {
+  const moments: Record<string, (service: Service, session: ServerSession, frame: SendFrame) => void> = {
+    "before it took a message": (_, session) => session.channel.destroy(),
+    "before it answered": (service, session, frame) => {
+      const muted = { ...session, channel: { ...session.channel, send: () => true } } as ServerSession;
+      service.take(muted, frame);
+      session.channel.destroy();
+    },
+    "behind its answer": (service, session, frame) => {
+      service.take(session, frame);
+      session.channel.close();
+    },
+    "saying that it cannot go on": (_, session) => {
+      session.say({ type: "closing", code: "unavailable", message: "moved" });
+      session.channel.close();
+    },
+    "for want of a good ticket": (_, session) => {
+      session.say({ type: "closing", code: "badTicket", message: "old" });
+      session.channel.close();
+    },
+  };
+  for (const [moment, breakOff] of Object.entries(moments)) {
+    for (let nth = 1; nth <= 4; nth++) {
+      const service = new Service();
+      const { onAlices, onBobs } = await twoPeople(service);
+      let broken = false;
+      service.onSend = (session, frame) => {
+        if (broken || service.sends.length !== nth) return false;
+        broken = true;
+        breakOff(service, session, frame);
+        return true;
+      };
+      const alice = await resume(onAlices);
+      await inTime(service, Promise.all(["a", "b", "c", "d"].map((text) => alice.send("bob", text))));
+      t.strictSame(await historyOf(service, alice), ["a", "b", "c", "d"], `${moment}, number ${nth}`);
+      await inTime(service, alice.close());
+      t.strictSame((await bobsMail(service, onBobs)).texts, ["a", "b", "c", "d"]);
+    }
+  }
+});
+
+t.test("messages may be accepted in any order; the archive has them in that of sending", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const held: [ServerSession, SendFrame][] = [];
+  service.onSend = (session, frame) => {
+    held.push([session, frame]);
+    return true;
+  };
+  const alice = await resume(onAlices);
+  const outcomes: string[] = [];
+  const sending = ["a", "b", "c"].map(async (text) => {
+    const { outcome } = await alice.send("bob", text);
+    outcomes.push(`${text} ${outcome}`);
+  });
+  await until(() => held.length === 3);
+  for (const index of [2, 0, 1]) {
+    const [session, frame] = held[index] as [ServerSession, SendFrame];
+    service.answer(session, frame, index === 2 ? Outcome.acknowledged : Outcome.stored);
+  }
+  await Promise.all(sending);
+  t.strictSame(outcomes, ["c acknowledged", "a stored", "b stored"]);
+  t.strictSame(await historyOf(service, alice), ["a", "b", "c"]);
+  await inTime(service, alice.close());
+});
+
+t.test("no more messages, and no more bytes, are on the way than the server's window allows", async (t) => {
+  for (const limit of ["messages", "bytes"]) {
+    const service = new Service();
+    const { onAlices } = await twoPeople(service);
+    const alice = await resume(onAlices);
+    await alice.send("bob", "number x");
+    const [first] = service.sends;
+    const bytes = encodeSend(Kind.send, first as SendFrame).length;
+    service.welcome = {
+      ...service.welcome,
+      ...(limit === "messages"
+        ? { sendWindow: 3 }
+        : { maxFrameBytes: bytes, sendWindowBytes: 4 * bytes - 1 }),
+    };
+    service.cut();
+    const waiting: [ServerSession, SendFrame][] = [];
+    const onTheWay: number[] = [];
+    service.onSend = (session, frame) => {
+      waiting.push([session, frame]);
+      onTheWay.push(waiting.length);
+      return true;
+    };
+    const all = Promise.all(Array.from({ length: 10 }, (_, index) => alice.send("bob", `number ${index}`)));
+    for (let answered = 0; answered < 10; answered++) {
+      await inTime(service, () => waiting.length >= Math.min(3, 10 - answered));
+      const [session, frame] = waiting.shift() as [ServerSession, SendFrame];
+      service.answer(session, frame, Outcome.stored);
+    }
+    await all;
+    t.equal(Math.max(...onTheWay), 3, limit);
+    await inTime(service, alice.close());
+  }
+});
+
+t.test("a refused message is told, forgotten, and stands in no history", async (t) => {
+  const cases = [
+    { outcome: Outcome.queueFull, code: "queueFull" },
+    { outcome: Outcome.noSuchAccount, code: "noSuchAccount" },
+    { outcome: Outcome.notMember, code: "forbidden" },
+  ] as const;
+  for (const { outcome, code } of cases) {
+    const service = new Service();
+    const { onAlices } = await twoPeople(service);
+    const alice = await resume(onAlices);
+    service.onSend = (session, frame) => {
+      if (service.sends.length > 1) return false;
+      service.answer(session, frame, outcome);
+      return true;
+    };
+    const [refused] = await Promise.allSettled([alice.send("bob", "refused"), alice.send("bob", "taken")]);
+    t.match(refused, { status: "rejected", reason: { code } });
+    t.strictSame(await historyOf(service, alice), ["taken"]);
+    await inTime(service, alice.close());
+    t.strictSame(outboxOf(onAlices), []);
+  }
+});
+
+t.test("a message that is too large is refused here, with the limit in its text", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  service.welcome = { ...service.welcome, maxFrameBytes: 2000 };
+  const alice = await resume(onAlices);
+  await alice.send("bob", "small");
+  await t.rejects(alice.send("bob", "x".repeat(3000)), { code: "tooLarge", message: /at most 2000/ });
+  await t.rejects(alice.send("bob", "x".repeat(65537)), { code: "tooLarge", message: /at most 65536/ });
+  await t.rejects(alice.send("bob", ""), { code: "badRequest" });
+  await t.rejects(alice.send("no name!", "x"), { code: "badName" });
+  await t.rejects(alice.send("nobody", "x"), { code: "noSuchAccount" });
+  await alice.send("bob", "still works");
+  t.equal(service.sends.length, 2);
+  await inTime(service, alice.close());
+});
+
+t.test("a message written while no session told the limit is refused once one does", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  service.chatAway = true;
+  service.welcome = { ...service.welcome, maxFrameBytes: 2000 };
+  const alice = await resume(onAlices);
+  const large = alice.send("bob", "x".repeat(3000));
+  const small = alice.send("bob", "small");
+  await until(() => outboxOf(onAlices).length > 0);
+  service.chatAway = false;
+  await inTime(service, t.rejects(large, { code: "tooLarge" }));
+  await inTime(service, small);
+  await inTime(service, alice.close());
+  t.strictSame(outboxOf(onAlices), []);
+});
+
+t.test("who waits too long is told that the message is kept, and it leaves with the next", async (t) => {
+  const service = new Service();
+  const { onAlices, onBobs } = await twoPeople(service);
+  service.chatAway = true;
+  const alice = await resume(onAlices, { sendPatienceMs: 2000 });
+  await inTime(service, t.rejects(alice.send("bob", "kept"), { code: "unreachable", message: /is kept/ }));
+  await inTime(service, alice.close());
+  t.equal(outboxOf(onAlices).length, 1);
+  service.chatAway = false;
+  const again = await resume(onAlices.restart());
+  await inTime(service, again.send("bob", "next"));
+  t.strictSame(await historyOf(service, again), ["kept", "next"]);
+  await inTime(service, again.close());
+  t.strictSame((await bobsMail(service, onBobs)).texts, ["kept", "next"]);
+});
+
+t.test("what was left behind leaves by itself once there is a session again", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices, { sendPatienceMs: 2000 });
+  await listenTo(alice);
+  await until(() => service.sessions.size === 1);
+  service.chatAway = true;
+  service.cut();
+  await inTime(service, t.rejects(alice.send("bob", "late"), { message: /is kept/ }));
+  service.chatAway = false;
+  await inTime(service, () => outboxOf(onAlices).length === 0);
+  t.equal(service.sends.length, 1);
+  t.strictSame(await historyOf(service, alice), ["late"]);
+  await inTime(service, alice.close());
+});
+
+t.test("a session that ended for good says so to all who wait, and to those who come after", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  service.onSend = (session) => {
+    service.revokeAll();
+    session.say({ type: "closing", code: "notSignedIn", message: "This device was signed out." });
+    session.channel.close();
+    return true;
+  };
+  await t.rejects(alice.send("bob", "hello"), { code: "notSignedIn", message: /is kept/ });
+  await t.rejects(alice.send("bob", "again"), { code: "notSignedIn" });
+  await t.rejects(alice.listen({ onMessage: () => undefined }), { code: "notSignedIn" });
+  await inTime(service, alice.close());
+});
+
+t.test("while the archive is away messages are sent, and are archived later by whoever comes", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  service.archive.away = true;
+  const alice = await resume(onAlices);
+  await inTime(service, Promise.all(["a", "b"].map((text) => alice.send("bob", text))));
+  await inTime(service, alice.close());
+  t.equal(outboxOf(onAlices).length, 1, "accepted and not archived");
+  service.archive.away = false;
+  const next = onAlices.restart();
+  const again = await resume(next);
+  t.strictSame(await historyOf(service, again), ["a", "b"]);
+  t.equal(service.sends.length, 2, "what was accepted is not sent again");
+  await inTime(service, again.close());
+  t.strictSame(outboxOf(next), []);
+});
+
+t.test("two processes of one device give one series of numbers and one order", async (t) => {
+  const service = new Service();
+  const { onAlices, onBobs } = await twoPeople(service);
+  const [one, other] = await Promise.all([resume(onAlices), resume(onAlices)]);
+  const sending: Promise<unknown>[] = [];
+  for (let index = 0; index < 20; index++) sending.push((index % 3 ? one : other).send("bob", `${index}`));
+  await inTime(service, Promise.all(sending));
+  const ones = await historyOf(service, one);
+  await inTime(service, Promise.all([one.close(), other.close()]));
+  const mail = await bobsMail(service, onBobs);
+  t.equal(mail.texts.length, 20);
+  t.strictSame(mail.texts, ones);
+  t.strictSame(
+    mail.numbers,
+    mail.texts.map((_, index) => index + 1),
+  );
+});
+
+t.test("what a process left when it died is sent by another of the device that still runs", async (t) => {
+  const service = new Service();
+  const { onAlices: doomed, onBobs } = await twoPeople(service);
+  service.onSend = () => true;
+  void (await resume(doomed)).send("bob", "left behind").catch(() => undefined);
+  await until(() => service.sends.length === 1);
+  service.onSend = () => false;
+  const heir = await resume(doomed.restart());
+  await inTime(service, heir.send("bob", "next"));
+  t.strictSame(await historyOf(service, heir), ["left behind", "next"]);
+  await inTime(service, heir.close());
+  t.strictSame((await bobsMail(service, onBobs)).texts, ["left behind", "next"]);
+});
+
+t.test("a device that logs in anew counts from 1 again, since it is another device", async (t) => {
+  const service = new Service();
+  const { alice, onAlices, onBobs } = await twoPeople(service);
+  const first = await resume(onAlices);
+  await first.send("bob", "from the first");
+  await inTime(service, first.close());
+  const second = await resume(await signedIn(service, alice, "alice"));
+  await second.send("bob", "from the second");
+  await inTime(service, second.close());
+  t.strictSame(await bobsMail(service, onBobs), {
+    texts: ["from the first", "from the second"],
+    numbers: [1, 1],
+  });
+});
