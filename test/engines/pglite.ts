@@ -17,7 +17,7 @@ export const pgliteEngine: Engine = {
   transactional: true,
   concurrent: false,
   async open(migrations) {
-    const lite = idle.pop() ?? (await start());
+    const lite = takeIdle() ?? (await start());
     const db = new PgDatabase(new Pool({ ...createPgConfig(lite), max: 1, pipeline: true }));
     await migrate(db, migrations);
     return {
@@ -25,14 +25,33 @@ export const pgliteEngine: Engine = {
       async close() {
         await db.close();
         await lite.exec("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DEALLOCATE ALL");
-        idle.push(lite);
+        keepIdle(lite);
       },
     };
   },
 };
 
-/** Started and empty. */
-const idle: PGlite[] = [];
+/** Started and empty, each with the timer that ends it. */
+const idle = new Map<PGlite, NodeJS.Timeout>();
+/** How long an engine waits for another test before it ends, in milliseconds: a running one keeps the process alive. */
+const IDLE_MS = 200;
+
+function takeIdle(): PGlite | null {
+  for (const [lite, timer] of idle) {
+    clearTimeout(timer);
+    idle.delete(lite);
+    return lite;
+  }
+  return null;
+}
+
+function keepIdle(lite: PGlite): void {
+  const end = (): void => {
+    idle.delete(lite);
+    void lite.close();
+  };
+  idle.set(lite, setTimeout(end, IDLE_MS));
+}
 
 async function start(): Promise<PGlite> {
   return PGlite.create({
