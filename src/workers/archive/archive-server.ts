@@ -105,13 +105,13 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
       stopping = true;
       sweep.cancel();
       for (const connection of connections) connection.stop();
-      await atMost(clock, timeouts.stopMs / 2, writer.whenIdle());
+      await atMost(clock, timeouts.stopMs / 4, writer.whenIdle());
       writer.close();
       retries.stop();
       // What was committed last is answered in this turn.
       await new Promise<void>((resolve) => soon(resolve));
       for (const connection of connections) connection.close();
-      await atMost(clock, timeouts.stopMs / 4, whenAllClosed());
+      await atMost(clock, timeouts.stopMs / 8, whenAllClosed());
       for (const connection of connections) connection.destroy();
       await whenAllClosed();
     },

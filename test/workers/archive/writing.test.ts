@@ -317,7 +317,7 @@ t.test("stopping while the database is away gives up after its time, and says so
   const reply = client.request({ type: "append", entries: [entry("a")] });
   await until(() => room.log.length === 1);
   const stopped = room.server.stop();
-  room.clock.advance(room.timeouts.stopMs / 2);
+  room.clock.advance(room.timeouts.stopMs / 4);
   t.match(await reply, { type: "failed", code: "unavailable" });
   await stopped;
   await client.closed;

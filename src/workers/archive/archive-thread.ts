@@ -1,0 +1,60 @@
+/** The archive as a thread runs it: the server, with real sockets and real time. */
+import { verifySignature } from "../../crypto/signature.js";
+import { systemClock } from "../../node/clock.js";
+import { listenFrames } from "../../node/frame-server.js";
+import { rawEd25519PublicKey } from "../../node/grant-keys.js";
+import { atTickEnd } from "../../node/tick.js";
+import type { Log } from "../../protocol/runtime.js";
+import type { ArchiveStore } from "../../store/archive.js";
+import type { ArchiveThreadData } from "../entries.js";
+import type { ThreadBody } from "../thread.js";
+import { createArchiveServer } from "./archive-server.js";
+
+/**
+ * Starts the archive and listens.
+ *
+ * @param store is the caller's to close, once the body has stopped
+ * @throws FastChatError `portInUse`, `badConfig`
+ */
+export async function startArchiveThread(
+  data: Omit<ArchiveThreadData, "database" | "log">,
+  store: ArchiveStore,
+  log: Log,
+): Promise<ThreadBody> {
+  const { limits, timeouts } = data;
+  const grantKey = rawEd25519PublicKey(data.grantPublicKey);
+  const server = createArchiveServer({
+    store,
+    limits,
+    timeouts,
+    clock: systemClock,
+    log,
+    verifySignature: (label, claims, signature) => verifySignature(grantKey, label, claims, signature),
+    soon: atTickEnd,
+  });
+  const listener = await listenFrames({
+    host: data.host,
+    port: data.port,
+    tls: data.tls,
+    maxFrameBytes: limits.archiveFrameBytes,
+    bufferBytes: limits.socketBufferBytes,
+    maxConnections: limits.connectionsPerServer,
+    handshakeMs: timeouts.helloMs,
+    accept: (channel) => server.accept(channel),
+    onError: (error) => log.debug({ error }, "a connection failed"),
+  }).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
+  return {
+    listening: listener.listening,
+    onMessage() {
+      // Chat servers, views and balancer are nothing to the archive.
+    },
+    async stop() {
+      const closed = listener.close();
+      await server.stop();
+      await closed;
+    },
+  };
+}
