@@ -1,6 +1,6 @@
 /** Files that hold secrets: readable by their owner only, and on disk whole or not at all. */
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, chmod, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FastChatError } from "../protocol/errors.js";
 
@@ -70,11 +70,33 @@ export async function readPrivateFile(
 /** Makes a folder and those above it, of mode 0700; narrows it if it is there with wider permissions. */
 export async function makePrivateFolder(path: string): Promise<void> {
   try {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolders(path);
     await chmod(path, 0o700);
-    if (first !== undefined) await syncFolder(dirname(first));
   } catch (error) {
     throw spaceError(error, path);
+  }
+}
+
+/** Not mkdir's own recursion: it never ends where a file system denies a folder whose parent there is, as /proc does. */
+async function makeFolders(path: string): Promise<void> {
+  const parent = dirname(path);
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return;
+    if (systemCode(error) !== "ENOENT" || (await isThere(parent))) throw error;
+    await makeFolders(parent);
+    await mkdir(path, { mode: 0o700 });
+  }
+  await syncFolder(parent);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -31,8 +31,8 @@ export type Life =
       listening: Listening | null;
       incarnation: Incarnation;
     }
-  /** Was made to end, and has not ended yet. Nobody counts on it any more. */
-  | { at: "dying" }
+  /** Must end, and has not ended yet. Nobody counts on it any more. It is made to at `by`; infinite once it was. */
+  | { at: "dying"; by: number }
   /** Has ended; starts again at `until`. */
   | { at: "resting"; until: number }
   | { at: "stopping" }

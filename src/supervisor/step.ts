@@ -14,6 +14,9 @@ import {
 import { beginStop, giveUpWave, goOnStopping, stopDeadline } from "./stopping.js";
 import { beginView, serverPrepared } from "./views.js";
 
+/** How long a thread that said why it cannot go on may take to end by itself, in milliseconds. */
+const LAST_WORDS_MS = 500;
+
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
 /**
@@ -92,12 +95,15 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
       }
       return;
     case "failed":
+      if (thread.life.at !== "starting" && thread.life.at !== "running") return;
       thread.failure = event.error;
       // Any free port was asked for, and somebody took the one it had: clients are told where it listens now. The
       // balancer's they know by heart.
       if (event.error.code === "portInUse" && thread.plan.port === 0 && thread.plan.kind !== "balancer") {
         thread.port = 0;
       }
+      // It ends by itself, once it has said its last; unless what it began keeps it.
+      isDead(draft, thread, now + LAST_WORDS_MS);
       return;
     case "exited":
       exited(draft, thread, event.reason);
@@ -126,38 +132,41 @@ function exited(draft: Draft, thread: Thread, reason: string | null): void {
     goOnStopping(draft);
     return;
   }
-  if (!thread.proven) {
-    // It never worked, so trying again would hide from people what they must mend.
+  if (thread.life.at !== "dying") isDead(draft, thread, Infinity, why);
+  if (thread.proven) rest(draft, thread, why);
+  else {
     thread.life = { at: "ended" };
-    beginStop(draft, deathAtStart(thread, why));
-    return;
+    goOnStopping(draft);
   }
-  if (thread.life.at !== "dying") isDead(draft, thread);
-  rest(draft, thread, why);
 }
 
 function deathAtStart({ plan, failure }: Thread, why: string): ErrorRecord {
+  if (failure?.code === "timeout") return { ...failure, message: `The thread "${plan.id}" hangs: ${why}.` };
   if (failure !== null && failure.code !== "internal") return failure;
   return { code: "internal", message: `The thread "${plan.id}" ended before it was ready: ${why}` };
 }
 
-/** What others must know of a thread that does not run any more; its life is the caller's to set next. */
-function isDead(draft: Draft, thread: Thread): void {
-  const { plan, life } = thread;
-  if (life.at !== "running") return;
-  if (draft.now - life.since >= draft.state.timeouts.restartMaxMs) thread.tries = 0;
-  thread.life = { at: "dying" };
-  if (plan.kind === "chat") forget(draft, { id: plan.id, incarnation: life.incarnation });
+/**
+ * Nobody counts on a thread any more. Others are told; and where it never worked the system stops, since trying again
+ * would hide from people what they must mend.
+ *
+ * @param by when it is made to end, if it has not by itself
+ */
+function isDead(draft: Draft, thread: Thread, by: number, why = thread.failure?.message ?? ""): void {
+  const { plan, life, proven } = thread;
+  thread.life = { at: "dying", by };
+  if (life.at === "running") {
+    if (draft.now - life.since >= draft.state.timeouts.restartMaxMs) thread.tries = 0;
+    if (plan.kind === "chat") forget(draft, { id: plan.id, incarnation: life.incarnation });
+  }
+  if (!proven) beginStop(draft, deathAtStart(thread, why));
 }
 
 /** Ends a thread that may be alive but is of no use. */
 function kill(draft: Draft, thread: Thread, why: string): void {
-  const unproven = !thread.proven;
   draft.effects.push({ type: "terminate", thread: thread.plan.id });
-  isDead(draft, thread);
-  thread.life = { at: "dying" };
   thread.failure = { code: "timeout", message: why };
-  if (unproven) beginStop(draft, { code: "timeout", message: `The thread "${thread.plan.id}": ${why}` });
+  isDead(draft, thread, Infinity);
 }
 
 function rest(draft: Draft, thread: Thread, why: string): void {
@@ -215,6 +224,10 @@ function wake(draft: Draft): void {
     const { life } = thread;
     if (life.at === "resting" && now >= life.until) start(draft, thread);
     else if (life.at === "starting" && now >= life.startBy) kill(draft, thread, "it was not ready in time");
+    else if (life.at === "dying" && now >= life.by) {
+      life.by = Infinity;
+      effects.push({ type: "terminate", thread: thread.plan.id });
+    }
   }
   const { preparing } = state;
   if (preparing !== null && now >= preparing.by) {
@@ -249,8 +262,17 @@ function allowForLateness(state: State, now: number, lateMs: number): void {
 
 function nextDeadline(state: State): number {
   if (state.stage.at === "finished") return Infinity;
-  const lives = state.threads.map(({ life }) =>
-    life.at === "resting" ? life.until : life.at === "starting" ? life.startBy : Infinity,
-  );
+  const lives = state.threads.map(({ life }) => {
+    switch (life.at) {
+      case "resting":
+        return life.until;
+      case "starting":
+        return life.startBy;
+      case "dying":
+        return life.by;
+      default:
+        return Infinity;
+    }
+  });
   return Math.min(state.heartbeatAt, state.preparing?.by ?? Infinity, stopDeadline(state), ...lives);
 }

@@ -58,10 +58,8 @@ t.test("a thread that dies before it was ever ready stops the system, with its r
   story.ready("database-archive");
   story.on({ type: "migrated" });
   story.ready(CHAT_1);
-  story.from("balancer", {
-    type: "failed",
-    error: { code: "portInUse", message: "Port 7440 on 127.0.0.1 is in use." },
-  });
+  const error = { code: "portInUse", message: "Port 7440 on 127.0.0.1 is in use." } as const;
+  t.same(story.from("balancer", { type: "failed", error }), []);
   t.same(story.exits("balancer"), ["chat-1: stop", "chat-2: stop", "chat-3: stop"]);
   t.same(story.exits(CHAT_2), []);
   t.same(story.exits(CHAT_1), []);
@@ -89,8 +87,34 @@ t.test("a thread that is not ready in time at first start stops the system", asy
   t.same(story.pass(1), ["terminate database-archive", "database-service: stop"]);
   t.same(story.exits("database-archive"), []);
   t.same(story.exits("database-service"), [
-    'finish timeout: The thread "database-archive": it was not ready in time',
+    'finish timeout: The thread "database-archive" hangs: it was not ready in time.',
   ]);
+});
+
+t.test("a thread that says why it cannot go on, and then does not end, is ended", async (t) => {
+  const story = new Story();
+  story.on({ type: "begin" });
+  const error = { code: "diskFull", message: "Full." } as const;
+  t.same(story.from("database-service", { type: "failed", error }), ["database-archive: stop"]);
+  t.same(story.pass(500), ["terminate database-service"]);
+  t.same(story.exits("database-service"), []);
+  story.exits("database-archive");
+  t.equal(story.state.stage.at, "finished");
+});
+
+t.test("a thread that failed while it ran counts as dead from then on", async (t) => {
+  const story = Story.running();
+  const error = { code: "internal", message: "A defect." } as const;
+  t.same(story.from(CHAT_1, { type: "failed", error }), [
+    "chat-2: unlink chat-1 chat-1.1",
+    "chat-3: unlink chat-1 chat-1.1",
+    "balancer: serverGone chat-1 chat-1.1",
+    "chat-2: prepare 2 of chat-2,chat-3",
+    "chat-3: prepare 2 of chat-2,chat-3",
+  ]);
+  t.same(story.from(CHAT_1, { type: "failed", error }), []);
+  t.same(story.exits(CHAT_1), []);
+  t.same(story.pass(100), ["spawn chat-1 on 9000"]);
 });
 
 t.test("a migration that fails stops the system, with its reason", async (t) => {
