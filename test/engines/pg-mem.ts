@@ -123,10 +123,6 @@ function memClient(mem: IMemoryDb, answer: Answer, release: () => void): PgClien
 }
 
 async function answerRight(text: string, values: readonly unknown[], answer: Answer): Promise<Result> {
-  // DELETE … USING is not understood, nor is unnest with several arguments: one DELETE for each row of the arrays.
-  const using = /^\s*DELETE FROM (\w+)\s+USING unnest\(([^)]*)\) AS (\w+) \(([^)]*)\)\s+WHERE (.*)$/is.exec(
-    text,
-  );
   const inner = /\bIN \((\s*SELECT[^()]*\bLIMIT\b[^()]*)\)/i.exec(text);
   if (inner !== null) {
     // The LIMIT of a subquery is ignored: its rows are found first, and named.
@@ -135,6 +131,10 @@ async function answerRight(text: string, values: readonly unknown[], answer: Ans
     const around = text.replace(inner[0], `= ANY($${values.length + 1})`);
     return answerRight(around, [...values, ids], answer);
   }
+  // DELETE … USING is not understood, nor is unnest with several arguments: one DELETE for each row of the arrays.
+  const using = /^\s*DELETE FROM (\w+)\s+USING unnest\(([^)]*)\) AS (\w+) \(([^)]*)\)\s+WHERE (.*)$/is.exec(
+    text,
+  );
   if (using === null) {
     const statement = understood(text, values);
     return readable(await answer(statement.text, statement.values));
