@@ -14,8 +14,9 @@ export function recordOf(error: unknown): ErrorRecord {
 
 /** A line for standard error. */
 export function explain({ code, message }: ErrorRecord): string {
-  const { advice } = ERRORS[code];
-  return `fastchat-system: ${withoutCredentials(firstLine(message))} ${advice}`;
+  const told = `fastchat-system: ${withoutCredentials(firstLine(message))}`;
+  // These messages themselves say what would be right.
+  return code === "badConfig" || code === "badRequest" ? told : `${told} ${ERRORS[code].advice}`;
 }
 
 function firstLine(text: string): string {

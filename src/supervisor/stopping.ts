@@ -36,9 +36,16 @@ export function goOnStopping(draft: Draft): void {
       return;
     }
     for (const thread of presentWave(state)) {
-      if (thread.life.at !== "running" && thread.life.at !== "starting") continue;
+      const { plan, life } = thread;
+      if (life.at !== "running" && life.at !== "starting") continue;
+      // Before it serves, only a database has something to finish.
+      const nothingToFinish = life.at === "starting" && plan.kind !== "database";
       thread.life = { at: "stopping" };
-      effects.push({ type: "post", thread: thread.plan.id, message: { type: "stop" } });
+      effects.push(
+        nothingToFinish
+          ? { type: "terminate", thread: plan.id }
+          : { type: "post", thread: plan.id, message: { type: "stop" } },
+      );
     }
   }
 }

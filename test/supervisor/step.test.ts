@@ -60,10 +60,10 @@ t.test("a thread that dies before it was ever ready stops the system, with its r
   story.ready(CHAT_1);
   const error = { code: "portInUse", message: "Port 7440 on 127.0.0.1 is in use." } as const;
   t.same(story.from("balancer", { type: "failed", error }), []);
-  t.same(story.exits("balancer"), ["chat-1: stop", "chat-2: stop", "chat-3: stop"]);
+  t.same(story.exits("balancer"), ["chat-1: stop", "terminate chat-2", "terminate chat-3"]);
   t.same(story.exits(CHAT_2), []);
   t.same(story.exits(CHAT_1), []);
-  t.same(story.exits(CHAT_3), ["archive: stop"]);
+  t.same(story.exits(CHAT_3), ["terminate archive"], "what does not serve yet has nothing to finish");
   t.same(story.exits("archive"), ["database-service: stop", "database-archive: stop"]);
   t.same(story.exits("database-archive"), []);
   t.same(story.exits("database-service"), ["finish portInUse: Port 7440 on 127.0.0.1 is in use."]);
@@ -391,7 +391,7 @@ t.test("a stop while threads rest, start and die waits for the living, and start
   t.equal(story.thread(CHAT_2).life.at, "dying");
   t.equal(story.thread(CHAT_1).life.at, "starting");
   t.same(story.on({ type: "stop" }), ["balancer: stop"]);
-  t.same(story.exits("balancer"), ["chat-1: stop", "chat-3: stop"]);
+  t.same(story.exits("balancer"), ["terminate chat-1", "chat-3: stop"]);
   story.exits(CHAT_1);
   story.exits(CHAT_3);
   t.same(story.exits(CHAT_2), ["archive: stop"]);
