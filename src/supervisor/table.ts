@@ -31,9 +31,10 @@ function describeLife({ life }: Thread, now: number): Row["state"] {
       return { text: life.at, color: "yellow" };
     case "resting":
       return { text: `again in ${Math.max(0, (life.until - now) / 1000).toFixed(1)} s`, color: "red" };
-    case "dying":
     case "ended":
-      return { text: "ended", color: "red" };
+      return { text: "ended", color: "yellow" };
+    case "dying":
+      return { text: "dying", color: "red" };
   }
 }
 

@@ -394,7 +394,7 @@ t.test("a stop while threads rest, start and die waits for the living, and start
   t.same(story.exits("balancer"), ["terminate chat-1", "chat-3: stop"]);
   story.exits(CHAT_1);
   story.exits(CHAT_3);
-  t.same(story.exits(CHAT_2), ["archive: stop"]);
+  t.same(story.exits(CHAT_2), ["terminate archive"]);
   story.exits("archive");
   story.exits("database-archive");
   t.same(story.exits("database-service"), ["finish as asked"]);
