@@ -43,6 +43,8 @@ export class AppendWriter {
   #queuedBytes = 0;
   #running = false;
   #closed = false;
+  /** Whether somebody left since the queue was last searched for what nobody waits for. */
+  #someoneLeft = false;
   readonly #idle: (() => void)[] = [];
 
   constructor(private readonly options: AppendWriterOptions) {}
@@ -76,6 +78,11 @@ export class AppendWriter {
       this.#running = true;
       this.options.soon(() => void this.#run());
     });
+  }
+
+  /** A connection is gone; what it had waiting makes room when room is needed. */
+  someoneLeft(): void {
+    this.#someoneLeft = true;
   }
 
   /** Resolves once nothing waits and nothing is being written. */
@@ -150,6 +157,8 @@ export class AppendWriter {
   }
 
   #forgetUnwanted(): void {
+    if (!this.#someoneLeft) return;
+    this.#someoneLeft = false;
     this.#queue = [...this.#onlyWanted(this.#queue)];
   }
 

@@ -71,6 +71,7 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
     idleMs: timeouts.idleMs,
     onClosed(connection) {
       connections.delete(connection);
+      writer.someoneLeft();
       if (connections.size === 0) allClosed?.();
     },
   };
