@@ -13,12 +13,8 @@ import { openDevice, type NodeDevice } from "../../src/client/node/device.js";
 import { DeviceHome } from "../../src/client/node/home.js";
 import { OpaqueWorker } from "../../src/client/node/opaque.js";
 import { readConfig } from "../../src/config.js";
-import { verifySignature } from "../../src/crypto/signature.js";
 import { createBalancer, type Balancer } from "../../src/lb/balancer.js";
 import { systemClock, systemRandom } from "../../src/node/clock.js";
-import { listenFrames } from "../../src/node/frame-server.js";
-import { rawEd25519PublicKey } from "../../src/node/grant-keys.js";
-import { atTickEnd } from "../../src/node/tick.js";
 import { toHex } from "../../src/protocol/bytes.js";
 import type { Incarnation, ServerId } from "../../src/protocol/ids.js";
 import type { Log } from "../../src/protocol/runtime.js";
@@ -27,7 +23,7 @@ import type { View } from "../../src/protocol/view.js";
 import { archiveMigrations } from "../../src/store/migrations/archive.js";
 import { serviceMigrations } from "../../src/store/migrations/service.js";
 import { sqlArchive } from "../../src/store/sql-archive.js";
-import { createArchiveServer } from "../../src/workers/archive/archive-server.js";
+import { startArchiveThread } from "../../src/workers/archive/archive-thread.js";
 import { startChatThread } from "../../src/workers/chat/chat-thread.js";
 import type { ThreadBody } from "../../src/workers/thread.js";
 import type { Engine, OpenedDatabase } from "../engines/engine.js";
@@ -120,37 +116,11 @@ export class System {
 
   /** Starts the archive, on the port that it had. */
   async startArchive(): Promise<void> {
-    const { limits, timeouts } = config;
-    const grantKey = rawEd25519PublicKey(this.secrets.grantPublicKey);
-    const server = createArchiveServer({
-      store: sqlArchive(this.archives.db),
-      limits,
-      timeouts,
-      clock: systemClock,
-      log: silent,
-      verifySignature: (label, claims, signature) => verifySignature(grantKey, label, claims, signature),
-      soon: atTickEnd,
-    });
-    const listener = await listenFrames({
-      host: "127.0.0.1",
-      port: this.archive.port,
-      tls: this.secrets.tls,
-      maxFrameBytes: limits.archiveFrameBytes,
-      bufferBytes: limits.socketBufferBytes,
-      maxConnections: limits.connectionsPerServer,
-      handshakeMs: timeouts.helloMs,
-      accept: (channel) => server.accept(channel),
-      onError() {},
-    });
-    this.archive = {
-      port: listener.listening.port,
-      async stop() {
-        const closed = listener.close();
-        await server.stop();
-        await closed;
-      },
-    };
-    this.balancer.setArchive(listener.listening);
+    const data = { ...config, ...this.secrets, host: "127.0.0.1", port: this.archive.port };
+    const { listening, stop } = await startArchiveThread(data, sqlArchive(this.archives.db), silent);
+    if (listening === undefined) throw new Error("an archive listens");
+    this.archive = { port: listening.port, stop };
+    this.balancer.setArchive(listening);
   }
 
   stopArchive(): Promise<void> {
@@ -162,19 +132,8 @@ export class System {
     const id = name as ServerId;
     const incarnation = toHex(systemRandom.bytes(16)) as Incarnation;
     const prepared = new Map<number, () => void>();
-    const { limits, timeouts, log } = config;
     const body = await startChatThread(
-      {
-        ...this.secrets,
-        id,
-        incarnation,
-        limits,
-        timeouts,
-        log,
-        database: { kind: "url", url: "unused" },
-        host: "127.0.0.1",
-        port: 0,
-      },
+      { ...config, ...this.secrets, id, incarnation, host: "127.0.0.1", port: 0 },
       this.service.db,
       silent,
       (message: FromThread) => {

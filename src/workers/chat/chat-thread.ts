@@ -23,7 +23,7 @@ import { ticketOffice } from "./tickets.js";
  * @throws FastChatError `portInUse`, `badConfig`
  */
 export async function startChatThread(
-  data: ChatThreadData,
+  data: Omit<ChatThreadData, "database" | "log">,
   database: Database,
   log: Log,
   say: Say,
