@@ -117,10 +117,10 @@ export class System {
   /** Starts the archive, on the port that it had. */
   async startArchive(): Promise<void> {
     const data = { ...config, ...this.secrets, host: "127.0.0.1", port: this.archive.port };
-    const { listening, stop } = await startArchiveThread(data, sqlArchive(this.archives.db), silent);
-    if (listening === undefined) throw new Error("an archive listens");
-    this.archive = { port: listening.port, stop };
-    this.balancer.setArchive(listening);
+    const body = await startArchiveThread(data, sqlArchive(this.archives.db), silent);
+    if (body.listening === undefined) throw new Error("an archive listens");
+    this.archive = { port: body.listening.port, stop: () => body.stop() };
+    this.balancer.setArchive(body.listening);
   }
 
   stopArchive(): Promise<void> {
