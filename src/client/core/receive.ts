@@ -37,8 +37,12 @@ export interface ReceiverContext {
 type Genuine = Extract<Judgement, { kind: "genuine" }>;
 
 /** What may wait for the archive before no more is taken. */
-const MOST_WAITING = 4_096;
-const MOST_WAITING_BYTES = 32 * 1024 * 1024;
+export interface ReceiverLimits {
+  readonly deliveries: number;
+  readonly bytes: number;
+}
+
+const LIMITS: ReceiverLimits = { deliveries: 4_096, bytes: 32 * 1024 * 1024 };
 /** Settled deliveries that are remembered, so that a repetition is acknowledged and nothing else. */
 const REMEMBERED = 8_192;
 /** Deliveries kept in memory until their senders' cards can be had; the rest shows in history only. */
@@ -50,6 +54,7 @@ const STOP_GRACE_MS = 3_000;
 
 export class Receiver {
   readonly #context: ReceiverContext;
+  readonly #limits: ReceiverLimits;
   readonly #queue: Delivered[] = [];
   /** Waiting to be judged or archived, in deliveries and bytes. */
   #waiting = 0;
@@ -69,8 +74,9 @@ export class Receiver {
   #stopped = false;
   readonly #idle = new Signal();
 
-  constructor(context: ReceiverContext) {
+  constructor(context: ReceiverContext, limits: ReceiverLimits = LIMITS) {
     this.#context = context;
+    this.#limits = limits;
   }
 
   onDeliver(delivery: SendFrame): void {
@@ -79,7 +85,7 @@ export class Receiver {
     this.#waiting += 1;
     this.#waitingBytes += delivered.envelope.length;
     this.#queue.push(delivered);
-    if (this.#waiting >= MOST_WAITING || this.#waitingBytes >= MOST_WAITING_BYTES) {
+    if (this.#waiting >= this.#limits.deliveries || this.#waitingBytes >= this.#limits.bytes) {
       // Without an acknowledgement the service keeps what is dropped here. Nothing behind the gap may be taken, or it
       // would be archived before it; so this session's deliveries end here.
       this.#overflowed = true;

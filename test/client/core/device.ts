@@ -8,6 +8,7 @@ import type { ClientPorts, OpaqueClient } from "../../../src/client/core/ports.j
 import { sealVault } from "../../../src/crypto/vault.js";
 import { toBase64Url, utf8 } from "../../../src/protocol/bytes.js";
 import type { UserName } from "../../../src/protocol/ids.js";
+import type { Timer } from "../../../src/protocol/runtime.js";
 import type { MemoryEnd } from "../../channels/memory-channel.js";
 import { person, type Person } from "../../crypto/people.js";
 import { MemoryStorage } from "./memory-storage.js";
@@ -55,6 +56,7 @@ export class Process {
   readonly ports: ClientPorts;
   readonly #service: Service;
   readonly #channels = new Set<MemoryEnd>();
+  readonly #timers = new Set<Timer>();
   #alive = true;
 
   constructor(service: Service, files: ReadonlyMap<string, Uint8Array> | MemoryStorage = new Map()) {
@@ -67,10 +69,19 @@ export class Process {
       random: { bytes: (length) => new Uint8Array(randomBytes(length)) },
       clock: {
         now: () => service.clock.now(),
-        after: (ms, callback) =>
-          service.clock.after(ms, () => {
+        after: (ms, callback) => {
+          const timer = service.clock.after(ms, () => {
+            this.#timers.delete(timer);
             if (this.#alive) callback();
-          }),
+          });
+          this.#timers.add(timer);
+          return {
+            cancel: () => {
+              this.#timers.delete(timer);
+              timer.cancel();
+            },
+          };
+        },
       },
       http: {
         request: (...request) => this.#alone(service.http.request(...request)),
@@ -99,6 +110,11 @@ export class Process {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  /** What would keep a real process from ending: timers that run and channels that are open. */
+  get busy(): { readonly timers: number; readonly channels: number } {
+    return { timers: this.#timers.size, channels: this.#channels.size };
   }
 
   /** Ends the process as it stands, and begins another on the same device. */

@@ -67,6 +67,8 @@ export class Service {
   stretching: Stretching = { algorithm: "argon2id", iterations: 3, memoryKiB: 65536, parallelism: 4 };
   balancerAway = false;
   chatAway = false;
+  /** Answers no pings. */
+  deaf = false;
   /** Answers every request to the balancer with this. */
   refusal: FastChatError | null = null;
   welcome = {
@@ -219,7 +221,7 @@ export class Service {
         const message = clientMessages.decode(content);
         if (message.type === "hello") session = this.#open(channel, message.ticket, message.attach);
         else if (message.type === "attach" && session !== null) this.#attach(session);
-        else if (message.type === "ping") {
+        else if (message.type === "ping" && !this.deaf) {
           channel.send(serverMessages.encode({ type: "pong", ref: message.ref }));
         }
       },
