@@ -16,6 +16,11 @@ export interface SqlError {
   readonly message: string;
 }
 
+/** An error that ends the connection. */
+export function fatal(code: string, message: string): SqlError {
+  return { severity: "FATAL", code, message };
+}
+
 const Backend = {
   authentication: 0x52,
   backendKeyData: 0x4b,

@@ -6,6 +6,7 @@ import {
   authenticationOk,
   backendKeyData,
   errorResponse,
+  fatal,
   negotiateProtocolVersion,
   NO_ENCRYPTION,
   parameterStatus,
@@ -41,11 +42,14 @@ const FAREWELL_MS = 1000;
 type State =
   | { readonly kind: "greeting"; readonly timer: Timer }
   | { readonly kind: "serving" }
-  /** The client said goodbye; what it sent before is still run. */
+  /** The client said goodbye; what it sent before is still run and answered. */
   | { readonly kind: "leaving" }
   | { readonly kind: "closed" };
 
-/** Serves a client on a stream, which belongs to the connection from then on. */
+/**
+ * Serves a client on a stream, which belongs to the connection from then on. The stream must not close by itself when
+ * its other end does (`allowHalfOpen`).
+ */
 export class Connection implements Client {
   readonly #splitter: FrontendSplitter;
   readonly #names: StatementNames;
@@ -63,6 +67,7 @@ export class Connection implements Client {
     this.#builder = new BatchBuilder(this.#names, options.maxBatchBytes);
     this.#state = { kind: "greeting", timer: options.clock.after(options.helloMs, () => stream.destroy()) };
     stream.on("data", (chunk: Buffer) => this.#dataOnStream(chunk));
+    stream.on("end", () => this.#terminate());
     stream.on("drain", () => options.scheduler.uncongested(this));
     // Whatever went wrong, the close that follows says all there is to know.
     stream.on("error", () => undefined);
@@ -88,6 +93,7 @@ export class Connection implements Client {
   }
 
   #dataOnStream(chunk: Buffer): void {
+    if (this.#state.kind === "closed") return;
     try {
       this.#splitter.push(chunk, (message) => this.#message(message));
     } catch (error) {
@@ -138,7 +144,6 @@ export class Connection implements Client {
     this.#state = { kind: "serving" };
     const unknown = [...asked.keys()].filter((name) => name.startsWith("_pq_."));
     const { number, parameters, scheduler } = this.options;
-    scheduler.attach(this);
     this.stream.write(
       Buffer.concat([
         ...(minor > 0 || unknown.length > 0 ? [negotiateProtocolVersion(major, unknown)] : []),
@@ -149,11 +154,13 @@ export class Connection implements Client {
         readyForQuery("I"),
       ]),
     );
+    scheduler.attach(this);
   }
 
+  /** The client sends no more; what it has sent is still run and answered. */
   #terminate(): void {
     if (this.#queuedBatches === 0) this.#close();
-    else this.#state = { kind: "leaving" };
+    else if (this.#state.kind === "serving") this.#state = { kind: "leaving" };
   }
 
   #refuse(error: unknown): void {
@@ -170,11 +177,11 @@ export class Connection implements Client {
   #close(lastWords?: Uint8Array): void {
     if (this.#state.kind === "closed") return;
     this.#leave();
+    // Read on until the client closes its end: closing over what it still sends would take our last words from it.
+    this.stream.resume();
     const timer = this.options.clock.after(FAREWELL_MS, () => this.stream.destroy());
-    this.stream.end(lastWords ?? Buffer.alloc(0), () => {
-      timer.cancel();
-      this.stream.destroy();
-    });
+    this.stream.on("close", () => timer.cancel());
+    this.stream.end(lastWords ?? Buffer.alloc(0));
   }
 
   /** Gives up everything that stands for this client in the engine; harmless if done before. */
@@ -187,8 +194,4 @@ export class Connection implements Client {
     const prepared = this.#names.all();
     if (prepared.length > 0) void this.options.scheduler.runTask(closeStatements(prepared));
   }
-}
-
-function fatal(code: string, message: string): SqlError {
-  return { severity: "FATAL", code, message };
 }

@@ -35,6 +35,8 @@ export interface EmbeddedDatabase {
 const MAX_CONNECTIONS = 512;
 /** How long transactions may take to end when the database stops, in milliseconds. */
 const GRACE_MS = 1000;
+/** How long connections may take to close after a failure, in milliseconds. */
+const FAREWELL_MS = 1000;
 const MIB = 1024 * 1024;
 
 /**
@@ -65,6 +67,7 @@ export async function startEmbeddedDatabase(options: EmbeddedDatabaseOptions): P
     maxAnswerBytes: Math.max(64 * MIB, 2 * limits.catchUpWindow * limits.maxFrameBytes),
     onBroken(error) {
       // The connections say their last words first.
+      clock.after(FAREWELL_MS, () => listener?.destroy());
       void Promise.resolve(listener?.close()).then(() => options.onFailure(error));
     },
   });
@@ -98,6 +101,8 @@ export async function startEmbeddedDatabase(options: EmbeddedDatabaseOptions): P
       const closed = open.close();
       await scheduler.drain(GRACE_MS);
       await running.stop();
+      // Everybody has been told; left are those that have not even greeted.
+      open.destroy();
       await closed;
       await engine.close();
     },

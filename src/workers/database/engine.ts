@@ -8,7 +8,7 @@
 import { PGlite } from "@electric-sql/pglite";
 import { DurableFiles, type FileEvents } from "./durable-files.js";
 import { EngineJournal } from "./engine-journal.js";
-import type { Session } from "./scheduler.js";
+import type { Session } from "./session.js";
 
 /** PostgreSQL's major version, as the file PG_VERSION names it. */
 export const ENGINE_VERSION = 18;

@@ -5,10 +5,13 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { makePrivateFolder } from "../../node/private-file.js";
 import { FastChatError } from "../../protocol/errors.js";
-import { errorResponse } from "./backend.js";
+import { errorResponse, fatal } from "./backend.js";
 
 /** What `pg` looks for in a folder that it is given as host. */
 export const SOCKET_NAME = ".s.PGSQL.5432";
+
+/** How long a connection may take that is refused, in milliseconds. */
+const FAREWELL_MS = 1000;
 
 /** macOS ends a socket's path at 104 bytes with its terminator, Linux at 108. */
 const MAX_PATH_BYTES = 103;
@@ -16,6 +19,8 @@ const MAX_PATH_BYTES = 103;
 export interface SocketListener {
   /** Takes no more connections; fulfilled once those that are there have closed. */
   close(): Promise<void>;
+  /** Closes at once whatever is still connected. */
+  destroy(): void;
 }
 
 /**
@@ -40,13 +45,16 @@ export async function listenOnSocket(
   }
   await closeFolder(directory);
   await rm(path, { force: true });
-  let connections = 0;
-  const server = createServer((socket) => {
-    connections++;
-    socket.on("close", () => connections--);
-    if (connections <= maxConnections) return accept(socket);
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    if (sockets.size <= maxConnections) return accept(socket);
     socket.on("error", () => undefined);
-    socket.end(errorResponse({ severity: "FATAL", code: "53300", message: "too many connections" }));
+    socket.on("end", () => socket.destroy());
+    socket.resume();
+    socket.end(errorResponse(fatal("53300", "too many connections")));
+    setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) =>
@@ -57,6 +65,9 @@ export async function listenOnSocket(
   await chmod(path, 0o600);
   return {
     close: () => new Promise((resolve) => server.close(() => resolve())),
+    destroy() {
+      for (const socket of sockets) socket.destroy();
+    },
   };
 }
 

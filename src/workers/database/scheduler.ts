@@ -7,18 +7,9 @@
  * one transaction exists at a time there is nothing to wait for: no locks, no deadlocks, no serialization failures.
  */
 import type { Clock, Timer } from "../../protocol/runtime.js";
-import { summarize, type AnswerSummary, type SqlError, type TransactionStatus } from "./backend.js";
+import { fatal, type AnswerSummary, type SqlError, type TransactionStatus } from "./backend.js";
 import { ABANDON, withoutItsStatement, type Batch } from "./batch.js";
-
-/** The engine, as far as the scheduler needs it. */
-export interface Session {
-  /**
-   * Runs whole messages and hands out the answer piece by piece, all before it returns. The pieces are the caller's.
-   *
-   * @throws any error once the engine cannot go on; what it said before was handed out
-   */
-  run(input: Uint8Array, onOutput: (chunk: Uint8Array) => void): void;
-}
+import { runOnce, type Outcome, type Session } from "./session.js";
 
 /** A connection, as the scheduler sees it. */
 export interface Client {
@@ -69,11 +60,6 @@ type Holder =
   | { readonly kind: "member"; readonly member: Member; readonly open: boolean; readonly timer: Timer }
   /** Its connection is gone; what it left is to be rolled back. */
   | { readonly kind: "abandoned" };
-
-type Outcome =
-  | { readonly kind: "answer"; readonly bytes: Uint8Array; readonly summary: AnswerSummary }
-  | { readonly kind: "tooLarge" }
-  | { readonly kind: "broken"; readonly bytes: Uint8Array; readonly error: unknown };
 
 const IDLE = fatal("25P03", "terminating connection due to idle-in-transaction timeout");
 const STOPPING = fatal("57P01", "the embedded database is shutting down");
@@ -258,21 +244,7 @@ export class Scheduler {
   }
 
   #run(input: Uint8Array): Outcome {
-    let chunks: Uint8Array[] = [];
-    let length = 0;
-    const take = (chunk: Uint8Array): void => {
-      length += chunk.length;
-      if (length <= this.options.maxAnswerBytes) chunks.push(chunk);
-      else chunks = [];
-    };
-    try {
-      this.options.session.run(input, take);
-    } catch (error) {
-      return { kind: "broken", bytes: Buffer.concat(chunks), error };
-    }
-    if (length > this.options.maxAnswerBytes) return { kind: "tooLarge" };
-    const bytes = Buffer.concat(chunks, length);
-    return { kind: "answer", bytes, summary: summarize(bytes) };
+    return runOnce(this.options.session, input, this.options.maxAnswerBytes);
   }
 
   #break(error: unknown): void {
@@ -316,8 +288,4 @@ export class Scheduler {
 
 function mayRun(member: Member): boolean {
   return member.queue.length > 0 && !member.client.congested;
-}
-
-function fatal(code: string, message: string): SqlError {
-  return { severity: "FATAL", code, message };
 }

@@ -217,6 +217,12 @@ await t.test("what a client sent before its Terminate still runs", async (t) => 
   t.same((await setUp.query("SELECT count(*)::int AS n FROM counted WHERE id = 6")).rows, [{ n: 1 }]);
 });
 
+await t.test("a client that closes its end after a query still gets its answer", async (t) => {
+  const socket = await rawConnection();
+  socket.end(serialize.query("SELECT 1"));
+  t.equal(types(await readUntil(socket, ({ status }) => status !== null)), "TDCZ");
+});
+
 await t.test("statements of a connection that closed are deallocated", async (t) => {
   const prepared = async (): Promise<unknown> =>
     (await setUp.query<{ n: number }>("SELECT count(*)::int AS n FROM pg_prepared_statements")).rows[0]?.n;
