@@ -1,6 +1,6 @@
 /** A device may lose its power between any two of its acts (PROTOCOL.md, "Sending", "Receiving"). */
 import t from "tap";
-import { inTime, resume, twoPeople, type Process } from "./device.js";
+import { inTime, listenTo, resume, twoPeople, type Process } from "./device.js";
 import { bobsMail, historyOf, outboxOf } from "./mail.js";
 import { Service } from "./service.js";
 
@@ -72,7 +72,13 @@ t.test("whenever a sender's power goes, nothing is lost, doubled, reordered or n
       service.onSend = () => false;
       service.archive.onAppend = () => false;
 
-      const next = onAlices.restart();
+      // What is left leaves by itself, and the next process goes on counting where it ended.
+      const idle = onAlices.restart();
+      const listener = await resume(idle);
+      await listenTo(listener);
+      await inTime(service, () => outboxOf(idle).length === 0);
+      await inTime(service, listener.close());
+      const next = idle.restart();
       const again = await resume(next);
       await inTime(service, again.send("bob", "after"));
       const own = await historyOf(service, again);
