@@ -1,4 +1,4 @@
-/** PROTOCOL.md, "Control messages". */
+/** PROTOCOL.md, "Frames". */
 import fc from "fast-check";
 import t from "tap";
 import { archiveReplies, archiveRequests } from "../../src/protocol/archive.js";

@@ -1,4 +1,4 @@
-/** What holds of every control message, whoever sends it (PROTOCOL.md, "Control messages"). */
+/** What holds of every control message, whoever sends it (PROTOCOL.md, "Frames"). */
 import type { Test } from "tap";
 import type { Codec } from "../../src/protocol/codec.js";
 import { alterations } from "./altered.js";
