@@ -72,11 +72,6 @@ export class BatchBuilder {
     private readonly maxBatchBytes: number,
   ) {}
 
-  /** Bytes of the batch that is not whole yet. */
-  get heldBytes(): number {
-    return this.#byteLength;
-  }
-
   /**
    * Adds a message.
    *

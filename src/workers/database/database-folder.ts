@@ -73,7 +73,10 @@ async function create(folder: string): Promise<void> {
 /** In a thread of its own, whose 500 MB are given back when it ends. */
 function initialise(folder: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./initialise.js", import.meta.url), { workerData: folder });
+    const worker = new Worker(new URL("./initialise.js", import.meta.url), {
+      workerData: folder,
+      env: {},
+    });
     let answer: ErrorRecord | null | undefined;
     worker.on("message", (message: ErrorRecord | null) => {
       answer = message;

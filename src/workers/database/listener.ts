@@ -75,14 +75,18 @@ export async function listenOnSocket(
 async function closeFolder(directory: string): Promise<void> {
   try {
     await makePrivateFolder(directory);
-    const { uid } = await stat(directory);
+    const found = await stat(directory);
     // -1 where the system has no such numbers.
-    if (userInfo().uid === uid || userInfo().uid === -1) return;
+    const ours = userInfo().uid === found.uid || userInfo().uid === -1;
+    if (found.isDirectory() && ours) return;
   } catch (cause) {
     if (cause instanceof FastChatError) throw cause;
     throw new FastChatError("badConfig", `The folder ${directory} cannot be used for a socket.`, undefined, {
       cause,
     });
   }
-  throw new FastChatError("badConfig", `The folder ${directory} for a socket belongs to another user.`);
+  throw new FastChatError(
+    "badConfig",
+    `${directory}, where a socket is to stand, is no folder of this user.`,
+  );
 }
