@@ -7,6 +7,7 @@ import type { ErrorRecord } from "../protocol/errors.js";
 import type { Listening, LoadReport } from "../protocol/threads.js";
 import { openDataFolder, type DataFolder } from "./data-folder.js";
 import { migrateDatabases, placeDatabases } from "./databases.js";
+import { checkPorts } from "./ports-check.js";
 import type { Screen } from "./screen.js";
 import { loadSecrets } from "./secrets.js";
 import { Shell } from "./shell.js";
@@ -48,6 +49,7 @@ export class SystemRun {
 
   async #runIn(folder: DataFolder): Promise<ErrorRecord | null> {
     const { config, screen } = this;
+    await checkPorts(config);
     const log = createLog(config.log, { thread: "supervisor" }, (line) => screen.logLine(line.trimEnd()));
     const secrets = await loadSecrets(folder.path, config, folder.first, systemClock.now(), (file) =>
       log.warn({ file }, "others could read this file; they cannot any more"),
