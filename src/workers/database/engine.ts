@@ -96,7 +96,7 @@ export class Engine implements Session {
   }
 
   /**
-   * Opens a folder that {@link prepareFolder} has made ready. After a crash PostgreSQL first repeats its log.
+   * Opens a folder that prepareFolder has made ready. After a crash PostgreSQL first repeats its log.
    *
    * @throws FastChatError `diskFull`, `badConfig` (the folder may not be written), `dataDamaged`
    */
