@@ -1,5 +1,6 @@
 /**
- * The part of MessagePack that this protocol speaks (PROTOCOL.md, "Conventions"): nil, booleans, numbers, strings, binary, arrays and maps.
+ * The part of MessagePack that this protocol speaks (PROTOCOL.md, "Conventions"): nil, booleans, numbers, strings,
+ * binary, arrays and maps.
  *
  * The library reads more. Its extensions build numbers of any length, regular expressions, errors, and readers compiled
  * from the sender's names, at a cost that the sender chooses; so what comes from a peer is looked over before.
