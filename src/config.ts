@@ -102,7 +102,9 @@ export function textOverride(key: string, text: string, source: string): Overrid
 }
 
 function variableOf(key: string): string {
-  const snake = key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).replaceAll(".", "_");
+  // A unit is one word: memoryKiB is MEMORY_KIB.
+  const words = key.replace(/KiB$/, "Kib");
+  const snake = words.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).replaceAll(".", "_");
   return `FASTCHAT_${snake.toUpperCase()}`;
 }
 

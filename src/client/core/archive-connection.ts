@@ -12,7 +12,7 @@ import type { Endpoint, Transport } from "./ports.js";
 /** How long the archive may take to answer, in milliseconds. */
 const REPLY_MS = 20_000;
 /** A connection that was quiet this long is asked whether it still lives. */
-const PING_MS = 15_000;
+const PING_MS = 5_000;
 
 /** `Omit` over each member of a union. */
 type Without<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;

@@ -20,7 +20,7 @@ async function startSystem(): Promise<string> {
       env: {
         PATH: process.env["PATH"] ?? "",
         FASTCHAT_PASSWORD_ITERATIONS: "1",
-        FASTCHAT_PASSWORD_MEMORY_KI_B: "8",
+        FASTCHAT_PASSWORD_MEMORY_KIB: "8",
         FASTCHAT_PASSWORD_PARALLELISM: "1",
       },
       stdio: ["ignore", "pipe", "pipe"],
