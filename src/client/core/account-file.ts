@@ -48,9 +48,14 @@ export async function writeAccount(files: DeviceFiles, record: AccountRecord): P
   await files.write(FILE, pack(stored));
 }
 
+/** Runs `work` while no other process of this device reads or writes the account's file to change it. */
+export function withAccountFile<T>(files: DeviceFiles, work: () => Promise<T>): Promise<T> {
+  return files.withLock(FILE, work);
+}
+
 /** Remembers that the archive exists, unless another process of this device has logged in anew meanwhile. */
 export async function rememberArchive(files: DeviceFiles, record: AccountRecord): Promise<void> {
-  await files.withLock(FILE, async () => {
+  await withAccountFile(files, async () => {
     const now = await readAccount(files);
     if (now?.device === record.device && !now.archiveMade) {
       await writeAccount(files, { ...now, archiveMade: true });

@@ -7,7 +7,7 @@ import { FastChatError } from "../../protocol/errors.js";
 import type { Card, SignedIn, Stretching } from "../../protocol/http.js";
 import { parseUserName, type UserName } from "../../protocol/ids.js";
 import { redacted } from "../../protocol/redacted.js";
-import { readAccount, writeAccount, type AccountRecord } from "./account-file.js";
+import { readAccount, withAccountFile, writeAccount, type AccountRecord } from "./account-file.js";
 import { Doorway } from "./balancer.js";
 import type { DeviceFiles } from "./device-files.js";
 import type { ClientPorts } from "./ports.js";
@@ -85,7 +85,7 @@ export async function register(
     vault: contents,
     archiveMade: false,
   });
-  await writeAccount(files, account);
+  await keep(files, account);
   return account;
 }
 
@@ -134,7 +134,7 @@ export async function login(
     vault: contents,
     archiveMade: known?.archiveMade ?? false,
   });
-  await files.withLock("account", () => writeAccount(files, account));
+  await keep(files, account);
   return account;
 }
 
@@ -147,6 +147,15 @@ export async function remembered(files: DeviceFiles): Promise<AccountRecord> {
   const account = await readAccount(files);
   if (account === null) throw new FastChatError("notSignedIn", "Nobody is signed in on this device.");
   return account;
+}
+
+/** Another process may have signed this device in meanwhile. */
+function keep(files: DeviceFiles, account: AccountRecord): Promise<void> {
+  return withAccountFile(files, async () => {
+    const now = await readable(files);
+    if (now !== null && now.name !== account.name) throw belongsTo(now.name, account.name);
+    await writeAccount(files, account);
+  });
 }
 
 /** A damaged file is what logging in again mends. */

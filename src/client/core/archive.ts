@@ -72,7 +72,10 @@ export class Archive {
   readonly #secrets: ArchiveSecrets;
   readonly #queue: WaitingAppend[] = [];
   readonly #readers = new Set<(connection: ArchiveConnection | FastChatError) => void>();
+  /** Open, and ready for requests. */
   #connection: ArchiveConnection | null = null;
+  /** On which the archive is being opened. */
+  #opening: ArchiveConnection | null = null;
   #made: boolean;
   #running = false;
   #appending = false;
@@ -140,6 +143,7 @@ export class Archive {
     if (this.#closed !== null) return;
     this.#closed = reason;
     this.#connection?.close();
+    this.#opening?.close();
     for (const wake of [...this.#pauses]) wake();
     for (const { reject } of this.#queue.splice(0)) reject(reason);
     for (const reader of [...this.#readers]) reader(reason);
@@ -154,8 +158,10 @@ export class Archive {
       });
       if (this.#closed !== null) return;
       this.#failure = reason;
-      if (isFinal(reason.code) || reason.code === "noSuchArchive") this.close(reason);
+      const final = isFinal(reason.code) || reason.code === "noSuchArchive";
+      if (final) this.close(reason);
       this.#access.onStatus({ kind: "archive", online: false, error: errorRecord(reason) });
+      if (final) return;
       tries += 1;
       await this.#pause(
         backoffMs(tries, chanceOf(this.#ports.random), RECONNECT) + (reason.retryAfterMs ?? 0),
@@ -165,16 +171,21 @@ export class Archive {
 
   /** One connection from beginning to end. @returns why it ended */
   async #once(onOpened: () => void): Promise<FastChatError> {
+    const { transport, clock } = this.#ports;
     let connection: ArchiveConnection | null = null;
     try {
       const endpoint = await this.#access.locate();
-      connection = await ArchiveConnection.connect(this.#ports.transport, this.#ports.clock, endpoint);
+      this.#checkOpen();
+      connection = await ArchiveConnection.connect(transport, clock, endpoint);
+      this.#checkOpen();
+      this.#opening = connection;
       await this.#openOn(connection);
       if (!this.#made) {
         this.#made = true;
         await this.#access.onMade();
       }
     } catch (error) {
+      this.#opening = null;
       connection?.close();
       this.#access.lost();
       return error instanceof FastChatError
@@ -186,6 +197,7 @@ export class Archive {
       return this.#closed;
     }
     onOpened();
+    this.#opening = null;
     this.#failure = null;
     this.#connection = connection;
     this.#access.onStatus({ kind: "archive", online: true, error: null });
@@ -194,6 +206,11 @@ export class Archive {
     const reason = await connection.ended;
     this.#connection = null;
     return reason;
+  }
+
+  /** @throws FastChatError why it was closed */
+  #checkOpen(): void {
+    if (this.#closed !== null) throw this.#closed;
   }
 
   /** Opens the archive, by either token while one is being replaced; makes it where it never was. */

@@ -83,8 +83,7 @@ export class Client {
   static async login(ports: ClientPorts, credentials: Login, options: ClientOptions = {}): Promise<Client> {
     const files = await DeviceFiles.open(ports.storage);
     const account = await login(ports, files, credentials, options.acceptWeakStretching ?? false);
-    // They were another device's: this login is a new one.
-    await forgetNumbers(files);
+    await forgetNumbers(files, account.device);
     return Client.#start(ports, files, account, options);
   }
 

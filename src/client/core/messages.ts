@@ -71,7 +71,10 @@ export interface ListenHandlers {
 }
 
 export interface Listening {
-  /** Stops; what was shown is archived and acknowledged first if the archive answers in time. */
+  /**
+   * Stops; what was shown is archived and acknowledged first if the archive answers in time. `onMessage` may call this, but
+   * gains nothing by waiting for it: a message counts as shown once its call has ended.
+   */
   stop(): Promise<void>;
   /** Settles when listening ended; rejects if it could not go on. */
   readonly done: Promise<void>;

@@ -21,7 +21,8 @@ import type { DeviceFiles } from "./device-files.js";
 
 const LOCK = "outbox";
 const PREFIX = "outbox-";
-const NUMBERS = "numbers";
+/** With the device's id: a process from before a new login must not write over the numbers of the new device. */
+const NUMBERS = "numbers-";
 const MAX_BYTES = 2 ** 24;
 
 /** A message that waits to be accepted, or, if it is, to be archived. */
@@ -54,8 +55,7 @@ const outboxFile = Compile(
 const numbersFile = Compile(
   Type.Object({
     version: Type.Literal(1),
-    device: DeviceIdSchema,
-    next: Type.Array(Type.Tuple([ConversationIdSchema, Counter])),
+    last: Type.Array(Type.Tuple([ConversationIdSchema, Counter])),
   }),
 );
 
@@ -127,7 +127,7 @@ export class OutboxFiles {
    * counts, so that no crash between the two gives a number twice or leaves one out.
    */
   async numbers(outbox: readonly OutboxFile[]): Promise<Map<ConversationId, number>> {
-    const bytes = await this.#files.read(NUMBERS);
+    const bytes = await this.#files.read(NUMBERS + this.#device);
     const stored: unknown = bytes === null ? null : unpack(bytes);
     if (stored !== null && !numbersFile.Check(stored)) {
       throw new FastChatError(
@@ -135,8 +135,7 @@ export class OutboxFiles {
         "The running numbers of this device are damaged; log in again.",
       );
     }
-    // Another device's numbers, from before this one logged in anew, say nothing of this one's.
-    const numbers = new Map(stored?.device === this.#device ? stored.next : []);
+    const numbers = new Map(stored?.last);
     for (const { entries } of outbox) {
       for (const { device, conversation, number } of entries) {
         if (device === this.#device && number > (numbers.get(conversation) ?? 0)) {
@@ -148,7 +147,7 @@ export class OutboxFiles {
   }
 
   async writeNumbers(numbers: ReadonlyMap<ConversationId, number>): Promise<void> {
-    await this.#files.write(NUMBERS, pack({ version: 1, device: this.#device, next: [...numbers] }));
+    await this.#files.write(NUMBERS + this.#device, pack({ version: 1, last: [...numbers] }));
   }
 
   async #read(name: string): Promise<readonly OutboxEntry[] | null> {
@@ -166,7 +165,9 @@ export class OutboxFiles {
 /** Digits of the number in a file's name: its order. */
 const PLACES = 12;
 
-/** Forgets all running numbers: a device that logs in anew is a new one. */
-export async function forgetNumbers(files: DeviceFiles): Promise<void> {
-  await files.remove(NUMBERS);
+/** Forgets the running numbers of the devices that this one was before it logged in anew. */
+export async function forgetNumbers(files: DeviceFiles, device: DeviceId): Promise<void> {
+  for (const name of await files.list(NUMBERS)) {
+    if (name !== NUMBERS + device) await files.remove(name);
+  }
 }

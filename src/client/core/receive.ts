@@ -22,7 +22,7 @@ export interface ReceiverContext {
   readonly me: AccountId;
   readonly conversations: Pick<Conversations, "judge">;
   readonly entries: Entries;
-  readonly archive: Pick<Archive, "append" | "open">;
+  readonly archive: Pick<Archive, "append">;
   readonly clock: Clock;
   readonly random: Random;
   /** Sends a frame in the session of the moment. @returns false where there is none */
@@ -168,8 +168,9 @@ export class Receiver {
   /** The card of a sender whose earlier messages wait for it comes to those first: they are shown in order. */
   async #judge(delivered: Delivered): Promise<Judgement> {
     const { account } = delivered.frame;
-    if (this.#unjudged.some(({ frame }) => frame.account === account))
+    if (this.#unjudged.some(({ frame }) => frame.account === account)) {
       return { kind: "unjudged", soon: true };
+    }
     return this.#context.conversations.judge(delivered, this.#retry === null);
   }
 

@@ -1,6 +1,6 @@
 /** The connection to a chat server: performs what connection.ts decides. */
 import { clientMessages, serverMessages, type ClientMessage } from "../../protocol/chat.js";
-import { FastChatError, errorRecord, type ErrorRecord } from "../../protocol/errors.js";
+import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
 import {
   Kind,
   decodeAccepted,
@@ -11,6 +11,7 @@ import {
 } from "../../protocol/hot.js";
 import type { Placement } from "../../protocol/http.js";
 import type { Clock, FrameChannel, Random, Timer } from "../../protocol/runtime.js";
+import { chanceOf } from "./backoff.js";
 import {
   START,
   step,
@@ -22,7 +23,6 @@ import {
 } from "./connection.js";
 import type { ConnectionStatus } from "./messages.js";
 import type { Transport } from "./ports.js";
-import { chanceOf } from "./backoff.js";
 
 /** What the session tells the rest of the client. None of these may throw. */
 export interface SessionListener {
@@ -193,14 +193,16 @@ export class Session {
   }
 
   #failed(attempt: number, error: unknown): void {
-    const record = errorRecord(error);
-    // What the runtime's socket says is no failure of ours.
-    const known = record.code === "internal" && !(error instanceof FastChatError);
-    const retryAfterMs = error instanceof FastChatError ? error.retryAfterMs : undefined;
+    // What is not ours is what the runtime says of a socket that broke.
+    const failure =
+      error instanceof FastChatError
+        ? error
+        : new FastChatError("unreachable", "The connection to the chat server was lost.");
+    const { retryAfterMs } = failure;
     this.#handle({
       type: "failed",
       attempt,
-      error: known ? { code: "unreachable", message: "The connection to the chat server was lost." } : record,
+      error: failure.toRecord(),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
   }

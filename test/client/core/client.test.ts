@@ -46,6 +46,10 @@ t.test("a closed client leaves nothing behind that keeps its process from ending
   service.chatAway = true;
   service.cut();
   await inTime(service, () => service.sessions.size === 0);
+  // An archive that takes connections and says nothing.
+  service.archive.silent = true;
+  service.archive.cut();
+  await inTime(service, () => onAlices.busy.channels === 1);
   void alice.send("bob", "never accepted").catch(() => undefined);
   await inTime(service, Promise.all([alice.close(), bob.close()]));
   await inTime(service, () => onAlices.busy.channels + onBobs.busy.channels === 0);

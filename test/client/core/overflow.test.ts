@@ -39,7 +39,6 @@ t.test(
         }),
         entries,
         archive: {
-          open: () => undefined,
           append: (entry) =>
             new Promise((resolve) => {
               held.push(() => {
