@@ -127,6 +127,8 @@ export class Archive {
   /** @throws FastChatError what the archive answered; `unavailable`, `unreachable`, `timeout` where it stays away */
   async read(request: Read): Promise<Page> {
     const deadline = this.#ports.clock.now() + READ_PATIENCE_MS;
+    // Somebody asks just now: the next try need not wait its time.
+    if (this.#connection === null) for (const wake of [...this.#pauses]) wake();
     for (;;) {
       const connection = await this.#connected(deadline);
       try {
