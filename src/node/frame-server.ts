@@ -26,7 +26,7 @@ export interface FrameServer {
   readonly listening: Listening;
   /**
    * Stops listening and breaks off unfinished handshakes. Channels that are open stay open and are their owner's to
-   * close; the promise resolves when all of them are.
+   * close; the promise resolves when their sockets are closed.
    */
   close(): Promise<void>;
 }
