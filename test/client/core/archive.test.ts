@@ -173,7 +173,7 @@ t.test("a quiet connection is asked whether it lives", async (t) => {
   one.archive.close();
 });
 
-t.test("what is refused for now is tried again, what is refused for its form is not", async (t) => {
+t.test("what is refused for the moment is tried again, what is refused for its form is not", async (t) => {
   const one = setting();
   await one.archive.append(entry(1));
   one.service.archive.refuse.set("append", { code: "quotaExceeded", message: "full" });
