@@ -63,7 +63,7 @@ export async function listenFrames(options: FrameServerOptions): Promise<FrameSe
     server.listen({ host: options.host, port: options.port, backlog: 4096 }, resolve);
   });
   server.removeAllListeners("error");
-  server.on("error", (error) => options.onError(error));
+  server.on("error", (error: Error) => options.onError(error));
   const { address, port } = server.address() as AddressInfo;
   return {
     listening: { host: address, port },

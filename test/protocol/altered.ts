@@ -40,8 +40,8 @@ function* places(value: Value, path = "", put: Place["put"] = (other) => other ?
     const putInside = (other: Value | undefined): Value => {
       if (Array.isArray(value))
         return put(value.map((one: Value, at) => (String(at) === key ? other : one)) as Value);
-      const { [key]: _, ...rest } = value as Record<string, Value>;
-      return put(other === undefined ? rest : { ...rest, [key]: other });
+      const others = Object.entries(value).filter(([name]) => name !== key);
+      return put(Object.fromEntries(other === undefined ? others : [...others, [key, other]]));
     };
     yield* places(inner as Value, `${path}/${key}`, putInside);
   }

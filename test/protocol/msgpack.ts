@@ -133,8 +133,14 @@ class Reader {
 
   #map(length: number, depth: number): Record<string, Value> {
     const fields: [string, Value][] = [];
-    for (let i = 0; i < length; i++) fields.push([String(this.value(depth + 1)), this.value(depth + 1)]);
+    for (let i = 0; i < length; i++) fields.push([this.#key(depth + 1), this.value(depth + 1)]);
     return Object.fromEntries(fields);
+  }
+
+  /** Every key that this protocol writes is a string; of others only that they are whole matters here. */
+  #key(depth: number): string {
+    const key = this.value(depth);
+    return typeof key === "string" ? key : JSON.stringify(key);
   }
 
   #number(bytes: number): number {
