@@ -28,15 +28,16 @@ async function main(): Promise<number> {
   // Whoever read the output is gone: no reason to stop serving.
   process.stdout.on("error", () => undefined);
   process.stderr.on("error", () => undefined);
+  const system = new SystemRun(config, screen);
   process.on("uncaughtException", (error) => {
     const log = createLog(config.log, { thread: "supervisor" }, (line) => screen.logLine(line.trimEnd()));
     log.error({ error }, "a defect ended the system");
     screen.close();
     console.error(explain(recordOf(error)));
+    abandon(system);
     process.exit(ERRORS.internal.exit);
   });
 
-  const system = new SystemRun(config, screen);
   let askedAt: number | null = null;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
         system.stop();
       } else if (performance.now() - askedAt > SAME_WISH_MS) {
         screen.close();
+        abandon(system);
         process.exit(128 + constants.signals[signal]);
       }
     });
@@ -58,6 +60,14 @@ async function main(): Promise<number> {
   } catch (error) {
     screen.close();
     throw error;
+  }
+}
+
+function abandon(system: SystemRun): void {
+  try {
+    system.abandon();
+  } catch {
+    // The process ends anyway, for a reason that has been told.
   }
 }
 

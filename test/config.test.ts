@@ -41,6 +41,7 @@ t.test("a variable wins over the file, and a flag over the variable", async (t) 
     FASTCHAT_SERVERS: "5",
     FASTCHAT_PORT: "9000",
     FASTCHAT_LIMITS_SEND_WINDOW: "7",
+    FASTCHAT_PASSWORD_MEMORY_KIB: "64",
     FASTCHAT_HOST: "",
     FASTCHAT_PASSWORD: "is the client's",
     UNRELATED: "1",
@@ -49,6 +50,7 @@ t.test("a variable wins over the file, and a flag over the variable", async (t) 
   t.equal(config.servers, 5);
   t.equal(config.port, 9001);
   t.equal(config.limits.sendWindow, 7);
+  t.equal(config.password.memoryKiB, 64);
   t.equal(config.host, "127.0.0.1", "an empty variable counts as unset");
 });
 

@@ -1,4 +1,5 @@
 /** The data folder: locked while a system runs on it, closed to others, and of a version this release knows. */
+import { rmSync } from "node:fs";
 import { readdir, realpath, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -41,7 +42,8 @@ export interface DataFolder {
   markComplete(): Promise<void>;
   /** Leaves the address that clients connect to, for scripts that wait for it. */
   writeAddress(address: string): Promise<void>;
-  removeAddress(): Promise<void>;
+  /** At once, so that it can be done where nothing may be waited for any more. */
+  removeAddress(): void;
   /** Lets others have the folder. */
   release(): Promise<void>;
 }
@@ -86,7 +88,7 @@ async function open(wanted: string): Promise<DataFolder> {
         if (version === null) await writePrivateFile(versionFile, `${DATA_VERSION}\n`);
       },
       writeAddress: (address) => writePrivateFile(addressFile, `${address}\n`),
-      removeAddress: () => rm(addressFile, { force: true }),
+      removeAddress: () => rmSync(addressFile, { force: true }),
       release: unlock,
     };
   } catch (error) {

@@ -18,6 +18,7 @@ import { startWorker } from "./worker.js";
 
 export class SystemRun {
   #shell: Shell | null = null;
+  #folder: DataFolder | null = null;
   #stopping = false;
 
   constructor(
@@ -33,10 +34,11 @@ export class SystemRun {
    */
   async run(): Promise<ErrorRecord | null> {
     const folder = await openDataFolder(this.config.dataDir);
+    this.#folder = folder;
     try {
       return await this.#runIn(folder);
     } finally {
-      await folder.removeAddress();
+      folder.removeAddress();
       await folder.release();
     }
   }
@@ -45,6 +47,11 @@ export class SystemRun {
   stop(): void {
     this.#stopping = true;
     this.#shell?.stop();
+  }
+
+  /** Before the process ends without having stopped: nobody shall wait for an address at which nobody answers. */
+  abandon(): void {
+    this.#folder?.removeAddress();
   }
 
   async #runIn(folder: DataFolder): Promise<ErrorRecord | null> {

@@ -92,6 +92,6 @@ t.test("the address is there while the service is, and no longer", async (t) => 
   // As after a kill: the next start takes the old address away before anything else listens.
   const next = await openDataFolder(path);
   t.notOk((await readdir(path)).includes("address"));
-  await next.removeAddress();
+  next.removeAddress();
   await next.release();
 });
