@@ -14,7 +14,7 @@ import {
 import type { AccountId, ServerId, SessionNumber } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
-import { keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
+import { RELEASED, keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
 
 interface Recipient {
   readonly account: AccountId;
@@ -25,7 +25,7 @@ interface Dispatch {
   readonly number: number;
   readonly session: SessionNumber;
   /** The `send` frame, as it came. */
-  readonly frame: KeptFrame;
+  frame: KeptFrame;
   readonly recipients: readonly Recipient[];
   unsettled: number;
 }
@@ -90,17 +90,15 @@ export class Dispatcher {
     recipient.outcome = outcome;
     dispatch.unsettled--;
     if (dispatch.unsettled > 0) return;
+    const { session, frame } = dispatch;
     this.#dispatches.delete(number);
-    this.#bytes -= dispatch.frame.length;
+    this.#bytes -= frame.length;
+    dispatch.frame = RELEASED;
     const outcomes = dispatch.recipients.map((one) => ({
       recipient: one.account,
       outcome: one.outcome ?? outcome,
     }));
-    this.ports.accepted(
-      dispatch.session,
-      encodeOutcomes(headerOf(dispatch.frame), outcomes),
-      dispatch.frame.length,
-    );
+    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), frame.length);
   }
 
   /** A session is gone: nobody waits for the answer here any more, and its client sends again what it has not got. */

@@ -61,6 +61,7 @@ export class Home {
       writer,
       limits,
       now: () => clock.now(),
+      newBodyId: () => this.#nextBodyId(),
       read: (recipient, position, limit) => this.#read(recipient, position, limit),
       changed: (mailbox) => this.#changed(mailbox),
     };
@@ -75,7 +76,7 @@ export class Home {
     this.#catchUpWith(view);
     const sender = frameAccount(frame);
     const message = frameMessage(frame);
-    const body = { id: this.#nextBodyId() };
+    const body = { id: null };
     const origin = { server: from, dispatch };
     if (frameCount(frame) === 1) {
       // The same bytes but for the first: a direct message is never built anew on its way.

@@ -7,9 +7,17 @@ declare const brand: unique symbol;
 export type KeptFrame = string & { readonly [brand]: "frame" };
 
 export function keepFrame(frame: Uint8Array): KeptFrame {
-  return Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString("latin1") as KeptFrame;
+  const buffer = Buffer.isBuffer(frame) ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+  return buffer.latin1Slice(0, frame.length) as KeptFrame;
 }
 
 export function restoreFrame(kept: KeptFrame): Buffer<ArrayBuffer> {
   return Buffer.from(kept, "latin1");
 }
+
+/**
+ * What stands in place of a frame that is settled. A Map that has rehashed leaves its former table behind, which lives
+ * until the next whole collection and holds all that was in it; so whoever takes an entry out of one lets go of the
+ * entry's frame too.
+ */
+export const RELEASED = "" as KeptFrame;

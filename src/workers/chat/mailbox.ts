@@ -13,7 +13,7 @@ import type { AccountId, MessageId, ServerId, SessionNumber } from "../../protoc
 import type { LinkMessage } from "../../protocol/link.js";
 import type { Body, BodyId, DeliveryKey, StoredDelivery } from "../../store/deliveries.js";
 import type { DeliveryWriter, QueuedInsert } from "./delivery-writer.js";
-import { keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
+import { RELEASED, keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
 
 /** Who asked for a message to be settled, and under which number of theirs. */
 export interface Origin {
@@ -29,7 +29,8 @@ export interface Attachment {
 
 /** The body of a message on its way to several recipients here: stored once, under one id. */
 export interface SharedBody {
-  readonly id: BodyId;
+  /** `null` until it is first written: most messages never are. */
+  id: BodyId | null;
 }
 
 /** What a mailbox needs of its server. */
@@ -38,6 +39,7 @@ export interface MailboxPorts {
   /** Whether deliveries to that server should wait. */
   full(to: ServerId): boolean;
   now(): number;
+  newBodyId(): BodyId;
   readonly writer: DeliveryWriter;
   /** Reads rows, or `null` where the database failed; then the mailbox asks again after a while. */
   read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[] | null>;
@@ -56,7 +58,7 @@ interface Held {
   readonly sender: AccountId;
   readonly message: MessageId;
   /** A `deliver` frame that names this account. */
-  readonly frame: KeptFrame;
+  frame: KeptFrame;
   readonly body: SharedBody;
   readonly since: number;
   origins: Origin[];
@@ -332,6 +334,7 @@ export class Mailbox {
       return;
     }
     const { conversation, epoch, keys, envelope } = decodeSend(restoreFrame(held.frame));
+    held.body.id ??= this.ports.newBodyId();
     const body: Body = { id: held.body.id, content: envelope };
     const delivery = {
       ...this.#deliveryKey(held.sender, held.message),
@@ -365,6 +368,7 @@ export class Mailbox {
       this.ports.send(server, { type: "settled", dispatch, recipient: this.account, outcome });
     }
     held.origins = [];
+    held.frame = RELEASED;
   }
 
   #deliver({ server, session }: Attachment, frame: Uint8Array): void {

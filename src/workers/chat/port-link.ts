@@ -126,7 +126,8 @@ class Peer {
         if (!this.#closed) this.handlers.onMessage(this.id, message);
       });
       this.#consumed += bytes.length;
-      this.#flushSoon();
+      // Told along with the next messages; alone only where the other side may be waiting for it.
+      if (this.#consumed >= this.windowBytes / 4) this.#flushSoon();
     }
     this.#sendWaiting();
   }
