@@ -1,6 +1,6 @@
-// A PostgreSQL database for the tests, under a role of its own that may do nothing else.
-//   node scripts/test-database.mjs create      prints its address, or nothing where no server answers
-//   node scripts/test-database.mjs drop URL    removes what create made
+// Two PostgreSQL databases for the tests, the service's and the archive's, each under a role that may do nothing else.
+//   node scripts/test-database.mjs create        prints their addresses, a line each; nothing where no server answers
+//   node scripts/test-database.mjs drop URL…     removes what create made
 // FASTCHAT_TEST_DATABASE_URL names a database that is there already; then that one is printed and never dropped.
 import { randomBytes } from "node:crypto";
 import pg from "pg";
@@ -8,11 +8,11 @@ import pg from "pg";
 const ADMIN = "postgres://postgres@127.0.0.1:5432/postgres";
 const MADE = /^postgres:\/\/(fastchat_test_[0-9a-f]{12}):/;
 
-const [, , action, url = ""] = process.argv;
+const [, , action, ...urls] = process.argv;
 if (action === "create") await create();
-else if (action === "drop") await drop(url);
+else if (action === "drop") await drop(urls);
 else {
-  console.error("usage: test-database.mjs create | drop URL");
+  console.error("usage: test-database.mjs create | drop URL…");
   process.exitCode = 2;
 }
 
@@ -20,26 +20,32 @@ async function create() {
   const given = process.env["FASTCHAT_TEST_DATABASE_URL"];
   if (given) {
     console.log(given);
+    if (process.env["FASTCHAT_TEST_ARCHIVE_DATABASE_URL"]) {
+      console.log(process.env["FASTCHAT_TEST_ARCHIVE_DATABASE_URL"]);
+    }
     return;
   }
   const admin = await connect();
   if (admin === null) return;
-  const name = `fastchat_test_${randomBytes(6).toString("hex")}`;
-  const password = randomBytes(16).toString("hex");
-  await admin.query(`CREATE ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'`);
-  await admin.query(`CREATE DATABASE ${name} OWNER ${name}`);
-  await admin.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+  for (let i = 0; i < 2; i++) {
+    const name = `fastchat_test_${randomBytes(6).toString("hex")}`;
+    const password = randomBytes(16).toString("hex");
+    await admin.query(`CREATE ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'`);
+    await admin.query(`CREATE DATABASE ${name} OWNER ${name}`);
+    await admin.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+    console.log(`postgres://${name}:${password}@127.0.0.1:5432/${name}`);
+  }
   await admin.end();
-  console.log(`postgres://${name}:${password}@127.0.0.1:5432/${name}`);
 }
 
 async function drop(made) {
-  const name = MADE.exec(made)?.[1];
-  if (name === undefined) return;
-  const admin = await connect();
+  const names = made.flatMap((url) => MADE.exec(url)?.[1] ?? []);
+  const admin = names.length === 0 ? null : await connect();
   if (admin === null) return;
-  await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-  await admin.query(`DROP ROLE IF EXISTS ${name}`);
+  for (const name of names) {
+    await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    await admin.query(`DROP ROLE IF EXISTS ${name}`);
+  }
   await admin.end();
 }
 
