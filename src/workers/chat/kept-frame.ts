@@ -8,7 +8,7 @@ export type KeptFrame = string & { readonly [brand]: "frame" };
 
 export function keepFrame(frame: Uint8Array): KeptFrame {
   const buffer = Buffer.isBuffer(frame) ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.length);
-  return buffer.latin1Slice(0, frame.length) as KeptFrame;
+  return buffer.toString("latin1") as KeptFrame;
 }
 
 export function restoreFrame(kept: KeptFrame): Buffer<ArrayBuffer> {
