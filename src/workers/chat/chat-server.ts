@@ -20,6 +20,7 @@ import { Home } from "./home.js";
 import type { Link } from "./link.js";
 import { LoadMeter, type LoadGauges } from "./load-meter.js";
 import { newSession, type OpenState, type Session } from "./session.js";
+import { movedAlong, viewPath } from "./view-path.js";
 import type { TicketOffice } from "./tickets.js";
 
 export interface ChatServerOptions {
@@ -44,6 +45,8 @@ const TICK_MS = 1000;
 
 export class ChatServer {
   readonly #sessions = new Map<SessionNumber, Session>();
+  /** Sessions that take deliveries, by the number under which homes know them. */
+  readonly #attached = new Map<SessionNumber, Session>();
   /** Connections without a session yet. */
   readonly #arriving = new Set<Session>();
   readonly #home: Home;
@@ -52,6 +55,8 @@ export class ChatServer {
   readonly #meter: LoadMeter;
   readonly #context: HandlerContext;
   #view: View = EMPTY_VIEW;
+  /** Prepared since the view that holds, in order. */
+  #prepared: View[] = [];
   #tick: Timer;
   #sweptAt: number;
   #stopping = false;
@@ -147,7 +152,7 @@ export class ChatServer {
       case "detach":
         return this.#home.detach(message.account, { server: from, session: message.session });
       case "live": {
-        const session = this.#sessions.get(message.session);
+        const session = this.#attached.get(message.session);
         if (session !== undefined) reply(session, { type: "live" });
         return;
       }
@@ -161,19 +166,21 @@ export class ChatServer {
 
   /** Resolves when nothing is being written any more for mailboxes that move away in the next view. */
   prepare(view: View): Promise<void> {
+    this.#prepared.push(view);
     return this.#home.prepare(view);
   }
 
   activate(view: View): void {
     if (view.number <= this.#view.number) return;
-    const before = this.#view;
+    const path = viewPath(this.#view, this.#prepared, view);
+    this.#prepared = this.#prepared.filter(({ number }) => number > view.number);
     this.#view = view;
     this.#home.activate(view);
-    this.#dispatcher.activate(view);
+    this.#dispatcher.activate(view, path);
     for (const session of this.#sessions.values()) {
       if (session.state.name !== "open" || session.state.delivery !== "wanted") continue;
       const { account } = session.state;
-      if (homeOf(before, account)?.incarnation !== homeOf(view, account)?.incarnation) this.#attach(session);
+      if (movedAlong(path, account)) this.#attach(session);
     }
   }
 
@@ -264,7 +271,7 @@ export class ChatServer {
   #newNumber(): SessionNumber {
     for (;;) {
       const number = new DataView(this.options.random.bytes(4).buffer).getUint32(0);
-      if (number !== 0 && !this.#sessions.has(number)) return number;
+      if (number !== 0 && !this.#sessions.has(number) && !this.#attached.has(number)) return number;
     }
   }
 
@@ -297,7 +304,7 @@ export class ChatServer {
   }
 
   #deliver(number: SessionNumber, frame: Uint8Array): void {
-    const session = this.#sessions.get(number);
+    const session = this.#attached.get(number);
     if (session?.state.name !== "open" || session.state.delivery !== "wanted") return;
     this.#meter.messageOut(frame.length);
     if (session.channel.send(frame)) return;
@@ -309,24 +316,34 @@ export class ChatServer {
 
   #drainOnChannel(session: Session): void {
     if (session.state.name !== "open" || session.state.delivery !== "parked") return;
-    session.state = { ...session.state, delivery: "wanted" };
-    this.#attach(session);
+    this.#startDelivery(session, session.state);
   }
 
   #wantDelivery(session: Session): void {
     if (session.state.name !== "open" || session.state.delivery !== "none") return;
-    session.state = { ...session.state, delivery: "wanted" };
+    this.#startDelivery(session, session.state);
+  }
+
+  /**
+   * Attaches under a number that is new each time. What a home sent before it heard that the session does not read
+   * may still come, behind frames that were left out: it must not count as delivered to a session that reads again.
+   */
+  #startDelivery(session: Session, state: OpenState): void {
+    session.attachment = this.#newNumber();
+    this.#attached.set(session.attachment, session);
+    session.state = { ...state, delivery: "wanted" };
     this.#attach(session);
   }
 
-  #attach({ number, state }: Session): void {
+  #attach({ attachment, state }: Session): void {
     if (state.name !== "open") return;
     const { account } = state;
-    this.#context.toHome(account, { type: "attach", account, session: number, view: this.#view.number });
+    this.#context.toHome(account, { type: "attach", account, session: attachment, view: this.#view.number });
   }
 
-  #detach({ number }: Session, account: AccountId): void {
-    this.#context.toHome(account, { type: "detach", account, session: number });
+  #detach({ attachment }: Session, account: AccountId): void {
+    this.#attached.delete(attachment);
+    this.#context.toHome(account, { type: "detach", account, session: attachment });
   }
 
   #tickOnClock(): void {

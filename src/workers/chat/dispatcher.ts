@@ -14,6 +14,7 @@ import {
 import type { AccountId, ServerId, SessionNumber } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
+import { movedAlong, type ViewPath } from "./view-path.js";
 import { RELEASED, keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
 
 interface Recipient {
@@ -111,12 +112,10 @@ export class Dispatcher {
   }
 
   /** Sends again, in order, what is unsettled for accounts whose home is another one, or another start of it. */
-  activate(view: View): void {
+  activate(view: View, path: ViewPath): void {
     if (view.number <= this.#view.number) return;
-    const before = this.#view;
     this.#view = view;
-    const moved = (account: AccountId): boolean =>
-      homeOf(before, account)?.incarnation !== homeOf(view, account)?.incarnation;
+    const moved = (account: AccountId): boolean => movedAlong(path, account);
     for (const dispatch of this.#dispatches.values()) {
       if (dispatch.recipients.some(({ account, outcome }) => outcome === null && moved(account))) {
         this.#forward(dispatch, restoreFrame(dispatch.frame), moved);

@@ -18,6 +18,7 @@ import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
 import type { BodyId, DeliveryStore } from "../../store/deliveries.js";
 import { backoffMs } from "./backoff.js";
 import type { DeliveryWriter } from "./delivery-writer.js";
+import { movedAlong, viewPath, type ViewPath } from "./view-path.js";
 import { Mailbox, type Attachment, type MailboxPorts } from "./mailbox.js";
 
 export interface HomeOptions {
@@ -42,7 +43,10 @@ export interface HomeOptions {
 
 export class Home {
   #view: View = EMPTY_VIEW;
-  #prepared: View | null = null;
+  /** Prepared since the view that holds, in order. */
+  #prepared: View[] = [];
+  /** How this server came to the view that holds. */
+  #path: ViewPath = [EMPTY_VIEW];
   readonly #mailboxes = new Map<AccountId, Mailbox>();
   /** Mailboxes that hold messages for an acknowledgement, in the order in which they began to. */
   readonly #watched = new Set<Mailbox>();
@@ -82,7 +86,7 @@ export class Home {
       // The same bytes but for the first: a direct message is never built anew on its way.
       frame[0] = Kind.deliver;
       const recipient = toHex(frame, HOT_HEADER_BYTES, HOT_HEADER_BYTES + 16) as AccountId;
-      this.#mailbox(recipient)?.accept(sender, message, frame, body, origin);
+      this.#mailboxFor(recipient, view)?.accept(sender, message, frame, body, origin);
       return;
     }
     const spans = entrySpans(frame);
@@ -91,7 +95,7 @@ export class Home {
       const own = Buffer.concat([frame.subarray(0, HOT_HEADER_BYTES), frame.subarray(start, end), envelope]);
       own[0] = Kind.deliver;
       own.writeUInt16BE(1, 2);
-      this.#mailbox(recipient)?.accept(sender, message, own, body, origin);
+      this.#mailboxFor(recipient, view)?.accept(sender, message, own, body, origin);
     }
   }
 
@@ -118,7 +122,7 @@ export class Home {
 
   /** A server is gone, with every session that was connected to it. */
   serverGone(id: ServerId): void {
-    for (const mailbox of this.#mailboxes.values()) mailbox.detachWhere(({ server }) => server === id);
+    for (const mailbox of this.#mailboxes.values()) mailbox.serverGone(id);
   }
 
   /**
@@ -128,7 +132,7 @@ export class Home {
    */
   async prepare(next: View): Promise<void> {
     if (next.number <= this.#view.number) return;
-    this.#prepared = next;
+    this.#prepared.push(next);
     for (const mailbox of [...this.#mailboxes.values()]) {
       if (!this.#isHome(next, mailbox.account)) this.#giveUp(mailbox);
     }
@@ -144,8 +148,9 @@ export class Home {
 
   activate(view: View): void {
     if (view.number <= this.#view.number) return;
+    this.#path = viewPath(this.#view, this.#prepared, view);
+    this.#prepared = this.#prepared.filter(({ number }) => number > view.number);
     this.#view = view;
-    this.#prepared = null;
     for (const mailbox of [...this.#mailboxes.values()]) {
       if (!this.#isHome(view, mailbox.account)) this.#giveUp(mailbox);
     }
@@ -165,7 +170,17 @@ export class Home {
    * arrives is safe, since every server has prepared that view.
    */
   #catchUpWith(view: number): void {
-    if (this.#prepared !== null && view >= this.#prepared.number) this.activate(this.#prepared);
+    const known = this.#prepared.findLast(({ number }) => number <= view);
+    if (known !== undefined) this.activate(known);
+  }
+
+  /**
+   * As {@link Home.#mailbox}, for a message that was sent by that view. Where the account's mailbox began here only
+   * after it, what its sender's server sent before is lost and comes again with the news of the view: the message
+   * would be in front of it, so it is left to come again in its order.
+   */
+  #mailboxFor(account: AccountId, view: number): Mailbox | null {
+    return view < this.#view.number && movedAlong(this.#path, account) ? null : this.#mailbox(account);
   }
 
   /** The mailbox of an account that is at home here, or `null`: then its sender's server will send it where it is. */
@@ -176,7 +191,7 @@ export class Home {
       return known;
     }
     if (!this.#isHome(this.#view, account)) return null;
-    if (this.#prepared !== null && !this.#isHome(this.#prepared, account)) return null;
+    if (this.#prepared.some((view) => !this.#isHome(view, account))) return null;
     const mailbox = new Mailbox(account, this.#ports);
     this.#mailboxes.set(account, mailbox);
     this.#opening.push(mailbox);

@@ -239,9 +239,16 @@ export class Mailbox {
     }
   }
 
-  /** Detaches every session for which `gone` holds. */
-  detachWhere(gone: (attachment: Attachment) => boolean): void {
-    for (const attachment of [...this.#attached.values()]) if (gone(attachment)) this.detach(attachment);
+  /**
+   * A server is gone, with its sessions, and with those who asked for messages to be settled: its next start counts
+   * its messages from one again, and must not be told of others under their numbers.
+   */
+  serverGone(id: ServerId): void {
+    for (const held of [...this.#held.values(), ...[...this.#writing.values()].map((one) => one.held)]) {
+      held.origins = held.origins.filter(({ server }) => server !== id);
+    }
+    for (const attachment of [...this.#attached.values()])
+      if (attachment.server === id) this.detach(attachment);
   }
 
   /** Nobody acknowledged in time: what is unsettled goes to the database, in its order, and the sessions catch up. */

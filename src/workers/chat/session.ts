@@ -32,6 +32,8 @@ export interface Session {
   /** Unique on this server; 0 until the session is open. */
   number: SessionNumber;
   readonly channel: FrameChannel;
+  /** Unique on this server, and new whenever deliveries begin anew; 0 until they do. */
+  attachment: SessionNumber;
   state: SessionState;
   /** When the last frame came, or the connection was made, in milliseconds. */
   lastFrameAt: number;
@@ -45,6 +47,7 @@ export interface Session {
 export function newSession(channel: FrameChannel, now: number): Session {
   return {
     number: 0,
+    attachment: 0,
     channel,
     state: { name: "awaitingHello" },
     lastFrameAt: now,
