@@ -80,13 +80,14 @@ export async function makePrivateFolder(path: string): Promise<void> {
 /** Not mkdir's own recursion: it never ends where a file system denies a folder whose parent there is, as /proc does. */
 async function makeFolders(path: string): Promise<void> {
   const parent = dirname(path);
+  if (await isThere(path)) return;
+  if (parent !== path) await makeFolders(parent);
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
+    // Another process was first.
     if (systemCode(error) === "EEXIST") return;
-    if (systemCode(error) !== "ENOENT" || (await isThere(parent))) throw error;
-    await makeFolders(parent);
-    await mkdir(path, { mode: 0o700 });
+    throw error;
   }
   await syncFolder(parent);
 }
