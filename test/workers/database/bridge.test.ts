@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import t from "tap";
-import { serialize } from "pg-protocol";
+import { serialize } from "./pg-protocol.js";
 import type { Client, PoolClient } from "pg";
 import { openDatabase, StoreError } from "../../../src/store/database.js";
 import { summarize } from "../../../src/workers/database/backend.js";

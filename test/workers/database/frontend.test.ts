@@ -1,5 +1,5 @@
 import t from "tap";
-import { serialize } from "pg-protocol";
+import { serialize } from "./pg-protocol.js";
 import { FastChatError } from "../../../src/protocol/errors.js";
 import { FrontendSplitter, type FrontendMessage } from "../../../src/workers/database/frontend.js";
 

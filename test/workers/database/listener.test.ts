@@ -3,7 +3,7 @@ import { chmod, mkdir, stat, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import t from "tap";
-import { serialize } from "pg-protocol";
+import { serialize } from "./pg-protocol.js";
 import { FastChatError } from "../../../src/protocol/errors.js";
 import { summarize } from "../../../src/workers/database/backend.js";
 import { listenOnSocket, SOCKET_NAME } from "../../../src/workers/database/listener.js";

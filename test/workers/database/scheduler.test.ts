@@ -1,5 +1,5 @@
 import t from "tap";
-import { serialize } from "pg-protocol";
+import { serialize } from "./pg-protocol.js";
 import { errorResponse, readyForQuery, type SqlError } from "../../../src/workers/database/backend.js";
 import { ABANDON, type Batch } from "../../../src/workers/database/batch.js";
 import { Scheduler, type Client } from "../../../src/workers/database/scheduler.js";
