@@ -16,6 +16,7 @@ import { toHex } from "../protocol/bytes.js";
 import { FastChatError } from "../protocol/errors.js";
 import type { Clock, Log, Random } from "../protocol/runtime.js";
 import type { Listening } from "../protocol/threads.js";
+import { LINGER_MS } from "../node/tls-channel.js";
 import { httpFailure, noSuchRoute } from "./http-failure.js";
 import { limitRates, type RateLimits } from "./rate-limits.js";
 import { RELEASE } from "./release.js";
@@ -86,7 +87,7 @@ export async function createApp(options: AppOptions): Promise<CreatedApp> {
     forceCloseConnections: "idle",
     return503OnClosing: false,
     genReqId: requestIds(options.random),
-    clientErrorHandler: (error, socket) => refuseConnection(error, socket),
+    clientErrorHandler: (error, socket) => refuseConnection(options.clock, error, socket),
     frameworkErrors: (error, request, reply) => void answerFailure(log, request, reply, error),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = limits.connectionsPerServer;
@@ -191,12 +192,18 @@ function logResponse(log: Log, request: FastifyRequest, reply: FastifyReply): vo
   else log.info({ ...fields, address: request.ip }, "refused");
 }
 
-/** What cannot be read as HTTP is answered without it. */
-function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+/**
+ * What cannot be read as HTTP is answered without it. The connection is gone soon after, whether or not its peer takes
+ * the answer and closes its own side: who has used up the time would otherwise go on trickling for ever.
+ */
+function refuseConnection(clock: Clock, error: NodeJS.ErrnoException, socket: Socket): void {
+  // Behind a handshake that never ended nothing can be said, and Node leaves the connection open.
+  if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT" || error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
     return;
   }
+  const linger = clock.after(LINGER_MS, () => socket.destroy());
+  socket.once("close", () => linger.cancel());
   const { status, body } = httpFailure(connectionFailure(error.code));
   const text = JSON.stringify(body);
   socket.end(

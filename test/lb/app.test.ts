@@ -136,6 +136,31 @@ t.test("a request that does not come whole in time is cut off", async (t) => {
   t.match(await raw(balancer.listening.port, half), /^HTTP\/1\.1 504 .*"code":"timeout"/s);
 });
 
+t.test("who was refused and does not close its side is cut off", async (t) => {
+  const { balancer, clock } = await startService(t, { timeouts: { helloMs: 100 } });
+  const { host, port } = balancer.listening;
+  const socket = connectPlain({ host, port, allowHalfOpen: true });
+  const stubborn = connect({ socket, rejectUnauthorized: false });
+  await once(stubborn, "secureConnect");
+  stubborn.on("error", () => undefined).resume();
+  stubborn.write("GET / HTTP/1.1\r\nx: ");
+  await once(stubborn, "end");
+  t.notOk(stubborn.closed);
+  const trickle = setInterval(() => stubborn.write("y"), 10);
+  t.teardown(() => clearInterval(trickle));
+  const closed = new Promise((resolve) => stubborn.once("close", resolve));
+  clock.advance(2000);
+  await closed;
+});
+
+t.test("a handshake that does not end is cut off", async (t) => {
+  const { balancer } = await startService(t, { timeouts: { helloMs: 100 } });
+  const silent = connectPlain({ ...balancer.listening, allowHalfOpen: true });
+  silent.on("error", () => undefined).resume();
+  await once(silent, "end");
+  t.pass();
+});
+
 t.test("closing waits for nobody: neither idle connections nor half a handshake keep it open", async (t) => {
   const closing = await startService(t);
   const { balancer, clock } = closing;
