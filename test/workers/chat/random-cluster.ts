@@ -49,14 +49,16 @@ export interface Running {
   readonly server: ChatServer;
   alive: boolean;
 }
-interface Activation {
+/** What the supervisor has told a server, and it has not heard yet. */
+interface Told {
   readonly to: Running;
+  readonly what: "prepare" | "activate";
   readonly view: View;
 }
 interface Change {
   readonly view: View;
-  waiting: Running[];
-  prepared: Set<Running>;
+  readonly members: readonly Running[];
+  readonly prepared: Set<Running>;
 }
 
 export class RandomCluster {
@@ -70,8 +72,8 @@ export class RandomCluster {
   /** Calls of the store that wait for their turn, before or after they are done. */
   #calls: (() => void)[] = [];
   #change: Change | null = null;
-  /** Activations on their way, in order for each server. */
-  #activations: Activation[] = [];
+  /** In order for each server. */
+  #told: Told[] = [];
   #viewNumber = 0;
   #healing = false;
 
@@ -91,7 +93,8 @@ export class RandomCluster {
       limits: {
         ...config.limits,
         catchUpWindow: 4,
-        heldPerMailbox: 6,
+        // As many as the people can have on their way: a refusal has no place in the order.
+        heldPerMailbox: 16,
         idleMailboxes: 1,
         writeBatchRows: 3,
         sendWindow: 8,
@@ -148,7 +151,8 @@ export class RandomCluster {
       number: ++this.#viewNumber,
       members: members.map(({ id, incarnation }) => ({ id, incarnation })),
     };
-    this.#change = { view, waiting: members, prepared: new Set() };
+    this.#change = { view, members, prepared: new Set() };
+    for (const to of members) this.#told.push({ to, what: "prepare", view });
   }
 
   /** Some of what could happen next, without time passing. */
@@ -173,7 +177,7 @@ export class RandomCluster {
     for (let quiet = 0; quiet < 3;) {
       await this.step(1);
       const work =
-        this.#soon.length + this.#calls.length + this.#activations.length + (this.#change === null ? 0 : 1);
+        this.#soon.length + this.#calls.length + this.#told.length + (this.#change === null ? 0 : 1);
       quiet = work === 0 && this.#pairs.every(({ queue }) => queue.length === 0) ? quiet + 1 : 0;
     }
     this.#healing = false;
@@ -187,30 +191,31 @@ export class RandomCluster {
   }
 
   #stepView(share: number): void {
-    // A server hears of views in their order.
-    const later: Activation[] = [];
-    for (const one of this.#activations) {
-      const behind = later.some(({ to }) => to === one.to);
-      if (!behind && this.chance.is(share)) {
-        if (one.to.alive) one.to.server.activate(one.view);
-      } else later.push(one);
+    const later: Told[] = [];
+    for (const one of this.#told) {
+      if (later.some(({ to }) => to === one.to) || !this.chance.is(share)) later.push(one);
+      else if (one.to.alive) this.#tell(one);
     }
-    this.#activations = later;
+    this.#told = later;
     const change = this.#change;
     if (change === null) return;
-    change.waiting = change.waiting.filter((member) => {
-      if (later.some(({ to }) => to === member) || !this.chance.is(share)) return true;
-      if (this.sabotage === "skipsPrepare") change.prepared.add(member);
-      else void member.server.prepare(change.view).then(() => change.prepared.add(member));
-      return false;
-    });
-    if (change.prepared.size < change.view.members.length) {
+    if (change.prepared.size < change.members.length) {
       // Half the time for preparing passes: the writer's batch is not waited for any longer.
       if (this.#healing || this.chance.is(0.1)) this.clock.advance(config.timeouts.prepareMs / 2);
       return;
     }
     this.#change = null;
-    for (const to of change.prepared) this.#activations.push({ to, view: change.view });
+    for (const to of change.members) this.#told.push({ to, what: "activate", view: change.view });
+  }
+
+  #tell({ to, what, view }: Told): void {
+    if (what === "activate") return to.server.activate(view);
+    const change = this.#change;
+    const prepared = () => {
+      if (change?.view === view) change.prepared.add(to);
+    };
+    if (this.sabotage === "skipsPrepare") prepared();
+    else void to.server.prepare(view).then(prepared);
   }
 
   #storeOf(member: () => Running): DeliveryStore {

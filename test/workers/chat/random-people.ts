@@ -273,7 +273,9 @@ class Schedule {
           .filter((text) => !sender.refused.has(text + recipient.id))
           .map((text) => sent.indexOf(text));
         if (place.some((at, i) => i > 0 && at <= (place[i - 1] ?? -1))) {
-          this.#wrong.push(`out of order: ${place.join(" ")}`);
+          this.#wrong.push(
+            `out of order from ${sender.id} to ${recipient.id}: ${place.map((at) => sent[at]?.slice(33)).join(" ")}`,
+          );
         }
         for (const text of sender.accepted.get(recipient.id) ?? []) {
           if (!recipient.had.has(text)) this.#wrong.push(`${text} was accepted and is lost`);
