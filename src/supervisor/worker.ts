@@ -1,4 +1,4 @@
-/** A worker thread with nothing of its parent's: no environment, and its output passed on line by line. */
+/** A worker thread with nothing of its parent's: no environment, no flags, and its output passed on line by line. */
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Worker as NodeWorker } from "node:worker_threads";
@@ -17,7 +17,15 @@ export function startWorker(
   handlers: WorkerHandlers,
   onLine: (line: string) => void,
 ): Worker {
-  const worker = new NodeWorker(entry, { name, workerData: data, env: {}, stdout: true, stderr: true });
+  const worker = new NodeWorker(entry, {
+    name,
+    workerData: data,
+    env: {},
+    // What is preloaded into the parent (a test runner's hooks, say) is none of a thread's business, and slow.
+    execArgv: [],
+    stdout: true,
+    stderr: true,
+  });
   let reason: string | null = null;
   const written = Promise.all([eachLine(worker.stdout, onLine), eachLine(worker.stderr, onLine)]);
   worker.on("message", (message: FromThread) => handlers.onMessage(message));
