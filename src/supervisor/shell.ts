@@ -1,5 +1,6 @@
 /** Performs on real threads what the supervisor's state machine decides, and tells it what they say. */
 import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { withoutCredentials } from "../node/credentials.js";
 import { toHex } from "../protocol/bytes.js";
 import { errorRecord, type ErrorRecord } from "../protocol/errors.js";
 import type { Incarnation } from "../protocol/ids.js";
@@ -170,7 +171,11 @@ export class Shell {
 
   #giveUp(error: unknown): void {
     const record = errorRecord(error);
-    this.ports.log.error({ error, code: record.code }, "the system cannot go on");
+    const { code, message } = record;
+    // What a person can mend is said in a sentence; where in the code it came up is for defects.
+    const told = code === "internal" ? { error } : { code, reason: withoutCredentials(message) };
+    this.ports.log.error(told, "the system cannot go on");
+    this.ports.log.debug({ error }, "where that came up");
     this.#dispatch({ type: "giveUp", error: record, now: this.#now() });
   }
 }

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { BroadcastChannel } from "node:worker_threads";
 import t, { type Test } from "tap";
 import { monotonicClock, systemRandom } from "../../src/node/clock.js";
+import { createLog } from "../../src/node/log.js";
 import { FastChatError } from "../../src/protocol/errors.js";
 import type { Log } from "../../src/protocol/runtime.js";
 import { Shell } from "../../src/supervisor/shell.js";
@@ -33,6 +34,7 @@ let channels = 0;
 class Stage {
   readonly events = new EventEmitter();
   readonly told: string[] = [];
+  /** What threads and supervisor logged. */
   readonly lines: string[] = [];
   readonly #channel: BroadcastChannel;
   readonly #runs = new Map<string, number>();
@@ -56,7 +58,7 @@ class Stage {
       timeouts: { ...timeouts, heartbeatMs: 100, hungMs: 2000, restartMinMs: 1, stopMs: 60_000 },
       clock: monotonicClock,
       random: systemRandom,
-      log: SILENT,
+      log: createLog({ level: "info" }, {}, (line) => this.lines.push(line)),
       spawn: ({ id }, port, _incarnation, handlers) => {
         const run = (this.#runs.get(id) ?? 0) + 1;
         this.#runs.set(id, run);
@@ -139,7 +141,11 @@ t.test("a thread that cannot start ends everything, and its reason is handed on"
 
 t.test("what the supervisor itself cannot do ends everything", async (t) => {
   const full = () => Promise.reject(new FastChatError("diskFull", "Full."));
-  t.same(await new Stage(t, { migrate: full }).ended, { code: "diskFull", message: "Full." });
+  const stage = new Stage(t, { migrate: full });
+  t.same(await stage.ended, { code: "diskFull", message: "Full." });
+  const said = stage.lines.find((line) => line.includes("cannot go on")) ?? "";
+  t.match(JSON.parse(said), { code: "diskFull", reason: "Full." });
+  t.notMatch(said, /stack|\.js/);
   t.same(await new Stage(t, { announce: full }).ended, { code: "diskFull", message: "Full." });
 });
 
