@@ -121,8 +121,9 @@ function readJson(file: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : "";
-    throw new FastChatError("badConfig", `${file} is not JSON: ${reason}.`, undefined, { cause });
+    // Only its first part: behind it the engine quotes the file, which may hold a password.
+    const reason = cause instanceof Error ? cause.message.replace(/, (?:\.\.\.)?".*/s, "") : "";
+    throw new FastChatError("badConfig", `${file} is not JSON: ${reason}.`);
   }
   if (!isObject(value)) throw new FastChatError("badConfig", `${file} must hold one JSON object.`);
   return value;

@@ -197,8 +197,16 @@ t.test("an error names where the value came from, the key, the value and what wo
 t.test("a damaged file is named with what is wrong in it", async (t) => {
   const refused = (file: string, message: RegExp | string) =>
     t.throws(() => readConfig(file, [], "/"), { code: "badConfig", message });
-  const folder = t.testdir({ "broken.json": '{"servers": 3,}', "list.json": "[]" });
+  const folder = t.testdir({
+    "broken.json": '{"servers": 3,}',
+    "list.json": "[]",
+    "secret.json": '{"database": "postgres://u:hidden@h/x" "y"}',
+    "short.json": "hidden\n",
+  });
   refused(join(folder, "broken.json"), /broken\.json is not JSON: .+/);
+  for (const file of ["secret.json", "short.json"]) {
+    refused(join(folder, file), /^(?!.*(hidden|\n)).* is not JSON: .+\.$/s);
+  }
   refused(join(folder, "list.json"), /list\.json must hold one JSON object\./);
   refused(join(folder, "absent.json"), /absent\.json cannot be read: there is no such file\./);
   const missing = changed(t, (config) => delete config["strategy"]);
