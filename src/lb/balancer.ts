@@ -59,8 +59,8 @@ export interface Balancer {
   close(): Promise<void>;
 }
 
-/** Requests under way when the balancer is told to close have so long, in milliseconds. */
-const CLOSE_MS = 1000;
+/** Share of the time to stop that requests under way have: half of what the supervisor gives the balancer. */
+const CLOSE_SHARE = 0.1;
 
 /** @throws FastChatError `portInUse`, `badConfig`, `unavailable` where the database cannot be reached */
 export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
@@ -109,7 +109,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   );
 
   const close = async (): Promise<void> => {
-    const late = clock.after(CLOSE_MS, disconnect);
+    const late = clock.after(timeouts.stopMs * CLOSE_SHARE, disconnect);
     await app.close();
     late.cancel();
     servers.close();
