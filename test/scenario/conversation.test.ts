@@ -6,7 +6,7 @@ import { Ear, PASSWORD, System } from "./system.js";
 // One connection to PGlite would have to serve all threads of the system here; its store tests are its own.
 for (const engine of engines().filter(({ name, concurrent }) => name === "pg-mem" || concurrent)) {
   t.test(`on ${engine.name}`, { skip: engine.skip }, async (t) => {
-    const system = await System.start(engine, t.testdir());
+    const system = await System.start(engine);
     t.teardown(() => system.close());
     const alice = await system.register("alice");
     const bob = await system.register("bob");

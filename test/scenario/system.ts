@@ -3,6 +3,8 @@
  * the clients, real clients with real keys. Only the password hash is light, as the laboratory's is.
  */
 import { generateKeyPairSync } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
 import { ready, server as opaque } from "@serenity-kit/opaque";
@@ -73,8 +75,9 @@ export class System {
     private archive: Archive,
   ) {}
 
-  /** @param folder for the devices' files */
-  static async start(engine: Engine, folder: string, servers = 3): Promise<System> {
+  static async start(engine: Engine, servers = 3): Promise<System> {
+    // Not the runner's own test folder: that is removed while clients still put their last files into it.
+    const folder = await mkdtemp(join(tmpdir(), "fastchat-scenario-"));
     const service = await engine.open(serviceMigrations);
     const archives = await engine.open(archiveMigrations);
     const made = await generate([{ name: "commonName", value: "127.0.0.1" }], {
@@ -217,6 +220,7 @@ export class System {
     await this.balancer.close();
     await this.service.close();
     await this.archives.close();
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   #keep(client: Client): Client {
