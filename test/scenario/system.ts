@@ -220,7 +220,7 @@ export class System {
     await this.balancer.close();
     await this.service.close();
     await this.archives.close();
-    await rm(this.folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #keep(client: Client): Client {
