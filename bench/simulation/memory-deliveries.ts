@@ -2,7 +2,7 @@
  * Deliveries in memory, with the promises of the SQL store: a batch is written whole or not at all, what was written
  * stays, and what was not is forgotten. It can be told to fail, before or after its commit.
  */
-import type { AccountId } from "../../src/protocol/ids.js";
+import type { AccountId, MessageId } from "../../src/protocol/ids.js";
 import { StoreError } from "../../src/store/database.js";
 import type {
   BodyId,
@@ -19,6 +19,7 @@ export type StoreFault = "none" | "away" | "lostAnswer";
 export class MemoryDeliveries implements DeliveryStore {
   readonly #bodies = new Map<BodyId, Uint8Array>();
   readonly #rows = new Map<string, Delivery & { readonly position: number }>();
+  readonly #hidden = new Set<MessageId>();
   #position = 0;
   /** `away`: nothing is done; `lostAnswer`: it is done, and reported as failed. */
   fault: StoreFault = "none";
@@ -28,7 +29,12 @@ export class MemoryDeliveries implements DeliveryStore {
   /** @param exists whether an account exists */
   constructor(private readonly exists: (account: AccountId) => boolean) {}
 
-  async write({ bodies, deliveries, removals }: WriteBatch): Promise<void> {
+  /** Takes a message for one whose batch has drawn its position and is not committed; writing it again waits for that. */
+  hide(message: MessageId): void {
+    this.#hidden.add(message);
+  }
+
+  async write({ bodies, deliveries, removals }: WriteBatch): Promise<{ repeated: boolean }> {
     this.#checkAway();
     const unknown = deliveries.find(({ recipient }) => !this.exists(recipient));
     if (unknown !== undefined) {
@@ -40,19 +46,25 @@ export class MemoryDeliveries implements DeliveryStore {
       );
     }
     for (const { id, content } of bodies) if (!this.#bodies.has(id)) this.#bodies.set(id, content.slice());
+    let repeated = false;
     for (const delivery of deliveries) {
       const key = keyOf(delivery);
-      if (!this.#rows.has(key)) this.#rows.set(key, { ...delivery, position: ++this.#position });
+      this.#hidden.delete(delivery.message);
+      if (this.#rows.has(key)) repeated = true;
+      else this.#rows.set(key, { ...delivery, position: ++this.#position });
     }
     for (const removal of removals) this.#rows.delete(keyOf(removal));
     this.commits++;
     if (this.fault === "lostAnswer") throw connectionLost();
+    return { repeated };
   }
 
   async read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[]> {
     this.#checkAway();
     return [...this.#rows.values()]
-      .filter((row) => row.recipient === recipient && row.position > position)
+      .filter(
+        (row) => row.recipient === recipient && row.position > position && !this.#hidden.has(row.message),
+      )
       .sort((a, b) => a.position - b.position)
       .slice(0, limit)
       .map(({ body, ...row }) => ({ ...row, content: this.#bodies.get(body) ?? new Uint8Array() }));

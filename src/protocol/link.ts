@@ -15,6 +15,8 @@ export interface Forward {
   readonly dispatch: number;
   /** The view by which the sender's server chose this home. */
   readonly view: number;
+  /** The sender's session. */
+  readonly session: SessionNumber;
   /** A `send` frame without length field. */
   readonly frame: Uint8Array;
 }
@@ -51,13 +53,20 @@ export interface DetachSession {
   readonly account: AccountId;
   readonly session: SessionNumber;
 }
+/** A sender's server to a home that refused messages of that session: it has ended, behind all that it sent. */
+export interface SenderEnded {
+  readonly type: "ended";
+  readonly account: AccountId;
+  readonly session: SessionNumber;
+}
 /** A home to a session's server: all that waited has been delivered. */
 export interface SessionLive {
   readonly type: "live";
   readonly session: SessionNumber;
 }
 
-export type LinkMessage = Forward | Settled | Deliver | Ack | AttachSession | DetachSession | SessionLive;
+export type LinkMessage =
+  Forward | Settled | Deliver | Ack | AttachSession | DetachSession | SenderEnded | SessionLive;
 
 const TYPES = [
   "forward",
@@ -67,6 +76,7 @@ const TYPES = [
   "attach",
   "detach",
   "live",
+  "ended",
 ] as const satisfies readonly LinkMessage["type"][];
 
 const PREFIX_BYTES = 5;
@@ -75,7 +85,7 @@ const PREFIX_BYTES = 5;
 export function linkMessageBytes(message: LinkMessage): number {
   switch (message.type) {
     case "forward":
-      return PREFIX_BYTES + 8 + message.frame.length;
+      return PREFIX_BYTES + 12 + message.frame.length;
     case "settled":
       return PREFIX_BYTES + 4 + 16 + 1;
     case "deliver":
@@ -85,6 +95,7 @@ export function linkMessageBytes(message: LinkMessage): number {
     case "attach":
       return PREFIX_BYTES + 16 + 8;
     case "detach":
+    case "ended":
       return PREFIX_BYTES + 16 + 4;
     case "live":
       return PREFIX_BYTES + 4;
@@ -101,7 +112,8 @@ export function writeLinkMessage(target: Uint8Array, offset: number, message: Li
     case "forward":
       writeU32(target, body, message.dispatch);
       writeU32(target, body + 4, message.view);
-      target.set(message.frame, body + 8);
+      writeU32(target, body + 8, message.session);
+      target.set(message.frame, body + 12);
       break;
     case "settled":
       writeU32(target, body, message.dispatch);
@@ -123,6 +135,7 @@ export function writeLinkMessage(target: Uint8Array, offset: number, message: Li
       writeU32(target, body + 20, message.view);
       break;
     case "detach":
+    case "ended":
       writeHex(target, body, message.account);
       writeU32(target, body + 16, message.session);
       break;
@@ -152,7 +165,8 @@ function readLinkMessage(buffer: Uint8Array, start: number, end: number): LinkMe
         type,
         dispatch: readU32(buffer, body),
         view: readU32(buffer, body + 4),
-        frame: buffer.subarray(body + 8, end),
+        session: readU32(buffer, body + 8),
+        frame: buffer.subarray(body + 12, end),
       };
     case "settled":
       return {
@@ -178,6 +192,7 @@ function readLinkMessage(buffer: Uint8Array, start: number, end: number): LinkMe
         view: readU32(buffer, body + 20),
       };
     case "detach":
+    case "ended":
       return { type, account: readId16(buffer, body), session: readU32(buffer, body + 16) };
     case "live":
       return { type, session: readU32(buffer, body) };

@@ -35,10 +35,11 @@ export interface Database extends Queryable {
   /**
    * Runs statements in order in one transaction, all of them sent before the first answer arrives: one round trip.
    *
+   * @returns how many rows each statement concerned
    * @throws StoreError of the first statement that failed; nothing of the batch is then written, except that one of
    * kind `retry` leaves open whether all of it was committed
    */
-  batch(statements: readonly Statement[]): Promise<void>;
+  batch(statements: readonly Statement[]): Promise<number[]>;
   /** Waits for what is under way, then closes all connections. */
   close(): Promise<void>;
 }
@@ -132,22 +133,19 @@ export class PgDatabase implements Database {
     });
   }
 
-  batch(statements: readonly Statement[]): Promise<void> {
+  batch(statements: readonly Statement[]): Promise<number[]> {
     const [first, ...more] = statements;
-    if (first === undefined) return Promise.resolve();
+    if (first === undefined) return Promise.resolve([]);
     return this.#hold(async (connection) => {
-      if (more.length === 0) {
-        await connection.query(first);
-        return;
-      }
+      if (more.length === 0) return [(await connection.query(first)).rowCount];
       // After a failed statement the database refuses those behind it, and takes COMMIT for ROLLBACK.
-      const answers = await Promise.allSettled([
-        connection.query(BEGIN),
-        ...statements.map((statement) => connection.query(statement)),
-        connection.commit(),
-      ]);
-      const failed = answers.find((answer) => answer.status === "rejected");
+      const begun = connection.query(BEGIN);
+      const answers = statements.map((statement) => connection.query(statement));
+      const committed = connection.commit();
+      const ends = await Promise.allSettled([begun, ...answers, committed]);
+      const failed = ends.find((end) => end.status === "rejected");
       if (failed !== undefined) throw failed.reason;
+      return (await Promise.all(answers)).map(({ rowCount }) => rowCount);
     });
   }
 

@@ -48,10 +48,11 @@ export interface DeliveryStore {
    * Writes a batch in one transaction, in its order. What stands already is left as it is, so a batch whose outcome
    * is unknown can be written again. It brings the body of each of its deliveries: one written before may be swept.
    *
+   * @returns whether some of its deliveries stood already, at a position that may be lower than others'
    * @throws StoreError `rejected` if a row is refused (an unknown recipient); nothing of the batch is then written.
    * `retry` if all of it may or may not be written
    */
-  write(batch: WriteBatch): Promise<void>;
+  write(batch: WriteBatch): Promise<{ readonly repeated: boolean }>;
   /** Deliveries of `recipient` behind `position`, oldest first; at most `limit`. */
   read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[]>;
   /** How many deliveries wait for each of these accounts; an account that does not exist is missing from the answer. */

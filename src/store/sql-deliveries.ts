@@ -75,14 +75,14 @@ export function sqlDeliveries(db: Database): DeliveryStore {
 
   return {
     async write(batch) {
-      const statements = [
-        ...insertBodies(batch.bodies.map(({ id, content }) => [id, content])),
-        ...insertDeliveries(batch.deliveries.map(deliveryValues)),
-        ...removal(batch.removals),
-      ];
+      const bodies = insertBodies(batch.bodies.map(({ id, content }) => [id, content]));
+      const deliveries = insertDeliveries(batch.deliveries.map(deliveryValues));
+      const statements = [...bodies, ...deliveries, ...removal(batch.removals)];
       for (let tries = 1; ; tries++) {
         try {
-          return await db.batch(statements);
+          const counts = await db.batch(statements);
+          const inserted = counts.slice(bodies.length, bodies.length + deliveries.length);
+          return { repeated: sum(inserted) < batch.deliveries.length };
         } catch (error) {
           if (!isSweptBody(error) || !bringsItsBodies(batch)) throw error;
           if (tries === TRIES) throw lostRace(error);
@@ -118,6 +118,10 @@ export function sqlDeliveries(db: Database): DeliveryStore {
       }
     },
   };
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 function deliveryValues(delivery: Delivery): readonly unknown[] {

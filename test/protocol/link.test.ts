@@ -27,7 +27,10 @@ const golden = (type: number, ...fields: readonly Buffer[]) => {
 };
 
 const messages: readonly (readonly [LinkMessage, Buffer])[] = [
-  [{ type: "forward", dispatch: 0xfffefdfc, view: 7, frame }, golden(0, u32(0xfffefdfc), u32(7), frame)],
+  [
+    { type: "forward", dispatch: 0xfffefdfc, view: 7, session: 0xf0000001, frame },
+    golden(0, u32(0xfffefdfc), u32(7), u32(0xf0000001), frame),
+  ],
   [
     { type: "settled", dispatch: 1, recipient: bob, outcome: Outcome.notMember },
     golden(1, u32(1), hex(bob), Buffer.of(18)),
@@ -40,6 +43,7 @@ const messages: readonly (readonly [LinkMessage, Buffer])[] = [
   ],
   [{ type: "detach", account: alice, session: 9 }, golden(5, hex(alice), u32(9))],
   [{ type: "live", session: 0x01020304 }, golden(6, u32(0x01020304))],
+  [{ type: "ended", account: bob, session: 10 }, golden(7, hex(bob), u32(10))],
 ];
 
 /** Frames as data of one kind of byte string, to compare. */
@@ -64,7 +68,7 @@ for (const [message, bytes] of messages) {
 t.test("an empty frame is carried as one", async (t) => {
   const target = Buffer.alloc(64);
   const empty: readonly LinkMessage[] = [
-    { type: "forward", dispatch: 1, view: 1, frame: new Uint8Array(0) },
+    { type: "forward", dispatch: 1, view: 1, session: 1, frame: new Uint8Array(0) },
     { type: "deliver", session: 1, frame: new Uint8Array(0) },
   ];
   for (const message of empty) {

@@ -49,6 +49,8 @@ export type ConnectionEvent =
   /** Deliveries are wanted, or no longer. */
   | { readonly type: "attach" }
   | { readonly type: "detach" }
+  /** This session is of no more use; the next one is. */
+  | { readonly type: "renew" }
   | { readonly type: "placed"; readonly attempt: number; readonly placement: Placement }
   | { readonly type: "connected"; readonly attempt: number }
   /** Placing or connecting failed, or the channel closed. */
@@ -125,6 +127,8 @@ export function step(state: ConnectionState, event: ConnectionEvent, moment: Mom
       return attach(state);
     case "detach":
       return detach(state);
+    case "renew":
+      return state.phase === "open" ? renew(state, moment) : stay(state);
     case "placed":
       return state.phase === "placing" && event.attempt === state.attempt
         ? placed(state, event.placement, moment)
@@ -315,6 +319,19 @@ function detach(state: Living): Step {
     };
   }
   return stay({ ...state, attach: false });
+}
+
+/** Ends the session in good order; the pause keeps a sender from hammering at whoever is full. */
+function renew({ attach, tries, attempt }: In<"open">, { chance }: Moment): Step {
+  return {
+    state: { phase: "waiting", attach, tries, attempt },
+    effects: [
+      { do: "cancelTimers" },
+      { do: "hangUp", orderly: true },
+      { do: "setTimer", name: "retry", ms: backoffMs(1, chance, RECONNECT) },
+      { do: "down" },
+    ],
+  };
 }
 
 function lost(state: Living, error: ErrorRecord, moment: Moment, retryAfterMs = 0): Step {

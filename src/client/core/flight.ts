@@ -1,7 +1,7 @@
 /** The messages of the outbox that are on their way: to be accepted, then to be archived, then to be forgotten. */
 import { FastChatError } from "../../protocol/errors.js";
-import { isRefusal, Outcome, refusalCode, type AcceptedFrame } from "../../protocol/hot.js";
-import type { MessageId, UserName } from "../../protocol/ids.js";
+import { decodeSend, isRefusal, Outcome, refusalCode, type AcceptedFrame } from "../../protocol/hot.js";
+import type { AccountId, MessageId, UserName } from "../../protocol/ids.js";
 import type { Archive } from "./archive.js";
 import { ArchiveOrder, type OutboxItem } from "./archive-order.js";
 import type { Welcome } from "./connection.js";
@@ -11,7 +11,7 @@ import type { PendingSend } from "./pending-send.js";
 import type { Session } from "./session.js";
 
 /** What sending needs of the connection. */
-export type SendingSession = Pick<Session, "welcome" | "congested" | "send">;
+export type SendingSession = Pick<Session, "welcome" | "congested" | "send" | "renew">;
 
 export class Flight {
   readonly #files: OutboxFiles;
@@ -23,6 +23,8 @@ export class Flight {
   /** Of these, what was not sent in this session. */
   #unsent: OutboxItem[] = [];
   #bytesOnTheWay = 0;
+  /** Whose queues were full in this session: it takes nothing more for them, so that no message overtakes another. */
+  readonly #refusedBy = new Set<AccountId>();
   /** Files with messages that are not archived. */
   readonly #open = new Map<string, OutboxItem[]>();
   /** Whether this process holds the outbox's lock, and puts the files away itself. */
@@ -94,6 +96,10 @@ export class Flight {
       const item = this.#unsent[sent];
       if (item === undefined || onTheWay >= welcome.sendWindow) break;
       const { frame } = item.entry;
+      if (this.#isRefused(frame)) {
+        if (onTheWay === 0) this.#session.renew();
+        break;
+      }
       if (this.#bytesOnTheWay + frame.length > welcome.sendWindowBytes) break;
       if (!this.#session.send(frame)) break;
       this.#bytesOnTheWay += frame.length;
@@ -110,6 +116,7 @@ export class Flight {
     }
     this.#unsent = [...this.#items.values()];
     this.#bytesOnTheWay = 0;
+    this.#refusedBy.clear();
     this.transmit();
   }
 
@@ -117,6 +124,9 @@ export class Flight {
     const item = this.#items.get(message);
     // A repetition, or one that an earlier hold of the lock left behind.
     if (item === undefined || recipients.length === 0) return;
+    for (const { recipient, outcome } of recipients) {
+      if (outcome === Outcome.queueFull) this.#refusedBy.add(recipient);
+    }
     const refusal = recipients.find(({ outcome }) => isRefusal(outcome));
     if (refusal !== undefined && recipients.every(({ outcome }) => isRefusal(outcome))) {
       this.#refuse(item, refused(refusal.outcome, item.entry.to));
@@ -161,6 +171,11 @@ export class Flight {
     this.#items.clear();
     this.#unsent = [];
     this.#bytesOnTheWay = 0;
+  }
+
+  #isRefused(frame: Uint8Array): boolean {
+    if (this.#refusedBy.size === 0) return false;
+    return decodeSend(frame).keys.some(({ recipient }) => this.#refusedBy.has(recipient));
   }
 
   #refuse(item: OutboxItem, error: FastChatError): void {

@@ -94,6 +94,11 @@ export class Session {
     this.#handle({ type: "detach" });
   }
 
+  /** Ends this session and opens another one. */
+  renew(): void {
+    this.#handle({ type: "renew" });
+  }
+
   /** Ends for good; what is queued still leaves. */
   stop(): void {
     this.#handle({ type: "stop", error: null });

@@ -93,6 +93,12 @@ export class ChatServer {
     this.#dispatcher = new Dispatcher({
       send,
       accepted: (session, frame, sentBytes) => this.#accepted(session, frame, sentBytes),
+      refusedTooOften: (number) => {
+        const session = this.#sessions.get(number);
+        const error = new FastChatError("tooMany", "Too many recipients have full queues; connect again.");
+        if (session !== undefined) this.#end(session, error);
+      },
+      maxRefusing: limits.maxRecipients,
     });
     this.#meter = new LoadMeter(clock.now());
     this.#context = {
@@ -140,7 +146,7 @@ export class ChatServer {
   linkMessage(from: ServerId, message: LinkMessage): void {
     switch (message.type) {
       case "forward":
-        return this.#home.forward(from, message.dispatch, message.view, message.frame);
+        return this.#home.forward(from, message);
       case "settled":
         return this.#dispatcher.settled(message.dispatch, message.recipient, message.outcome);
       case "deliver":
@@ -151,6 +157,8 @@ export class ChatServer {
         return this.#home.attach(message.account, { server: from, session: message.session }, message.view);
       case "detach":
         return this.#home.detach(message.account, { server: from, session: message.session });
+      case "ended":
+        return this.#home.senderEnded(message.account, { server: from, session: message.session });
       case "live": {
         const session = this.#attached.get(message.session);
         if (session !== undefined) reply(session, { type: "live" });
@@ -291,7 +299,7 @@ export class ChatServer {
     if (state.name !== "open") return;
     this.#sessions.delete(session.number);
     if (state.delivery === "wanted") this.#detach(session, state.account);
-    if (session.unaccepted > 0) this.#dispatcher.forget(session.number);
+    this.#dispatcher.forget(session.number, session.unaccepted > 0);
     this.options.tellBalancer({ type: "disconnected", session: session.number });
   }
 

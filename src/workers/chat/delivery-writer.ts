@@ -8,8 +8,11 @@ import { StoreError } from "../../store/database.js";
 import type { Body, Delivery, DeliveryKey, DeliveryStore } from "../../store/deliveries.js";
 import { backoffMs } from "./backoff.js";
 
-/** How an insert ended: committed, or refused for good because the recipient has no account. */
-export type WriteOutcome = "committed" | "refused";
+/**
+ * How an insert ended: committed; committed in a batch of which something stood already, at a position that may be
+ * lower than what was read since; or refused for good because the recipient has no account.
+ */
+export type WriteOutcome = "committed" | "repeated" | "refused";
 
 interface Insert {
   readonly type: "insert";
@@ -129,8 +132,9 @@ export class DeliveryWriter {
   async #write(batch: readonly Write[]): Promise<void> {
     for (let tries = 1; !this.#closed; tries++) {
       try {
-        await this.options.store.write(batchOf(batch));
-        for (const write of batch) if (write.type === "insert") write.done("committed");
+        const { repeated } = await this.options.store.write(batchOf(batch));
+        const outcome = repeated ? "repeated" : "committed";
+        for (const write of batch) if (write.type === "insert") write.done(outcome);
         return;
       } catch (error) {
         if (error instanceof StoreError && error.kind === "rejected") return this.#halve(batch);

@@ -8,8 +8,8 @@ import {
   encodeOutcomes,
   entrySpans,
   frameCount,
+  Outcome,
   type EntrySpan,
-  type Outcome,
 } from "../../protocol/hot.js";
 import type { AccountId, ServerId, SessionNumber } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
@@ -36,11 +36,16 @@ export interface DispatcherPorts {
   send(to: ServerId, message: LinkMessage): void;
   /** All recipients of a message are settled: the `accepted` frame for its sender's session. */
   accepted(session: SessionNumber, frame: Uint8Array, sentBytes: number): void;
+  /** More than `maxRefusing` accounts have refused messages of the session: it must end. */
+  refusedTooOften(session: SessionNumber): void;
+  readonly maxRefusing: number;
 }
 
 export class Dispatcher {
   /** In the order of arrival, which is the order in which they are sent again. */
   readonly #dispatches = new Map<number, Dispatch>();
+  /** Accounts whose queue was full for a message of that session: nothing of the session goes to them any more. */
+  readonly #refusing = new Map<SessionNumber, Set<AccountId>>();
   #bytes = 0;
   #next = 1;
   #view: View = EMPTY_VIEW;
@@ -65,21 +70,20 @@ export class Dispatcher {
   dispatch(session: SessionNumber, frame: Uint8Array): void {
     const number = this.#next;
     this.#next = this.#next === 0xffffffff ? 1 : this.#next + 1;
-    this.#bytes += frame.length;
-    if (frameCount(frame) === 1) {
+    const refusing = this.#refusing.get(session);
+    if (frameCount(frame) === 1 && refusing === undefined) {
       const account = toHex(frame, HOT_HEADER_BYTES, HOT_HEADER_BYTES + 16) as AccountId;
       const recipients = [{ account, outcome: null }];
-      this.#dispatches.set(number, { number, session, frame: keepFrame(frame), recipients, unsettled: 1 });
+      this.#keep({ number, session, frame: keepFrame(frame), recipients, unsettled: 1 });
       const home = homeOf(this.#view, account);
-      if (home !== null) {
-        this.ports.send(home.id, { type: "forward", dispatch: number, view: this.#view.number, frame });
-      }
+      if (home !== null) this.#forwardTo(home.id, number, session, frame);
       return;
     }
     const recipients = entrySpans(frame).map(({ recipient }) => ({ account: recipient, outcome: null }));
     const unsettled = recipients.length;
     const dispatch = { number, session, frame: keepFrame(frame), recipients, unsettled };
-    this.#dispatches.set(number, dispatch);
+    this.#keep(dispatch);
+    this.#refuseAsBefore(dispatch);
     this.#forward(dispatch, frame, () => true);
   }
 
@@ -88,22 +92,22 @@ export class Dispatcher {
     const dispatch = this.#dispatches.get(number);
     const recipient = dispatch?.recipients.find((one) => one.account === account);
     if (dispatch === undefined || recipient === undefined || recipient.outcome !== null) return;
-    recipient.outcome = outcome;
-    dispatch.unsettled--;
-    if (dispatch.unsettled > 0) return;
-    const { session, frame } = dispatch;
-    this.#dispatches.delete(number);
-    this.#bytes -= frame.length;
-    dispatch.frame = RELEASED;
-    const outcomes = dispatch.recipients.map((one) => ({
-      recipient: one.account,
-      outcome: one.outcome ?? outcome,
-    }));
-    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), frame.length);
+    this.#settle(dispatch, recipient, outcome);
+    if (outcome === Outcome.queueFull) this.#remember(dispatch.session, account);
   }
 
-  /** A session is gone: nobody waits for the answer here any more, and its client sends again what it has not got. */
-  forget(session: SessionNumber): void {
+  /**
+   * A session is gone: nobody waits for the answer here any more, and its client sends again what it has not got.
+   *
+   * @param unanswered whether anything of it may be unsettled
+   */
+  forget(session: SessionNumber, unanswered: boolean): void {
+    for (const account of this.#refusing.get(session) ?? []) {
+      const home = homeOf(this.#view, account);
+      if (home !== null) this.ports.send(home.id, { type: "ended", account, session });
+    }
+    this.#refusing.delete(session);
+    if (!unanswered) return;
     for (const [number, dispatch] of this.#dispatches) {
       if (dispatch.session !== session) continue;
       this.#dispatches.delete(number);
@@ -116,16 +120,56 @@ export class Dispatcher {
     if (view.number <= this.#view.number) return;
     this.#view = view;
     const moved = (account: AccountId): boolean => movedAlong(path, account);
-    for (const dispatch of this.#dispatches.values()) {
+    for (const dispatch of [...this.#dispatches.values()]) {
       if (dispatch.recipients.some(({ account, outcome }) => outcome === null && moved(account))) {
-        this.#forward(dispatch, restoreFrame(dispatch.frame), moved);
+        const frame = restoreFrame(dispatch.frame);
+        // Its former home refused it, or would have; the new one does not know of that.
+        this.#refuseAsBefore(dispatch);
+        this.#forward(dispatch, frame, moved);
       }
     }
   }
 
+  #keep(dispatch: Dispatch): void {
+    this.#dispatches.set(dispatch.number, dispatch);
+    this.#bytes += dispatch.frame.length;
+  }
+
+  /** From now on nothing of the session is for that account: see mailbox.ts. */
+  #remember(session: SessionNumber, account: AccountId): void {
+    const accounts = this.#refusing.get(session) ?? new Set();
+    this.#refusing.set(session, accounts.add(account));
+    if (accounts.size > this.ports.maxRefusing) this.ports.refusedTooOften(session);
+  }
+
+  #refuseAsBefore(dispatch: Dispatch): void {
+    const refusing = this.#refusing.get(dispatch.session);
+    if (refusing === undefined) return;
+    for (const recipient of dispatch.recipients) {
+      if (recipient.outcome === null && refusing.has(recipient.account)) {
+        this.#settle(dispatch, recipient, Outcome.queueFull);
+      }
+    }
+  }
+
+  #settle(dispatch: Dispatch, recipient: Recipient, outcome: Outcome): void {
+    recipient.outcome = outcome;
+    dispatch.unsettled--;
+    if (dispatch.unsettled > 0) return;
+    const { number, session, frame } = dispatch;
+    this.#dispatches.delete(number);
+    this.#bytes -= frame.length;
+    dispatch.frame = RELEASED;
+    const outcomes = dispatch.recipients.map((one) => ({
+      recipient: one.account,
+      outcome: one.outcome ?? outcome,
+    }));
+    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), frame.length);
+  }
+
   /** Sends one frame to each home, naming the recipients that are at home there, unsettled, and chosen. */
   #forward(
-    { number, recipients }: Dispatch,
+    { number, session, recipients }: Dispatch,
     frame: Uint8Array,
     chosen: (account: AccountId) => boolean,
   ): void {
@@ -142,8 +186,12 @@ export class Dispatcher {
     });
     for (const [home, those] of perHome) {
       const part = those.length === spans.length ? frame : partOf(frame, spans, those);
-      this.ports.send(home, { type: "forward", dispatch: number, view: this.#view.number, frame: part });
+      this.#forwardTo(home, number, session, part);
     }
+  }
+
+  #forwardTo(home: ServerId, dispatch: number, session: SessionNumber, frame: Uint8Array): void {
+    this.ports.send(home, { type: "forward", dispatch, view: this.#view.number, session, frame });
   }
 }
 

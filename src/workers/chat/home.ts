@@ -11,7 +11,7 @@ import {
   frameMessage,
 } from "../../protocol/hot.js";
 import type { AccountId, Incarnation, MessageId, ServerId } from "../../protocol/ids.js";
-import type { LinkMessage } from "../../protocol/link.js";
+import type { Forward, LinkMessage } from "../../protocol/link.js";
 import type { Clock, Log, Random } from "../../protocol/runtime.js";
 import { toHex } from "../../protocol/bytes.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
@@ -76,12 +76,12 @@ export class Home {
   }
 
   /** A message for recipients that the sender's server takes to be at home here. */
-  forward(from: ServerId, dispatch: number, view: number, frame: Uint8Array): void {
+  forward(from: ServerId, { dispatch, view, session, frame }: Forward): void {
     this.#catchUpWith(view);
     const sender = frameAccount(frame);
     const message = frameMessage(frame);
     const body = { id: null };
-    const origin = { server: from, dispatch };
+    const origin = { server: from, dispatch, session };
     if (frameCount(frame) === 1) {
       // The same bytes but for the first: a direct message is never built anew on its way.
       frame[0] = Kind.deliver;
@@ -106,6 +106,11 @@ export class Home {
 
   detach(account: AccountId, attachment: Attachment): void {
     this.#mailboxes.get(account)?.detach(attachment);
+  }
+
+  /** A session that messages were refused to has ended. */
+  senderEnded(account: AccountId, sender: Attachment): void {
+    this.#mailboxes.get(account)?.senderEnded(sender);
   }
 
   acknowledge(recipient: AccountId, sender: AccountId, message: MessageId): void {

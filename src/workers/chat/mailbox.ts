@@ -15,13 +15,14 @@ import type { Body, BodyId, DeliveryKey, StoredDelivery } from "../../store/deli
 import type { DeliveryWriter, QueuedInsert } from "./delivery-writer.js";
 import { RELEASED, keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
 
-/** Who asked for a message to be settled, and under which number of theirs. */
+/** Who asked for a message to be settled, under which number of theirs, and for which of their sessions. */
 export interface Origin {
   readonly server: ServerId;
   readonly dispatch: number;
+  readonly session: SessionNumber;
 }
 
-/** A session that is attached, and the server it is connected to. */
+/** A session, and the server it is connected to. */
 export interface Attachment {
   readonly server: ServerId;
   readonly session: SessionNumber;
@@ -92,6 +93,13 @@ export class Mailbox {
   #round = 0;
   /** Counts commits: a read that was under way may have missed their rows. */
   #commits = 0;
+  /** Whether a row may have come to stand below the position, since an earlier home's commit was a late one. */
+  #behind = false;
+  /**
+   * Sessions that a message was refused to, for a full queue. What they send behind it is refused, too, for as long as
+   * they last: a sender who has not heard of the refusal sends that message again, and it must not come behind them.
+   */
+  readonly #refusing = new Set<string>();
   /** Acknowledgements still to come from further sessions for messages that are settled; they need no removal. */
   readonly #echoes = new Map<string, number>();
 
@@ -106,7 +114,7 @@ export class Mailbox {
 
   /** Whether nothing would be lost by forgetting this mailbox. */
   get idle(): boolean {
-    return this.#phase === "stored" && this.#writing.size === 0;
+    return this.#phase === "stored" && this.#writing.size === 0 && this.#refusing.size === 0;
   }
 
   /** When the oldest message that waits for an acknowledgement came, or `null`. */
@@ -149,6 +157,10 @@ export class Mailbox {
     if (known !== undefined) {
       // The same message again: its sender's server changed, or its sender came back. Whoever asked is told.
       known.origins = [...known.origins.filter(({ server }) => server !== origin.server), origin];
+      return;
+    }
+    if (this.#refusing.size > 0 && this.#refusing.has(sessionKey(origin))) {
+      this.#answer(origin, Outcome.queueFull);
       return;
     }
     const since = this.ports.now();
@@ -197,7 +209,7 @@ export class Mailbox {
 
   attach(attachment: Attachment): void {
     if (this.#phase === "moved") return;
-    this.#attached.set(attachmentKey(attachment), attachment);
+    this.#attached.set(sessionKey(attachment), attachment);
     switch (this.#phase) {
       case "opening":
         return;
@@ -219,7 +231,7 @@ export class Mailbox {
 
   /** Detaches one session; a session that is not attached is none. */
   detach(attachment: Attachment): void {
-    if (!this.#attached.delete(attachmentKey(attachment)) || this.#attached.size > 0) return;
+    if (!this.#attached.delete(sessionKey(attachment)) || this.#attached.size > 0) return;
     this.#echoes.clear();
     this.#unacknowledged.clear();
     switch (this.#phase) {
@@ -239,6 +251,11 @@ export class Mailbox {
     }
   }
 
+  /** A session that messages were refused to has ended: what its client sends next is sent with all that went before. */
+  senderEnded(sender: Attachment): void {
+    if (this.#refusing.delete(sessionKey(sender)) && this.idle) this.ports.changed(this);
+  }
+
   /**
    * A server is gone, with its sessions, and with those who asked for messages to be settled: its next start counts
    * its messages from one again, and must not be told of others under their numbers.
@@ -249,6 +266,8 @@ export class Mailbox {
     }
     for (const attachment of [...this.#attached.values()])
       if (attachment.server === id) this.detach(attachment);
+    for (const session of this.#refusing) if (session.startsWith(`${id}/`)) this.#refusing.delete(session);
+    if (this.idle) this.ports.changed(this);
   }
 
   /** Nobody acknowledged in time: what is unsettled goes to the database, in its order, and the sessions catch up. */
@@ -277,7 +296,7 @@ export class Mailbox {
   #accept(held: Held, frame: Uint8Array): void {
     switch (this.#phase) {
       case "opening":
-        if (this.#overHeld()) this.#settle(held, Outcome.queueFull);
+        if (this.#overHeld()) this.#refuse(held);
         else this.#hold(held);
         return;
       case "stored":
@@ -337,7 +356,7 @@ export class Mailbox {
     const key = keyOf(held.sender, held.message);
     // What a session was given cannot be refused any more; how much that can be is bounded by what may be held.
     if (!held.delivered && this.#rows + this.#writing.size >= this.ports.limits.pendingPerAccount) {
-      this.#settle(held, Outcome.queueFull);
+      this.#refuse(held);
       return;
     }
     const { conversation, epoch, keys, envelope } = decodeSend(restoreFrame(held.frame));
@@ -353,9 +372,10 @@ export class Mailbox {
     const queued = this.ports.writer.insert(delivery, body, (outcome) => {
       this.#writing.delete(key);
       if (this.#phase === "moved") return;
-      if (outcome === "committed") this.#rows++;
+      if (outcome !== "refused") this.#rows++;
+      if (outcome === "repeated") this.#behind = true;
       this.#commits++;
-      this.#settle(held, outcome === "committed" ? Outcome.stored : Outcome.noSuchAccount);
+      this.#settle(held, outcome === "refused" ? Outcome.noSuchAccount : Outcome.stored);
       this.#readOn();
       if (this.idle) this.ports.changed(this);
     });
@@ -370,12 +390,19 @@ export class Mailbox {
     return { recipient: this.account, sender, message };
   }
 
+  #refuse(held: Held): void {
+    for (const origin of held.origins) this.#refusing.add(sessionKey(origin));
+    this.#settle(held, Outcome.queueFull);
+  }
+
   #settle(held: Held, outcome: Outcome): void {
-    for (const { server, dispatch } of held.origins) {
-      this.ports.send(server, { type: "settled", dispatch, recipient: this.account, outcome });
-    }
+    for (const origin of held.origins) this.#answer(origin, outcome);
     held.origins = [];
     held.frame = RELEASED;
+  }
+
+  #answer({ server, dispatch }: Origin, outcome: Outcome): void {
+    this.ports.send(server, { type: "settled", dispatch, recipient: this.account, outcome });
   }
 
   #deliver({ server, session }: Attachment, frame: Uint8Array): void {
@@ -386,6 +413,7 @@ export class Mailbox {
   #startOver(): void {
     this.#phase = "catchingUp";
     this.#position = 0;
+    this.#behind = false;
     this.#unacknowledged.clear();
     this.#round++;
     this.#readOn();
@@ -396,17 +424,20 @@ export class Mailbox {
     // Half a window at least, so that a reader who acknowledges one by one does not cause a query for each.
     if (this.#phase !== "catchingUp" || this.#reading || room < this.ports.limits.catchUpWindow / 2) return;
     if (this.#anyFull()) return;
+    if (this.#behind) {
+      this.#behind = false;
+      this.#position = 0;
+    }
     this.#reading = true;
     const round = this.#round;
     const commits = this.#commits;
     void this.ports.read(this.account, this.#position, room).then((rows) => {
       this.#reading = false;
       if (this.#phase !== "catchingUp" || rows === null) return;
-      if (round !== this.#round) {
+      if (round !== this.#round || this.#behind) {
         this.#readOn();
       } else if (rows.length > 0) {
-        this.#deliverRows(rows);
-        this.#readOn();
+        if (this.#deliverRows(rows)) this.#readOn();
       } else if (commits !== this.#commits) {
         this.#readOn();
       } else if (this.#writing.size === 0) {
@@ -415,11 +446,19 @@ export class Mailbox {
     });
   }
 
-  #deliverRows(rows: readonly StoredDelivery[]): void {
+  /**
+   * Stops at a row whose write is not answered yet: only the answer tells whether one before it stands at a lower
+   * position.
+   *
+   * @returns whether there may be more to read at once
+   */
+  #deliverRows(rows: readonly StoredDelivery[]): boolean {
     for (const row of rows) {
-      this.#position = row.position;
       const key = keyOf(row.sender, row.message);
-      if (this.#unacknowledged.has(key)) continue;
+      const known = this.#unacknowledged.has(key);
+      if (!known && this.#writing.has(key)) return false;
+      this.#position = row.position;
+      if (known) continue;
       this.#unacknowledged.add(key);
       const frame = encodeSend(Kind.deliver, {
         epoch: row.epoch,
@@ -431,6 +470,7 @@ export class Mailbox {
       });
       for (const attachment of this.#attached.values()) this.#deliver(attachment, frame);
     }
+    return true;
   }
 
   #becomeLive(): void {
@@ -467,6 +507,6 @@ function keyOf(sender: AccountId, message: MessageId): string {
   return sender + message;
 }
 
-function attachmentKey({ server, session }: Attachment): string {
+function sessionKey({ server, session }: Attachment): string {
   return `${server}/${session}`;
 }

@@ -82,6 +82,9 @@ class Peer {
     if (message.type === "forward" && (this.full || this.#waiting.length > 0)) {
       // A copy: its frame is a view on all that its session's socket brought in that turn.
       this.#waiting.push({ ...message, frame: Buffer.from(message.frame) });
+    } else if (message.type === "ended" && this.#waiting.length > 0) {
+      // Behind what its session sent.
+      this.#waiting.push(message);
     } else {
       this.#write(message);
     }

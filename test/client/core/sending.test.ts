@@ -178,6 +178,24 @@ t.test("a refused message is told, forgotten, and stands in no history", async (
   }
 });
 
+t.test("after a full queue the next message for the same person waits for a new session", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  let full = true;
+  service.onSend = (session, frame) => {
+    if (full) service.answer(session, frame, Outcome.queueFull);
+    return full;
+  };
+  await t.rejects(inTime(service, alice.send("bob", "refused")), { code: "queueFull" });
+  t.equal(service.hellos.length, 1);
+  full = false;
+  await inTime(service, alice.send("bob", "taken"));
+  t.equal(service.hellos.length, 2);
+  t.equal(service.sends.length, 2, "nothing was sent for him in the session that was refused");
+  await inTime(service, alice.close());
+});
+
 t.test("a message that is too large is refused here, with the limit in its text", async (t) => {
   const service = new Service();
   const { onAlices } = await twoPeople(service);

@@ -12,7 +12,7 @@ const stranger = account("stranger");
 class CountingStore extends MemoryDeliveries {
   readonly batches: WriteBatch[] = [];
 
-  override write(batch: WriteBatch): Promise<void> {
+  override write(batch: WriteBatch): Promise<{ repeated: boolean }> {
     this.batches.push(batch);
     return super.write(batch);
   }

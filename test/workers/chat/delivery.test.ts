@@ -254,6 +254,82 @@ t.test("a full queue ends in a refusal, not in silence", async (t) => {
   ]);
 });
 
+t.test("behind a refused message nothing of its session is taken, until the next session", async (t) => {
+  const cluster = await threeServers({ pendingPerAccount: 2 });
+  const bob = cluster.accountAt("chat-3", "bob");
+  const first = await cluster.connect(account("alice"), "chat-1", false);
+  for (const text of ["one", "two"]) first.send(bob, text);
+  const refused = first.send(bob, "three");
+  await cluster.settle();
+  const listening = await cluster.connect(bob, "chat-2");
+  listening.acknowledge();
+  await cluster.settle();
+  const four = first.send(bob, "four");
+  await cluster.settle();
+  t.same(outcomes(t, first).slice(2), [Outcome.queueFull, Outcome.queueFull], "though there is room again");
+  // A sender who heard of neither refusal sends both again, in order.
+  first.disconnect();
+  const second = await cluster.connect(account("alice"), "chat-1", false);
+  second.send(bob, "three", refused);
+  second.send(bob, "four", four);
+  await cluster.settle();
+  t.same(listening.texts, ["one", "two", "three", "four"]);
+});
+
+t.test("a refusal goes on in the new home, for what was sent behind it", async (t) => {
+  const cluster = await threeServers({ pendingPerAccount: 2 });
+  const bob = cluster.accountAt("chat-3", "bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  for (const text of ["one", "two", "three"]) alice.send(bob, text);
+  await cluster.settle();
+  cluster.store.fault = "away";
+  alice.send([bob, cluster.accountAt("chat-1", "carol")], "four");
+  await cluster.settle();
+  cluster.kill("chat-3");
+  await cluster.changeView();
+  cluster.store.fault = "none";
+  await cluster.pass(config.timeouts.restartMaxMs);
+  t.same(outcomes(t, alice).slice(2), [Outcome.queueFull, Outcome.queueFull, Outcome.stored]);
+});
+
+t.test("refusals by more accounts than a session may remember end it", async (t) => {
+  const cluster = await threeServers({ pendingPerAccount: 0, maxRecipients: 2 });
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  for (const name of ["bob", "carol", "dave"]) alice.send(cluster.accountAt("chat-3", name), "full");
+  await cluster.settle();
+  t.equal(alice.closing, "tooMany");
+  const again = await cluster.connect(account("alice"), "chat-1", false);
+  again.send(cluster.accountAt("chat-3", "bob"), "full");
+  await cluster.settle();
+  t.same(outcomes(t, again), [Outcome.queueFull]);
+});
+
+t.test("what a dead home committed late is read before what was sent behind it", async (t) => {
+  const cluster = await threeServers({ catchUpWindow: 4 });
+  const bob = account("bob");
+  cluster.accounts.add(bob);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const carol = await cluster.connect(account("carol"), "chat-1", false);
+  // The late batch has drawn its position, and nobody sees it until it commits.
+  const id = alice.send(bob, "late");
+  await cluster.settle();
+  cluster.store.hide(id);
+  for (let i = 0; i < 3; i++) carol.send(bob, `other ${i}`);
+  await cluster.settle();
+  const listening = await cluster.connect(bob, "chat-2");
+  t.same(listening.texts, ["other 0", "other 1", "other 2"]);
+  t.ok(listening.isLive);
+  carol.send(bob, "unread");
+  await cluster.pass(config.timeouts.ackMs + 1000);
+  t.equal(cluster.store.rows, 5, "catching up again, beyond the late row");
+  alice.send(bob, "late", id);
+  alice.send(bob, "behind it");
+  await cluster.settle();
+  listening.acknowledge();
+  await cluster.settle();
+  t.same(listening.texts.slice(3), ["unread", "late", "behind it"]);
+});
+
 t.test(
   "who does not read costs itself a detour through the database, and nobody else anything",
   async (t) => {

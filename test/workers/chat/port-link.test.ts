@@ -22,6 +22,7 @@ const forward = (dispatch: number, bytes = 100): LinkMessage => ({
   type: "forward",
   dispatch,
   view: 1,
+  session: 1,
   frame: Buffer.alloc(bytes, dispatch),
 });
 
@@ -174,7 +175,8 @@ t.test("what one turn sends is one post, and its memory leaves with it", async (
 t.test("a frame is copied before send returns, though it goes later", async (t) => {
   const { one, other } = played(t, 150);
   const frame = Buffer.alloc(140, 7);
-  for (const dispatch of [1, 2]) one.link.send(TWO, { type: "forward", dispatch, view: 1, frame });
+  for (const dispatch of [1, 2])
+    one.link.send(TWO, { type: "forward", dispatch, view: 1, session: 1, frame });
   frame.fill(0);
   await other.count(1);
   other.consume(153);

@@ -93,8 +93,8 @@ export class RandomCluster {
       limits: {
         ...config.limits,
         catchUpWindow: 4,
-        // As many as the people can have on their way: a refusal has no place in the order.
-        heldPerMailbox: 16,
+        heldPerMailbox: this.chance.one([4, 16]),
+        pendingPerAccount: this.chance.one([6, 1000]),
         idleMailboxes: 1,
         writeBatchRows: 3,
         sendWindow: 8,
@@ -237,10 +237,11 @@ export class RandomCluster {
     return {
       write: (batch: WriteBatch) => {
         if (this.sabotage !== "liesAboutCommits") return call(() => store.write(batch));
-        void call(() => (this.chance.is(0.3) ? Promise.resolve() : store.write(batch))).catch(
+        const nothing = { repeated: false };
+        void call(() => (this.chance.is(0.3) ? Promise.resolve(nothing) : store.write(batch))).catch(
           () => undefined,
         );
-        return Promise.resolve();
+        return Promise.resolve(nothing);
       },
       read: (recipient, position, limit) => call(() => store.read(recipient, position, limit)),
       pending: (recipients) => call(() => store.pending(recipients)),

@@ -26,6 +26,8 @@ interface Device {
   server: ServerId | null;
   /** How much of the outbox this session was given. */
   given: number;
+  /** Whether this session heard of a full queue. */
+  refused: boolean;
   answers: number;
   archived: number;
   acknowledged: number;
@@ -180,10 +182,17 @@ class Schedule {
         continue;
       }
       device.given--;
-      for (const { recipient, outcome } of answer.recipients)
+      for (const { recipient, outcome } of answer.recipients) {
+        if (outcome === Outcome.queueFull) device.refused = true;
         this.#accepted(owner, message, recipient, outcome);
+      }
     }
     if (client.closing !== undefined) this.#wrong.push(`a session was ended with ${client.closing}`);
+    if (device.refused) {
+      // A session that was refused something sends nothing more; the next one does.
+      if (device.given === 0) this.#disconnect(device);
+      return;
+    }
     if (!device.sends || !client.controls.some(({ type }) => type === "welcome")) return;
     for (; device.given < Math.min(WINDOW, owner.outbox.length); device.given++) {
       const message = owner.outbox[device.given];
@@ -193,7 +202,6 @@ class Schedule {
 
   #accepted(owner: Person, { text }: Message, recipient: AccountId, outcome: Outcome): void {
     const expected = recipient === NOBODY ? [Outcome.noSuchAccount] : [Outcome.stored, Outcome.acknowledged];
-    // What is held while a mailbox opens is bounded.
     if (outcome === Outcome.queueFull) {
       owner.refused.add(text + recipient);
       return;
@@ -249,11 +257,12 @@ class Schedule {
   }
 
   async #finish(): Promise<void> {
-    for (let round = 0; round < 40; round++) {
+    for (let round = 0; round < 60; round++) {
       this.#cluster.clock.advance(1000);
       await this.#cluster.settle();
       for (const device of this.#devices) {
         this.#hear(device);
+        if (device.client === null) this.#reconnect(device);
         this.#takeIn(device, Infinity);
         device.client?.acknowledge();
         device.acknowledged = device.archived;
@@ -286,5 +295,15 @@ class Schedule {
 }
 
 function newDevice(owner: Person, sends: boolean): Device {
-  return { owner, sends, client: null, server: null, given: 0, answers: 0, archived: 0, acknowledged: 0 };
+  return {
+    owner,
+    sends,
+    client: null,
+    server: null,
+    given: 0,
+    refused: false,
+    answers: 0,
+    archived: 0,
+    acknowledged: 0,
+  };
 }
