@@ -1,0 +1,242 @@
+/**
+ * The history checker. It knows what people did and what stands in their archives at the end, and nothing of how the one
+ * became the other. It holds a history to the promise: every accepted message stands in the archive of its sender and
+ * of each recipient who was not refused, exactly once, for each sending device and conversation in the order of
+ * sending, and nothing stands there that was not sent so.
+ *
+ * A message that was sent and never accepted may stand or not, once, and in its place. One that was finally refused may
+ * have left a copy on its way: it may stand once, and its place is not judged.
+ *
+ * Time and memory grow with the number of events and entries, and not faster.
+ */
+import type {
+  AcceptedEvent,
+  ArchiveRecord,
+  ArchivedMessage,
+  At,
+  FaultEvent,
+  HistoryEvent,
+  ReceivedEvent,
+  RefusedEvent,
+  SentEvent,
+} from "./events.js";
+import type { HistoryCounts, Verdict, Violation, ViolationKind } from "./verdict.js";
+
+/** A message as its sender knows it. */
+interface Message {
+  readonly sent: SentEvent;
+  /** Its place among those of its device and conversation. */
+  readonly place: number;
+  /** Names the order it is part of. */
+  readonly order: string;
+  readonly refusedFor: Set<string>;
+  acceptedAt: At | null;
+  refused: boolean;
+}
+
+/** Of each kind of violation, the most that are told in full. */
+const MOST_TOLD = 20;
+/** The most faults told with a violation. */
+const MOST_FAULTS = 6;
+/** How long before and after a message's way a fault counts as around it, in milliseconds. */
+const AROUND_MS = 5_000;
+
+/**
+ * @param events of one device and conversation in the order of sending; otherwise any order in which a message is sent
+ *   before anything else is said of it
+ * @param archives one for each account; an account without one counts as having an empty archive
+ * @throws Error where the events themselves cannot be: a message sent twice, or accepted and never sent
+ */
+export function checkHistory(events: Iterable<HistoryEvent>, archives: Iterable<ArchiveRecord>): Verdict {
+  const check = new HistoryCheck();
+  for (const event of events) check.take(event);
+  const read = new Set<string>();
+  for (const archive of archives) {
+    if (read.has(archive.account)) throw new Error(`the archive of ${archive.account} is given twice`);
+    read.add(archive.account);
+    check.judge(archive);
+  }
+  for (const account of check.accounts) if (!read.has(account)) check.judge({ account, entries: [] });
+  return check.verdict();
+}
+
+class HistoryCheck {
+  readonly #messages = new Map<string, Message>();
+  /** By account: all messages that it sent or that were sent to it. */
+  readonly #concerning = new Map<string, Message[]>();
+  /** By device and conversation: messages sent so far. */
+  readonly #places = new Map<string, number>();
+  /** By account and message: when it was first handed over. */
+  readonly #receivedAt = new Map<string, Map<string, At>>();
+  readonly #receipts: ReceivedEvent[] = [];
+  readonly #faults: FaultEvent[] = [];
+  readonly #violations: Violation[] = [];
+  readonly #counts = { sent: 0, accepted: 0, received: 0, lost: 0, duplicated: 0, reordered: 0, invented: 0 };
+
+  get accounts(): Iterable<string> {
+    return this.#concerning.keys();
+  }
+
+  take(event: HistoryEvent): void {
+    switch (event.type) {
+      case "sent":
+        return this.#sent(event);
+      case "accepted":
+        return this.#accepted(event);
+      case "refused":
+        return this.#refused(event);
+      case "received":
+        // Judged at the end: whoever receives may be heard of before whoever sent.
+        this.#receipts.push(event);
+        return;
+      case "fault":
+        this.#faults.push(event);
+        return;
+    }
+  }
+
+  /** Holds one account's archive to what concerns that account. */
+  judge({ account, entries }: ArchiveRecord): void {
+    const standing = new Set<Message>();
+    /** By device and conversation: the entry that was sent last of those seen. */
+    const latest = new Map<string, Message>();
+    for (const entry of entries) {
+      const message = this.#messages.get(entry.message);
+      const wrong = inventionIn(entry, message, account);
+      if (message === undefined || wrong !== null) {
+        this.#violate("invented", account, entry.message, wrong);
+        continue;
+      }
+      if (standing.has(message)) {
+        this.#violate("duplicated", account, entry.message, null);
+        continue;
+      }
+      standing.add(message);
+      if (message.sent.recipients.includes(account)) this.#counts.received++;
+      if (message.refused || message.refusedFor.has(account)) continue;
+      const before = latest.get(message.order);
+      if (before === undefined || before.place < message.place) latest.set(message.order, message);
+      else this.#violate("reordered", account, entry.message, null, before.sent.message);
+    }
+    for (const message of this.#concerning.get(account) ?? []) {
+      if (message.acceptedAt === null || message.refused || message.refusedFor.has(account)) continue;
+      if (!standing.has(message)) this.#violate("lost", account, message.sent.message, null);
+    }
+  }
+
+  verdict(): Verdict {
+    for (const { message: id, account, sender, digest } of this.#receipts) {
+      const message = this.#messages.get(id);
+      const conversation = message?.sent.conversation ?? "";
+      const wrong = inventionIn({ message: id, sender, digest, conversation }, message, account);
+      if (wrong !== null) this.#violate("invented", account, id, `received: ${wrong}`);
+    }
+    const counts: HistoryCounts = { ...this.#counts };
+    return { counts, violations: this.#violations.map((violation) => this.#explained(violation)) };
+  }
+
+  #sent(sent: SentEvent): void {
+    if (this.#messages.has(sent.message)) throw new Error(`${sent.message} is sent twice in this history`);
+    const order = JSON.stringify([sent.device, sent.conversation]);
+    const place = this.#places.get(order) ?? 0;
+    this.#places.set(order, place + 1);
+    const message: Message = { sent, place, order, refusedFor: new Set(), acceptedAt: null, refused: false };
+    this.#messages.set(sent.message, message);
+    this.#counts.sent++;
+    for (const account of new Set([sent.account, ...sent.recipients])) {
+      const concerning = this.#concerning.get(account);
+      if (concerning === undefined) this.#concerning.set(account, [message]);
+      else concerning.push(message);
+    }
+  }
+
+  #accepted({ message: id, at, refused }: AcceptedEvent): void {
+    const message = this.#known(id, "accepted");
+    if (isAnswered(message)) return;
+    message.acceptedAt = at;
+    for (const account of refused) message.refusedFor.add(account);
+    // What nobody gets is nothing to keep for its sender either.
+    message.refused = message.sent.recipients.every((account) => message.refusedFor.has(account));
+    this.#counts.accepted++;
+  }
+
+  #refused({ message: id }: RefusedEvent): void {
+    const message = this.#known(id, "refused");
+    if (!isAnswered(message)) message.refused = true;
+  }
+
+  #known(id: string, what: string): Message {
+    const message = this.#messages.get(id);
+    if (message === undefined) throw new Error(`${id} is ${what} in this history and was never sent`);
+    return message;
+  }
+
+  #violate(
+    kind: ViolationKind,
+    account: string,
+    message: string,
+    detail: string | null,
+    other: string | null = null,
+  ): void {
+    // The counts' names are the kinds'.
+    if (this.#counts[kind]++ >= MOST_TOLD) return;
+    const sent = this.#messages.get(message);
+    this.#violations.push({
+      kind,
+      message,
+      other,
+      account,
+      device: sent?.sent.device ?? null,
+      sentAt: sent?.sent.at ?? null,
+      acceptedAt: sent?.acceptedAt ?? null,
+      receivedAt: null,
+      detail,
+      faults: [],
+    });
+  }
+
+  /** With the time of receipt and the faults around it, which are looked up for what is told only. */
+  #explained(violation: Violation): Violation {
+    if (this.#receivedAt.size === 0) this.#indexReceipts();
+    const receivedAt = this.#receivedAt.get(violation.account)?.get(violation.message) ?? null;
+    const times = [violation.sentAt, violation.acceptedAt, receivedAt].filter((at) => at !== null);
+    return { ...violation, receivedAt, faults: this.#faultsAround(times) };
+  }
+
+  #indexReceipts(): void {
+    for (const { account, message, at } of this.#receipts) {
+      const times = this.#receivedAt.get(account) ?? new Map<string, At>();
+      this.#receivedAt.set(account, times);
+      if (!times.has(message)) times.set(message, at);
+    }
+  }
+
+  #faultsAround(times: readonly At[]): FaultEvent[] {
+    if (times.length === 0) return [];
+    const from = Math.min(...times);
+    const to = Math.max(...times);
+    const distance = ({ at, until }: FaultEvent): number => Math.max(0, at - to, from - (until ?? at));
+    return this.#faults
+      .filter((fault) => distance(fault) <= AROUND_MS)
+      .sort((one, other) => distance(one) - distance(other))
+      .slice(0, MOST_FAULTS);
+  }
+}
+
+/** The first answer counts: nothing takes back what was promised. */
+function isAnswered({ acceptedAt, refused }: Message): boolean {
+  return acceptedAt !== null || refused;
+}
+
+/** @returns what about this entry was never sent; `null` if it was sent so, to or by this account */
+function inventionIn(entry: ArchivedMessage, message: Message | undefined, account: string): string | null {
+  if (message === undefined) return "nobody sent it";
+  const { sent } = message;
+  if (sent.account !== entry.sender)
+    return `it was sent by ${sent.account}, and stands as one by ${entry.sender}`;
+  if (sent.conversation !== entry.conversation)
+    return `it was sent in ${sent.conversation}, not in ${entry.conversation}`;
+  if (sent.digest !== entry.digest) return "its text is another";
+  if (sent.account !== account && !sent.recipients.includes(account)) return "it was sent to others";
+  return null;
+}

@@ -1,0 +1,77 @@
+/**
+ * What a run writes down for the history checker, whatever it ran on: real processes or simulated time. Names of
+ * accounts, devices, conversations and messages are whatever the run calls them, as long as each has one of its own.
+ *
+ * A message is named by its run, not by the service: so a message that was never accepted has a name too.
+ */
+
+/** Milliseconds on one clock that nobody sets, the same for the whole history. */
+export type At = number;
+
+/** A message was handed to the client. Of one device and conversation, these stand in the order of sending. */
+export interface SentEvent {
+  readonly type: "sent";
+  readonly at: At;
+  readonly device: string;
+  /** The sender's account. */
+  readonly account: string;
+  readonly conversation: string;
+  readonly message: string;
+  /** Accounts. */
+  readonly recipients: readonly string[];
+  /** Of the text, made in any way that tells two texts apart. */
+  readonly digest: string;
+}
+
+/** The client said that the service has accepted it. */
+export interface AcceptedEvent {
+  readonly type: "accepted";
+  readonly at: At;
+  readonly message: string;
+  /** Recipients whom the answer finally refused; all others count as settled. */
+  readonly refused: readonly string[];
+}
+
+/** The client said that the message is finally refused: nothing of it is kept. */
+export interface RefusedEvent {
+  readonly type: "refused";
+  readonly at: At;
+  readonly message: string;
+  readonly code: string;
+}
+
+/** A device of `account` was handed the message. It may be handed it again. */
+export interface ReceivedEvent {
+  readonly type: "received";
+  readonly at: At;
+  readonly account: string;
+  readonly device: string;
+  readonly sender: string;
+  readonly message: string;
+  readonly digest: string;
+}
+
+/** Something was broken on purpose, for the report only. */
+export interface FaultEvent {
+  readonly type: "fault";
+  readonly at: At;
+  /** When everything answered again; `null` where that is not known. */
+  readonly until: At | null;
+  readonly kind: string;
+  readonly target: string;
+}
+
+export type HistoryEvent = SentEvent | AcceptedEvent | RefusedEvent | ReceivedEvent | FaultEvent;
+
+export interface ArchivedMessage {
+  readonly message: string;
+  readonly sender: string;
+  readonly conversation: string;
+  readonly digest: string;
+}
+
+/** One account's archive as it was read back at the end, oldest first. */
+export interface ArchiveRecord {
+  readonly account: string;
+  readonly entries: readonly ArchivedMessage[];
+}
