@@ -32,7 +32,7 @@ export interface HomeOptions {
   readonly send: (to: ServerId, message: LinkMessage) => void;
   readonly full: (to: ServerId) => boolean;
   readonly soon: (callback: () => void) => void;
-  readonly limits: MailboxPorts["limits"] & { readonly idleMailboxes: number };
+  readonly limits: Omit<MailboxPorts["limits"], "recountMs"> & { readonly idleMailboxes: number };
   readonly timeouts: {
     readonly ackMs: number;
     readonly prepareMs: number;
@@ -58,15 +58,16 @@ export class Home {
   readonly #ports: MailboxPorts;
 
   constructor(private readonly options: HomeOptions) {
-    const { clock, writer, send, full, limits } = options;
+    const { clock, writer, send, full, limits, timeouts } = options;
     this.#ports = {
       send,
       full,
       writer,
-      limits,
+      limits: { ...limits, recountMs: timeouts.ackMs },
       now: () => clock.now(),
       newBodyId: () => this.#nextBodyId(),
       read: (recipient, position, limit) => this.#read(recipient, position, limit),
+      count: (recipient) => this.#count(recipient),
       changed: (mailbox) => this.#changed(mailbox),
     };
   }
@@ -242,6 +243,15 @@ export class Home {
         backoffMs(tries, restartMinMs, restartMaxMs),
         () => void this.#open(tries + 1),
       );
+    }
+  }
+
+  async #count(recipient: AccountId): Promise<number | null> {
+    try {
+      return (await this.options.store.pending([recipient])).get(recipient) ?? null;
+    } catch {
+      // The next refusal asks again.
+      return null;
     }
   }
 

@@ -44,6 +44,8 @@ export interface MailboxPorts {
   readonly writer: DeliveryWriter;
   /** Reads rows, or `null` where the database failed; then the mailbox asks again after a while. */
   read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[] | null>;
+  /** How many rows wait for an account, or `null` where the database failed or there is no such account. */
+  count(recipient: AccountId): Promise<number | null>;
   /** The mailbox has changed in a way that its registry may want to forget or watch it for. */
   changed(mailbox: Mailbox): void;
   readonly limits: {
@@ -51,6 +53,8 @@ export interface MailboxPorts {
     readonly heldPerMailbox: number;
     readonly heldBytesPerMailbox: number;
     readonly pendingPerAccount: number;
+    /** How long a count of the rows is taken for right, in milliseconds. */
+    readonly recountMs: number;
   };
 }
 
@@ -82,8 +86,9 @@ export class Mailbox {
   #held = new Map<string, Held>();
   #heldBytes = 0;
   readonly #writing = new Map<string, Writing>();
-  /** Rows in the database, as far as is known. */
+  /** Rows in the database, as far as is known: at least as many as there are. */
   #rows = 0;
+  #countedAt: number;
   /** Position of the last row read to the attached sessions. */
   #position = 0;
   /** What all attached sessions were given, nobody acknowledged yet, and stands in the database or is on its way there. */
@@ -106,7 +111,9 @@ export class Mailbox {
   constructor(
     readonly account: AccountId,
     private readonly ports: MailboxPorts,
-  ) {}
+  ) {
+    this.#countedAt = ports.now();
+  }
 
   get phase(): Phase {
     return this.#phase;
@@ -143,6 +150,7 @@ export class Mailbox {
       this.#phase = this.#attached.size > 0 ? "catchingUp" : "stored";
       for (const one of held) this.#write(one);
       this.#readOn();
+      this.ports.changed(this);
     }
   }
 
@@ -357,6 +365,7 @@ export class Mailbox {
     // What a session was given cannot be refused any more; how much that can be is bounded by what may be held.
     if (!held.delivered && this.#rows + this.#writing.size >= this.ports.limits.pendingPerAccount) {
       this.#refuse(held);
+      this.#recount();
       return;
     }
     const { conversation, epoch, keys, envelope } = decodeSend(restoreFrame(held.frame));
@@ -380,6 +389,18 @@ export class Mailbox {
       if (this.idle) this.ports.changed(this);
     });
     this.#writing.set(key, { held, queued });
+  }
+
+  /** What stood already was counted again, and removals are not counted: what refuses messages is looked up anew. */
+  #recount(): void {
+    const now = this.ports.now();
+    if (now - this.#countedAt < this.ports.limits.recountMs) return;
+    this.#countedAt = now;
+    const before = this.#rows;
+    void this.ports.count(this.account).then((rows) => {
+      // What was committed meanwhile may or may not be among them.
+      if (rows !== null) this.#rows = Math.max(0, rows + this.#rows - before);
+    });
   }
 
   #remove(sender: AccountId, message: MessageId): void {
