@@ -19,7 +19,8 @@ import type { BodyId, DeliveryStore } from "../../store/deliveries.js";
 import { backoffMs } from "./backoff.js";
 import type { DeliveryWriter } from "./delivery-writer.js";
 import { movedAlong, viewPath, type ViewPath } from "./view-path.js";
-import { Mailbox, type Attachment, type MailboxPorts } from "./mailbox.js";
+import { Mailbox } from "./mailbox.js";
+import type { Attachment, MailboxPorts } from "./mailbox-ports.js";
 
 export interface HomeOptions {
   readonly self: { readonly id: ServerId; readonly incarnation: Incarnation };

@@ -131,6 +131,11 @@ export class Cluster {
     await this.settle();
   }
 
+  get unsettled(): number {
+    const runtime = { loopDelayP99Ms: 0, utilization: 0 };
+    return [...this.members.values()].reduce((sum, { server }) => sum + server.report(runtime).unsettled, 0);
+  }
+
   homeOf(id: AccountId): string {
     return homeOf(this.view, id)?.id ?? "nowhere";
   }

@@ -200,6 +200,21 @@ t.test("a sender who repeats a message does not double it", async (t) => {
   t.equal(cluster.store.rows, 1);
 });
 
+t.test("a message that comes twice in one session is answered twice", async (t) => {
+  const cluster = await threeServers();
+  const bob = account("bob");
+  const listening = await cluster.connect(bob, "chat-2");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const id = alice.send(bob, "hello");
+  alice.send(bob, "hello", id);
+  await cluster.settle();
+  t.same(listening.texts, ["hello"]);
+  listening.acknowledge();
+  await cluster.settle();
+  t.same(outcomes(t, alice), [Outcome.acknowledged, Outcome.acknowledged], "its window is free again");
+  t.equal(cluster.unsettled, 0);
+});
+
 t.test("while the database is away people online go on, and sends to people offline wait", async (t) => {
   const cluster = await threeServers();
   const [bob, carol] = [account("bob"), account("carol")];

@@ -1,0 +1,46 @@
+/** What a mailbox needs of its server, and the names that both use for who takes part. */
+import type { AccountId, ServerId, SessionNumber } from "../../protocol/ids.js";
+import type { LinkMessage } from "../../protocol/link.js";
+import type { BodyId, StoredDelivery } from "../../store/deliveries.js";
+import type { DeliveryWriter } from "./delivery-writer.js";
+import type { Mailbox } from "./mailbox.js";
+
+/** A session, and the server it is connected to. */
+export interface Attachment {
+  readonly server: ServerId;
+  readonly session: SessionNumber;
+}
+
+/** Who asked for a message to be settled, under which number of theirs, and for which of their sessions. */
+export interface Origin extends Attachment {
+  readonly dispatch: number;
+}
+
+/** The body of a message on its way to several recipients here: stored once, under one id. */
+export interface SharedBody {
+  /** `null` until it is first written: most messages never are. */
+  id: BodyId | null;
+}
+
+export interface MailboxPorts {
+  send(to: ServerId, message: LinkMessage): void;
+  /** Whether deliveries to that server should wait. */
+  full(to: ServerId): boolean;
+  now(): number;
+  newBodyId(): BodyId;
+  readonly writer: DeliveryWriter;
+  /** Reads rows, or `null` where the database failed; then the mailbox asks again after a while. */
+  read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[] | null>;
+  /** How many rows wait for an account, or `null` where the database failed or there is no such account. */
+  count(recipient: AccountId): Promise<number | null>;
+  /** The mailbox has changed in a way that its registry may want to forget or watch it for. */
+  changed(mailbox: Mailbox): void;
+  readonly limits: {
+    readonly catchUpWindow: number;
+    readonly heldPerMailbox: number;
+    readonly heldBytesPerMailbox: number;
+    readonly pendingPerAccount: number;
+    /** How long a count of the rows is taken for right, in milliseconds. */
+    readonly recountMs: number;
+  };
+}
