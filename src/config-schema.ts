@@ -70,6 +70,7 @@ export const ConfigSchema = Type.Object(
         archiveFrameBytes: Bytes,
         archiveEntriesPerArchive: Count,
         httpBodyBytes: Bytes,
+        placementsPerSecond: Count,
         requestsPerMinutePerAddress: Count,
         loginsPerMinutePerAddress: Count,
         loginsPerMinutePerAccount: Count,

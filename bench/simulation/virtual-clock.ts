@@ -32,10 +32,16 @@ export class VirtualClock implements Clock {
     const end = this.#now + ms;
     for (let alarm = this.#next(end); alarm !== null; alarm = this.#next(end)) {
       this.#alarms.delete(alarm);
-      this.#now = alarm.at;
+      this.#now = Math.max(this.#now, alarm.at);
       alarm.callback();
     }
     this.#now = end;
+  }
+
+  /** Lets time pass as for a machine that sleeps: what is due meanwhile fires when it wakes, late. */
+  sleep(ms: number): void {
+    this.#now += ms;
+    this.advance(0);
   }
 
   #next(end: number): Alarm | null {

@@ -12,7 +12,9 @@ import { sqlAccounts } from "../store/accounts.js";
 import type { Database } from "../store/database.js";
 import { sqlSessions } from "../store/sessions.js";
 import { sqlVouchers } from "../store/vouchers.js";
+import { Admission } from "./admission.js";
 import { createApp, listen } from "./app.js";
+import { LastUsed } from "./last-used.js";
 import { LoadView } from "./load-view.js";
 import { openOpaquePool } from "./opaque-pool.js";
 import { PasswordCosts } from "./password-costs.js";
@@ -73,6 +75,8 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   const costs = new PasswordCosts(cost, opaqueSetup, await accounts.stretchings());
   const view = new LoadView({ placementMs: timeouts.ticketMs, capacity: limits.connectionsPerServer });
   const servers = new ServerPorts({ view, sessions, clock, log, ticketMs: timeouts.ticketMs });
+  const admission = new Admission({ clock, perSecond: limits.placementsPerSecond });
+  const lastUsed = new LastUsed(sessions, log);
   let archive: Listening | null = null;
 
   const { app, rates, disconnect } = await createApp(options);
@@ -86,6 +90,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
     {
       accounts,
       sessions,
+      lastUsed,
       vouchers: sqlVouchers(database),
       opaque,
       pendingLogins: new PendingLogins({
@@ -95,6 +100,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
         lifetimeMs: timeouts.loginMs,
       }),
       costs,
+      admission,
       placement: new Placement({ view, strategy, clock, random, reportMs: timeouts.reportMs }),
       servers,
       grants,
@@ -110,8 +116,10 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
 
   const close = async (): Promise<void> => {
     const late = clock.after(timeouts.stopMs * CLOSE_SHARE, disconnect);
+    admission.close();
     await app.close();
     late.cancel();
+    await lastUsed.settled();
     servers.close();
     await opaque.close();
   };

@@ -19,7 +19,7 @@ export const BEARER = [{ session: [] }];
  * @throws FastChatError `notSignedIn`, alike for a token that is missing, malformed, unknown or revoked
  */
 export async function signedIn(
-  { sessions, clock }: Pick<BalancerContext, "sessions" | "clock">,
+  { sessions, lastUsed, clock }: Pick<BalancerContext, "sessions" | "lastUsed" | "clock">,
   request: FastifyRequest,
 ): Promise<StoredSession> {
   const token = tokenOf(request.headers.authorization);
@@ -27,7 +27,7 @@ export async function signedIn(
   const session = token === null ? null : await sessions.find(hashToken(token));
   if (session === null) throw new FastChatError("notSignedIn", "This device is not signed in.");
   const now = clock.now();
-  if (now - session.lastUsedAt >= TOUCH_MS) await sessions.touch(session.device, now);
+  if (now - session.lastUsedAt >= TOUCH_MS) lastUsed.note(session.device, now);
   return session;
 }
 

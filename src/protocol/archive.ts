@@ -59,7 +59,13 @@ export const ArchiveRequest = Type.Union([Create, Open, Append, Before, After, F
 export type ArchiveRequest = Static<typeof ArchiveRequest>;
 
 /** Reply to `create` and `open`: `counter` is that of the newest entry, 0 where there is none. */
-const Opened = Type.Object({ type: Type.Literal("opened"), ref: Ref, counter: Counter });
+const Opened = Type.Object({
+  type: Type.Literal("opened"),
+  ref: Ref,
+  counter: Counter,
+  /** Either side is taken for dead when nothing came from it for this long, in milliseconds. */
+  idleMs: Counter,
+});
 /** Reply to `append`: committed. In the order of the entries: `had` says that the tag was there before, with its counter. */
 const Appended = Type.Object({
   type: Type.Literal("appended"),

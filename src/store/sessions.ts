@@ -24,8 +24,8 @@ export interface StoredSession {
 /** All methods throw a StoreError where the database fails. */
 export interface SessionStore {
   find(tokenHash: Uint8Array): Promise<StoredSession | null>;
-  /** @param at milliseconds since 1970 */
-  touch(device: DeviceId, at: number): Promise<void>;
+  /** Notes when these devices were last here. @param at milliseconds since 1970 */
+  touch(devices: readonly DeviceId[], at: number): Promise<void>;
   /** @returns whether there was such a session */
   end(device: DeviceId): Promise<boolean>;
   /** Those of `devices` that have no session, or no longer. */
@@ -52,12 +52,14 @@ export function sqlSessions(db: Database): SessionStore {
       };
     },
 
-    async touch(device, at) {
-      await db.query({
-        name: "session-touch",
-        text: "UPDATE sessions SET last_used_at = $2 WHERE device = $1",
-        values: [device, new Date(at)],
-      });
+    async touch(devices, at) {
+      for (let start = 0; start < devices.length; start += CHUNK) {
+        await db.query({
+          name: "session-touch",
+          text: "UPDATE sessions SET last_used_at = $2 WHERE device = ANY($1::uuid[])",
+          values: [devices.slice(start, start + CHUNK), new Date(at)],
+        });
+      }
     },
 
     async end(device) {

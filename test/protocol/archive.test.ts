@@ -57,7 +57,7 @@ const requests: readonly Example<ArchiveRequest>[] = [
   { message: { type: "ping", ref: 10 } },
 ];
 const replies: readonly ArchiveReply[] = [
-  { type: "opened", ref: 1, counter: 0 },
+  { type: "opened", ref: 1, counter: 0, idleMs: 10_000 },
   appended,
   page,
   { type: "pong", ref: 10 },

@@ -27,7 +27,7 @@ for (const engine of engines()) {
     });
 
     await t.test("last use moves when it is told", async (t) => {
-      await sessions.touch(first.device, 1_700_000_060_456);
+      await sessions.touch([first.device, newDeviceId()], 1_700_000_060_456);
       t.match(await sessions.find(first.tokenHash), { lastUsedAt: 1_700_000_060_456 });
     });
 

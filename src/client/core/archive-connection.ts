@@ -9,10 +9,10 @@ import { FastChatError, isErrorCode } from "../../protocol/errors.js";
 import type { Clock, FrameChannel, Timer } from "../../protocol/runtime.js";
 import type { Endpoint, Transport } from "./ports.js";
 
-/** How long the archive may take to answer, in milliseconds. */
+/** How long the archive may take to answer, in milliseconds: an append waits as long as its database is away. */
 const REPLY_MS = 20_000;
-/** A connection that was quiet this long is asked whether it still lives. */
-const PING_MS = 5_000;
+/** Heartbeats in the time after which silence means death. */
+const BEATS_PER_IDLE = 4;
 
 /** `Omit` over each member of a union. */
 type Without<T, Key extends PropertyKey> = T extends unknown ? Omit<T, Key> : never;
@@ -30,7 +30,11 @@ export class ArchiveConnection {
   readonly #waiting = new Map<number, Waiting>();
   #channel: FrameChannel | null = null;
   #nextRef = 1;
-  #ping: Timer | null = null;
+  /** Silence that means death, in milliseconds. */
+  #idleMs = Infinity;
+  #beat: Timer | null = null;
+  #heardAt = 0;
+  #spokeAt = 0;
   #end: (error: FastChatError) => void = () => undefined;
   #ended: FastChatError | null = null;
 
@@ -58,7 +62,6 @@ export class ArchiveConnection {
         );
       },
     });
-    connection.#pingLater();
     return connection;
   }
 
@@ -105,15 +108,17 @@ export class ArchiveConnection {
         this.#finish(new FastChatError("timeout", "The archive did not answer in time."));
       });
       this.#waiting.set(ref, { resolve, reject, timer });
+      this.#spokeAt = this.#clock.now();
       this.#channel.send(archiveRequests.encode({ ...request, ref }));
-      this.#pingLater();
     });
   }
 
   #onFrame(content: Uint8Array): void {
     if (this.#ended !== null) return;
+    this.#heardAt = this.#clock.now();
     try {
       const reply = archiveReplies.decode(content);
+      if (reply.type === "opened") this.#beginBeat(reply.idleMs);
       const waiting = this.#waiting.get(reply.ref);
       if (waiting === undefined)
         throw new FastChatError("badFrame", "The archive answered what nobody asked.");
@@ -132,7 +137,7 @@ export class ArchiveConnection {
   #finish(error: FastChatError, orderly = false): void {
     if (this.#ended !== null) return;
     this.#ended = error;
-    this.#ping?.cancel();
+    this.#beat?.cancel();
     if (orderly) this.#channel?.close();
     else this.#channel?.destroy();
     for (const { reject, timer } of this.#waiting.values()) {
@@ -143,13 +148,33 @@ export class ArchiveConnection {
     this.#end(error);
   }
 
-  /** Nothing else tells that a peer which was cut off is gone: the next request would wait for its time to run out. */
-  #pingLater(): void {
-    this.#ping?.cancel();
-    this.#ping = this.#clock.after(PING_MS, () => {
-      // What waits for its answer tells as well. A failure ends the connection, which is what is reported.
-      if (this.#waiting.size > 0) this.#pingLater();
-      else this.request({ type: "ping" }, "pong").catch(() => undefined);
-    });
+  /** Before an archive is open nothing but opening is taken; how long an answer may take bounds that. */
+  #beginBeat(idleMs: number): void {
+    this.#idleMs = idleMs;
+    this.#beat?.cancel();
+    this.#beatLater();
+  }
+
+  #beatLater(): void {
+    const beatMs = Math.max(50, Math.floor(this.#idleMs / BEATS_PER_IDLE));
+    const due = this.#clock.now() + beatMs;
+    this.#beat = this.#clock.after(beatMs, () => this.#beatOnClock(beatMs, due));
+  }
+
+  /** Nothing else tells that a peer is gone of which only our half of the connection is left. */
+  #beatOnClock(beatMs: number, due: number): void {
+    const now = this.#clock.now();
+    // Far too late: this device slept, and what came meanwhile has not been read yet.
+    if (now - due > 2 * beatMs) this.#heardAt = now;
+    if (now - this.#heardAt >= this.#idleMs) {
+      this.#finish(new FastChatError("timeout", "The archive fell silent."));
+      return;
+    }
+    // Also while an answer is waited for: the archive must hear that somebody is there, and answers pings before it.
+    if (now - this.#heardAt >= beatMs || now - this.#spokeAt >= beatMs) {
+      // A failure ends the connection, and its end is what is reported.
+      this.request({ type: "ping" }, "pong").catch(() => undefined);
+    }
+    this.#beatLater();
   }
 }

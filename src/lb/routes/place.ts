@@ -7,7 +7,7 @@ import { BEARER, signedIn } from "../bearer.js";
 import type { BalancerContext } from "../context.js";
 
 export function place(app: App, context: BalancerContext): void {
-  const { placement, grants, clock, timeouts, publicHost } = context;
+  const { admission, placement, grants, clock, timeouts, publicHost } = context;
   const schema = {
     summary: "Ask for a chat server",
     security: BEARER,
@@ -15,6 +15,8 @@ export function place(app: App, context: BalancerContext): void {
   };
   app.post(PATHS.place, { schema }, async (request): Promise<Placement> => {
     const { account, device } = await signedIn(context, request);
+    // Behind the look-up: who is nobody here takes no turn from others.
+    await admission.enter();
     const archive = context.archive();
     if (archive === null) throw new FastChatError("unavailable", "The archive has not started yet.");
     const { server, nonce } = placement.place(account);

@@ -56,6 +56,7 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
     verifySignature: options.verifySignature,
     now: () => clock.now(),
     ask: (work) => retries.within(timeouts.databaseMs, work),
+    idleMs: timeouts.idleMs,
     pageBytes: Math.min(limits.archiveFrameBytes, limits.socketBufferBytes) - REPLY_OVERHEAD_BYTES,
   };
   const connections = new Set<Connection>();

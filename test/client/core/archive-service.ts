@@ -9,6 +9,9 @@ import { equalBytes, toHex } from "../../../src/protocol/bytes.js";
 import type { ArchiveId } from "../../../src/protocol/ids.js";
 import type { MemoryEnd } from "../../channels/memory-channel.js";
 
+/** What this archive says how long either side may be silent, in milliseconds. */
+export const IDLE_MS = 10_000;
+
 export interface KeptEntry {
   readonly counter: number;
   readonly chat: Uint8Array;
@@ -27,6 +30,8 @@ export class ArchiveService {
   away = false;
   /** Takes requests and says nothing. */
   silent = false;
+  /** Takes requests of these types and says nothing of them. */
+  readonly slow = new Set<ArchiveRequest["type"]>();
   /** The reason why the next requests of that type are refused. */
   readonly refuse = new Map<ArchiveRequest["type"], Refusal>();
   readonly archives = new Map<ArchiveId, KeptArchive>();
@@ -51,6 +56,7 @@ export class ArchiveService {
   /** Answers what was held back while it was silent. */
   speak(): void {
     this.silent = false;
+    this.slow.clear();
     for (const answer of this.#held.splice(0)) answer();
   }
 
@@ -77,11 +83,11 @@ export class ArchiveService {
               say({ type: "failed", ref: request.ref, code: "noSuchArchive", message: "There is none." });
             } else {
               open = opened;
-              say({ type: "opened", ref: request.ref, counter: opened.entries.length });
+              say({ type: "opened", ref: request.ref, counter: opened.entries.length, idleMs: IDLE_MS });
             }
           } else if (open !== null) this.#serve(open, request, channel, say);
         };
-        if (this.silent) this.#held.push(answer);
+        if (this.silent || this.slow.has(request.type)) this.#held.push(answer);
         else answer();
       },
       onDrain: () => undefined,

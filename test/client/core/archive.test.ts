@@ -5,6 +5,7 @@ import { Archive, type Appended, type NewEntry } from "../../../src/client/core/
 import type { ConnectionStatus } from "../../../src/client/core/messages.js";
 import { newVaultContents, type ArchiveSecrets } from "../../../src/crypto/vault-contents.js";
 import { fromHex, toBase64Url } from "../../../src/protocol/bytes.js";
+import { IDLE_MS } from "./archive-service.js";
 import { inTime, Process, until } from "./device.js";
 import { ARCHIVE, Service, turn } from "./service.js";
 
@@ -237,4 +238,52 @@ t.test("closing rejects what waits, and leaves no timer behind", async (t) => {
   one.service.clock.advance(120_000);
   await turn();
   t.equal(one.asked.length, before);
+});
+
+/** Lets time pass in steps, with what follows from each. */
+async function pass({ service }: Setting, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 500) {
+    service.clock.advance(500);
+    for (let turns = 0; turns < 4; turns++) await turn();
+  }
+}
+
+t.test("an archive of which only our half of the connection is left is found by its silence", async (t) => {
+  const one = setting();
+  await one.archive.append(entry(1));
+  one.service.archive.silent = true;
+  await pass(one, IDLE_MS - 500);
+  t.match(one.statuses.at(-1), { kind: "archive", online: true });
+  await pass(one, IDLE_MS / 4 + 500);
+  const lost = one.statuses.find((status) => status.kind === "archive" && !status.online);
+  t.match(lost, { error: { code: "timeout", message: "The archive fell silent." } });
+  one.service.archive.speak();
+  const late = one.archive.append(entry(2));
+  await inTime(one.service, () => numbersIn(one).length === 2);
+  t.match(await late, { had: false });
+  one.archive.close();
+});
+
+t.test("while an append waits for the archive's database, both sides hear each other", async (t) => {
+  const one = setting();
+  await one.archive.append(entry(1));
+  one.service.archive.slow.add("append");
+  const waiting = one.archive.append(entry(2));
+  await pass(one, IDLE_MS + 5000);
+  t.notOk(
+    one.statuses.some((status) => status.kind === "archive" && !status.online),
+    "the connection stands",
+  );
+  one.service.archive.speak();
+  t.match(await waiting, { had: false });
+  one.archive.close();
+});
+
+t.test("a device that slept asks first whether the archive is there", async (t) => {
+  const one = setting();
+  await one.archive.append(entry(1));
+  one.service.clock.sleep(3_600_000);
+  await pass(one, IDLE_MS);
+  t.notOk(one.statuses.some((status) => status.kind === "archive" && !status.online));
+  one.archive.close();
 });

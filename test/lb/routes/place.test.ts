@@ -61,6 +61,29 @@ t.test("while no server or no archive is there, the answer is to come back", asy
   t.match(await service.ask("POST", PATHS.place, { token }), unavailable);
 });
 
+t.test("more devices at once than the pace allows wait in turn, or are told when to come back", async (t) => {
+  const service = await startService(t, { limits: { placementsPerSecond: 1 } });
+  const { token } = await signUp(service, "alice");
+  service.balancer.setArchive(archive);
+  service.addServer(entry(1));
+  const asked = [1, 2, 3, 4].map(() => service.ask("POST", PATHS.place, { token }));
+  const refused = await Promise.any(
+    asked.map(async (reply) => {
+      const { status, body, headers } = await reply;
+      if (status === 200) throw new Error("let in");
+      return { status, body, headers };
+    }),
+  );
+  t.match(refused, {
+    status: 429,
+    body: { code: "tooMany", retryAfterMs: 2000 },
+    headers: { "retry-after": "2" },
+  });
+  // The one who is told came last: the others have had their turn or wait for it.
+  service.clock.advance(2000);
+  t.same((await Promise.all(asked)).map(({ status }) => status).sort(), [200, 200, 200, 429]);
+});
+
 t.test("placements count before anybody connects, and once when somebody does", async (t) => {
   const service = await startService(t, { strategy: "least-connections" });
   const { token } = await signUp(service, "alice");

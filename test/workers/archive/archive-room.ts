@@ -57,7 +57,8 @@ export class ArchiveRoom {
 
   constructor(options: RoomOptions = {}) {
     this.limits = { ...config.limits, ...options.limits };
-    this.timeouts = { ...config.timeouts, ...options.timeouts };
+    // Longer than any test lets a client be silent that is not about silence.
+    this.timeouts = { ...config.timeouts, idleMs: 20_000, ...options.timeouts };
     const key = rawEd25519PublicKey(this.#grantKey.publicKey);
     this.server = createArchiveServer({
       store: options.around?.(this.memory) ?? this.memory,

@@ -17,6 +17,8 @@ export interface HandlerContext {
    * @throws FastChatError `unavailable`
    */
   readonly ask: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Told to clients: how long either side may be silent, in milliseconds. */
+  readonly idleMs: number;
   /** How much the entries of one page may weigh. */
   readonly pageBytes: number;
 }

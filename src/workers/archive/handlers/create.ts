@@ -10,7 +10,7 @@ import type { HandlerContext, ReplyOf, RequestOf } from "./context.js";
  * @throws FastChatError `badVoucher`; `noSuchArchive` where the id is taken and the token is not its own
  */
 export async function create(
-  { store, verifySignature, now, ask }: HandlerContext,
+  { store, verifySignature, now, ask, idleMs }: HandlerContext,
   { ref, voucher, archive, token }: RequestOf<"create">,
 ): Promise<ReplyOf<"opened">> {
   const { nonce, expiresAt } = await verifyVoucher(voucher, verifySignature, now());
@@ -19,9 +19,9 @@ export async function create(
   );
   switch (outcome.type) {
     case "created":
-      return { type: "opened", ref, counter: 0 };
+      return { type: "opened", ref, counter: 0, idleMs };
     case "exists":
-      return { type: "opened", ref, counter: checkToken(outcome.archive, token).counter };
+      return { type: "opened", ref, counter: checkToken(outcome.archive, token).counter, idleMs };
     case "voucherUsed":
       throw new FastChatError("badVoucher", "The voucher was used before.");
   }

@@ -3,9 +3,9 @@ import type { HandlerContext, ReplyOf, RequestOf } from "./context.js";
 
 /** @throws FastChatError `noSuchArchive`, for an unknown id and for a wrong token */
 export async function open(
-  { store, ask }: HandlerContext,
+  { store, ask, idleMs }: HandlerContext,
   { ref, archive, token }: RequestOf<"open">,
 ): Promise<ReplyOf<"opened">> {
   const record = await ask(() => store.find(archive));
-  return { type: "opened", ref, counter: checkToken(record, token).counter };
+  return { type: "opened", ref, counter: checkToken(record, token).counter, idleMs };
 }
