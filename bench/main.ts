@@ -2,6 +2,7 @@
 /** The laboratory: `npm run bench -- COMMAND`. One file a command. */
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
+import { faultsCommand } from "./faults.js";
 import { loginCommand } from "./login.js";
 import { relayCommand } from "./relay.js";
 
@@ -12,6 +13,7 @@ await yargs(hideBin(process.argv))
   )
   .command(relayCommand)
   .command(loginCommand)
+  .command(faultsCommand)
   .demandCommand(1, "Name a command; --help lists them.")
   .strict()
   .help()

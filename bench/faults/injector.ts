@@ -1,0 +1,284 @@
+/** Breaks what the schedule says, when it says so, and sees how long it takes until everything answers again. */
+import { once, setMaxListeners } from "node:events";
+import type { FaultEvent } from "../history/events.js";
+import type { Gate } from "./gate.js";
+import { elapsed, type ClientBreak } from "./host-messages.js";
+import type { Hosts } from "./hosts.js";
+import { until, type Probe } from "./probe.js";
+import type { Break, Fault } from "./schedule.js";
+import type { SystemUnderTest } from "./system-under-test.js";
+
+export interface InjectorParts {
+  readonly system: SystemUnderTest;
+  readonly hosts: Hosts;
+  readonly probe: Probe;
+  /** Between the system and PostgreSQL. */
+  readonly databases: readonly Gate[];
+  readonly nameOf: (person: number) => string;
+  readonly onProblem: (text: string) => void;
+  /** A fault was injected. */
+  readonly onFault: (fault: Fault) => void;
+}
+
+/** How long a fault waits until what it is to break is there, in milliseconds. */
+const TARGET_MS = 120_000;
+/** How long anything may take to answer again, in milliseconds. */
+const RECOVERY_MS = 120_000;
+/** People who write to somebody who does not read, and what each of them writes. */
+const FLOODERS = 3;
+const FLOOD = { messages: 60, bytes: 48_000 } as const;
+
+export class Injector {
+  constructor(private readonly parts: InjectorParts) {}
+
+  /**
+   * @param start by {@link elapsed}, which the faults' times count from
+   * @returns what was broken, once everything answers again; times as those of {@link elapsed}
+   */
+  async run(faults: readonly Fault[], start: number, stop: AbortSignal): Promise<FaultEvent[]> {
+    const under: Promise<FaultEvent | null>[] = [];
+    for (const fault of faults) {
+      await pause(start + fault.at - elapsed(), stop);
+      if (stop.aborted) break;
+      under.push(this.#inject(fault, stop));
+    }
+    return (await Promise.all(under)).filter((event) => event !== null);
+  }
+
+  async #inject(fault: Fault, stop: AbortSignal): Promise<FaultEvent | null> {
+    const { onProblem, onFault } = this.parts;
+    const target = targetOf(fault.what);
+    try {
+      await until(
+        () => this.#isThere(fault.what),
+        AbortSignal.any([stop, AbortSignal.timeout(TARGET_MS)]),
+        5,
+      );
+    } catch {
+      if (!stop.aborted)
+        onProblem(`${fault.kind}: ${target} was not there to be broken within ${TARGET_MS} ms`);
+      return null;
+    }
+    onFault(fault);
+    const at = elapsed();
+    try {
+      const signal = AbortSignal.any([stop, AbortSignal.timeout(RECOVERY_MS)]);
+      // As many listen as people are struck.
+      setMaxListeners(0, signal);
+      await this.#break(fault.what, at, signal);
+      return { type: "fault", kind: fault.kind, target, at, until: elapsed() };
+    } catch (error) {
+      if (!stop.aborted) {
+        const why = error instanceof Error ? error.message : String(error);
+        onProblem(`${fault.kind} of ${target} at ${Math.round(fault.at)} ms did not end well: ${why}`);
+      }
+      return { type: "fault", kind: fault.kind, target, at, until: null };
+    }
+  }
+
+  #isThere(what: Break): boolean {
+    const { system, hosts } = this.parts;
+    switch (what.do) {
+      case "end":
+      case "block":
+        return system.isUp(what.thread);
+      case "kill":
+      case "suspend":
+      case "jumpSystemClock":
+      case "cutDatabase":
+      case "refuseDatabase":
+        return system.isUp();
+      case "killClients":
+        return hosts.isUp(what.host);
+      case "cutSockets":
+      case "halfOpen":
+      case "stopReading":
+      case "doubleFrames":
+      case "delayFrames":
+      case "jumpClientClocks":
+        return what.people.every((person) => hosts.isUp(hosts.hostOf(person)));
+    }
+  }
+
+  /** @returns once everything that it strikes answers again */
+  async #break(what: Break, at: number, signal: AbortSignal): Promise<void> {
+    const { system, hosts, probe, databases } = this.parts;
+    switch (what.do) {
+      case "end":
+        return this.#thread(what.thread, "threadExited", signal, () =>
+          system.tell({ type: "end", thread: what.thread }),
+        );
+      case "block":
+        return this.#thread(what.thread, "threadBlocked", signal, () =>
+          system.tell({ type: "block", thread: what.thread, ms: what.ms }),
+        );
+      case "suspend":
+        system.suspend();
+        await pause(what.ms, signal);
+        system.resume();
+        return this.#allListen(signal);
+      case "kill":
+        await system.killAndStart();
+        return this.#allListen(signal);
+      case "killClients":
+        return within(signal, hosts.killAndStart(what.host));
+      case "cutDatabase":
+        for (const gate of databases) gate.cut(0);
+        return within(signal, probe.commit(signal));
+      case "refuseDatabase":
+        for (const gate of databases) {
+          gate.refuse(true);
+          gate.cut(0);
+        }
+        await pause(what.ms, signal);
+        for (const gate of databases) gate.refuse(false);
+        return within(signal, probe.commit(signal));
+      case "cutSockets":
+      case "halfOpen": {
+        const back = what.people.map((person) => this.#backInSession(person, at, signal));
+        this.#tell(what.people, what);
+        await Promise.all(back);
+        return;
+      }
+      case "stopReading":
+        this.#tell(what.people, what);
+        for (const person of what.people) this.#flood(person);
+        return this.#over(what.people, what.ms, signal);
+      case "doubleFrames":
+      case "delayFrames":
+        this.#tell(what.people, what);
+        return this.#over(what.people, what.ms, signal);
+      case "jumpSystemClock":
+        system.tell({ type: "clock", offsetMs: what.offsetMs });
+        return within(signal, probe.commit(signal));
+      case "jumpClientClocks":
+        this.#tell(what.people, what);
+        return this.#over(what.people, 1_000, signal);
+    }
+  }
+
+  /** Breaks a thread; done once it, or the one that takes its place, answers. */
+  async #thread(
+    thread: string,
+    told: "threadExited" | "threadBlocked",
+    signal: AbortSignal,
+    strike: () => void,
+  ): Promise<void> {
+    const { system, probe } = this.parts;
+    const struck = new Promise<void>((resolve) => {
+      const eventOnThread = (event: { readonly thread: string }): void => {
+        if (event.thread === thread) done();
+      };
+      const done = (): void => {
+        system.off("threadExited", eventOnThread).off("threadBlocked", eventOnThread).off("up", done);
+        resolve();
+      };
+      // A thread that ended before it was blocked, or a whole new system, will do.
+      system.on("threadExited", eventOnThread).on("up", done);
+      if (told === "threadBlocked") system.on("threadBlocked", eventOnThread);
+    });
+    strike();
+    await within(signal, struck);
+    await (thread.startsWith("database")
+      ? within(signal, probe.commit(signal))
+      : probe.handshake(system.portOf(thread), signal));
+  }
+
+  async #allListen(signal: AbortSignal): Promise<void> {
+    const { system, probe } = this.parts;
+    const { balancer, archive, servers } = system.ports;
+    await Promise.all([balancer, archive, ...servers].map((port) => probe.handshake(port, signal)));
+  }
+
+  /** Someone whose sockets are struck is back once a later session is live; where none was struck, at once. */
+  async #backInSession(person: number, at: number, signal: AbortSignal): Promise<void> {
+    const { hosts } = this.parts;
+    await new Promise<void>((resolve, reject) => {
+      const done = (): void => {
+        hosts.off("live", onLive).off("struck", onStruck);
+        resolve();
+      };
+      const onLive = (live: { readonly person: number; readonly at: number }): void => {
+        if (live.person === person && live.at > at) done();
+      };
+      const onStruck = (struck: { readonly person: number; readonly sockets: number }): void => {
+        if (struck.person === person && struck.sockets === 0 && hosts.isLive(person)) done();
+      };
+      hosts.on("live", onLive).on("struck", onStruck);
+      signal.addEventListener("abort", () =>
+        reject(new Error(`${this.parts.nameOf(person)} did not come back`)),
+      );
+    });
+  }
+
+  /** The time of a fault, and then until the people whom it struck are in a session. */
+  async #over(people: readonly number[], ms: number, signal: AbortSignal): Promise<void> {
+    const { hosts } = this.parts;
+    await pause(ms, signal);
+    await until(() => people.every((person) => hosts.isLive(person)), signal);
+  }
+
+  #tell(people: readonly number[], what: ClientBreak): void {
+    for (const person of people) {
+      this.parts.hosts.tellHostOf(person, { type: "break", person, what });
+    }
+  }
+
+  /** Others write to somebody more than the sockets on the way can hold. */
+  #flood(person: number): void {
+    const { hosts, nameOf } = this.parts;
+    const flood: ClientBreak = { do: "flood", to: nameOf(person), ...FLOOD };
+    for (const other of hosts.othersThan(person, FLOODERS)) this.#tell([other], flood);
+  }
+}
+
+function targetOf(what: Break): string {
+  switch (what.do) {
+    case "end":
+    case "block":
+      return what.thread;
+    case "suspend":
+    case "kill":
+    case "jumpSystemClock":
+      return "the system";
+    case "killClients":
+      return `clients' process ${what.host}`;
+    case "cutDatabase":
+    case "refuseDatabase":
+      return "the databases";
+    case "cutSockets":
+    case "halfOpen":
+    case "stopReading":
+    case "doubleFrames":
+    case "delayFrames":
+    case "jumpClientClocks":
+      return `people ${what.people.join(", ")}`;
+  }
+}
+
+/** The promise's value, unless the signal comes first. */
+async function within<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const over = new AbortController();
+  const aborted = once(signal, "abort", { signal: over.signal }).then(() => signal.throwIfAborted());
+  aborted.catch(() => undefined);
+  try {
+    return (await Promise.race([promise, aborted])) as T;
+  } finally {
+    over.abort();
+  }
+}
+
+/** Resolves after so many milliseconds, or once the signal comes. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0 || signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}
