@@ -21,6 +21,9 @@ process.on("message", (message: ToServerProcess) => {
   }
 });
 
+// The bench is gone, however it ended.
+process.on("disconnect", () => process.exit(0));
+
 async function start(kind: "fastchat" | "bare", data: Omit<RelayThreadData, "index">): Promise<void> {
   const entry = new URL(kind === "fastchat" ? "./chat-thread.js" : "./bare-thread.js", import.meta.url);
   for (let index = 0; index < data.plan.view.members.length; index++) {
