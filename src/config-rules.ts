@@ -71,6 +71,12 @@ export function checkTogether(config: Config, sourceOf: (...keys: string[]) => s
       `timeouts.restartMinMs is ${timeouts.restartMinMs}; it must be at most timeouts.restartMaxMs (${timeouts.restartMaxMs}).`,
     );
   }
+  if (timeouts.statementMs < timeouts.hungMs) {
+    refuse(
+      ["timeouts.statementMs", "timeouts.hungMs"],
+      `timeouts.statementMs is ${timeouts.statementMs}; it must be at least timeouts.hungMs (${timeouts.hungMs}).`,
+    );
+  }
   if (timeouts.hungMs < 2 * timeouts.heartbeatMs) {
     refuse(
       ["timeouts.hungMs", "timeouts.heartbeatMs"],

@@ -92,6 +92,7 @@ export const ConfigSchema = Type.Object(
         prepareMs: Ms,
         heartbeatMs: Ms,
         hungMs: Ms,
+        statementMs: Ms,
         stopMs: Ms,
         startMs: Ms,
         databaseMs: Ms,

@@ -183,6 +183,11 @@ t.test("an error names where the value came from, the key, the value and what wo
       "mine.json: timeouts.hungMs is 1500; it must be at least twice timeouts.heartbeatMs (1000).",
     ],
     [
+      "a statement that hangs before its thread does",
+      [{ key: "timeouts.statementMs", value: 1500, source: "mine.json" }],
+      "mine.json: timeouts.statementMs is 1500; it must be at least timeouts.hungMs (5000).",
+    ],
+    [
       "no such setting",
       [{ key: "limits.sendWindows", value: 1, source: "mine.json" }],
       'mine.json: there is no setting "limits.sendWindows"; remove or correct it.',

@@ -151,8 +151,9 @@ async function parse(args: readonly string[]): Promise<Record<string, unknown> |
         "Once everything is ready the address for clients is printed, and stands in DIR/address until the",
         "service stops. Ctrl-C stops it in order; a second one ends it at once.",
         "",
-        "Exit codes: 0 stopped as asked, 1 a defect, 2 a wrong flag, setting or file, 8 a port or the data",
-        "folder is in use, the disk is full, a database cannot be reached, or the data is of a newer version.",
+        "Exit codes: 0 stopped as asked, 1 a defect, 2 a wrong flag, setting or file, 6 a part was not ready in",
+        "time, 8 a port or the data folder is in use, the disk is full, a database cannot be reached, or the",
+        "data is damaged or of a newer version, 128 + signal ended by a second signal.",
       ].join("\n"),
     )
     .wrap(Math.min(100, process.stdout.columns ?? 100))

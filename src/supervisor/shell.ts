@@ -5,6 +5,7 @@ import { toHex } from "../protocol/bytes.js";
 import { errorRecord, type ErrorRecord } from "../protocol/errors.js";
 import type { Incarnation } from "../protocol/ids.js";
 import type { Clock, Log, Random, Timer } from "../protocol/runtime.js";
+import type { StatementCount } from "../protocol/statement-count.js";
 import type { FromThread, Listening, LoadReport, ToThread } from "../protocol/threads.js";
 import type { Timeouts } from "../config.js";
 import {
@@ -22,6 +23,8 @@ export interface Worker {
   post(message: ToThread, ports: readonly MessagePort[]): void;
   /** Ends it at once, wherever it is. */
   terminate(): void;
+  /** Of an embedded database: what it counts while it cannot speak. */
+  readonly statements?: StatementCount;
 }
 
 export interface WorkerHandlers {
@@ -48,7 +51,7 @@ export interface ShellPorts {
 }
 
 export class Shell {
-  readonly #workers = new Map<string, Worker>();
+  readonly #workers = new Map<string, { readonly worker: Worker; readonly run: number }>();
   readonly #finished: Promise<ErrorRecord | null>;
   #finish: (error: ErrorRecord | null) => void = () => undefined;
   #state: State;
@@ -99,10 +102,18 @@ export class Shell {
     this.#timer =
       wakeAt === Infinity
         ? null
-        : this.ports.clock.after(Math.max(0, Math.ceil(wakeAt - this.#now())), () =>
-            this.#dispatch({ type: "wake", now: this.#now() }),
-          );
+        : this.ports.clock.after(Math.max(0, Math.ceil(wakeAt - this.#now())), () => this.#wake());
     this.ports.onState(this.#state);
+  }
+
+  #wake(): void {
+    const now = this.#now();
+    // First, so that a database that computes is not judged by its silence.
+    for (const [thread, { worker, run }] of this.#workers) {
+      if (worker.statements === undefined) continue;
+      this.#dispatch({ type: "counted", thread, run, now, statements: worker.statements.read() });
+    }
+    this.#dispatch({ type: "wake", now });
   }
 
   #perform(effect: Effect): void {
@@ -110,7 +121,7 @@ export class Shell {
       case "spawn":
         return this.#spawn(effect.thread, effect.run, effect.port);
       case "terminate":
-        return this.#workers.get(effect.thread)?.terminate();
+        return this.#workers.get(effect.thread)?.worker.terminate();
       case "post":
         return this.#post(effect.thread, effect.message);
       case "mesh": {
@@ -155,18 +166,18 @@ export class Shell {
           if (event !== null) tell(event);
         },
         onExit: (reason) => {
-          if (this.#workers.get(thread) === worker) this.#workers.delete(thread);
+          if (this.#workers.get(thread)?.worker === worker) this.#workers.delete(thread);
           tell({ type: "exited", reason });
         },
       });
-      this.#workers.set(thread, worker);
+      this.#workers.set(thread, { worker, run });
     } catch (error) {
       tell({ type: "exited", reason: error instanceof Error ? error.message : String(error) });
     }
   }
 
   #post(thread: string, message: ToThread): void {
-    this.#workers.get(thread)?.post(message, "port" in message ? [message.port] : []);
+    this.#workers.get(thread)?.worker.post(message, "port" in message ? [message.port] : []);
   }
 
   #giveUp(error: unknown): void {

@@ -28,6 +28,8 @@ export type Life =
       at: "running";
       since: number;
       heardAt: number;
+      /** Of an embedded database: how many of its statements have begun and ended, and since when it is so many. */
+      statements: { count: number; since: number };
       listening: Listening | null;
       incarnation: Incarnation;
     }
@@ -87,6 +89,8 @@ export type Event = { readonly now: number } & (
 export type ThreadEvent =
   | { readonly type: "ready"; readonly listening: Listening | null; readonly incarnation: Incarnation }
   | { readonly type: "pong" }
+  /** An embedded database's count of statements begun and ended, as the supervisor sees it (statement-count.ts). */
+  | { readonly type: "counted"; readonly statements: number }
   | { readonly type: "prepared"; readonly view: number }
   | { readonly type: "failed"; readonly error: ErrorRecord }
   /** The thread is no more; `reason` where it threw, for the log and for people. */
@@ -146,7 +150,7 @@ export interface Draft {
   membersChanged: boolean;
 }
 
-type Running = Extract<Life, { at: "running" }>;
+export type Running = Extract<Life, { at: "running" }>;
 
 /** Chat servers that are running, as others know them. */
 export function runningServers(state: State): ServerEntry[] {

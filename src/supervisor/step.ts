@@ -7,6 +7,7 @@ import {
   type Draft,
   type Effect,
   type Event,
+  type Running,
   type State,
   type Thread,
   type ThreadEvent,
@@ -80,6 +81,7 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
         at: "running",
         since: now,
         heardAt: now,
+        statements: { count: 0, since: now },
         listening: event.listening,
         incarnation: event.incarnation,
       };
@@ -88,6 +90,9 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
       return;
     case "pong":
       if (thread.life.at === "running") thread.life.heardAt = now;
+      return;
+    case "counted":
+      if (thread.life.at === "running") hearStatements(draft, thread.life, event.statements);
       return;
     case "prepared":
       if (thread.plan.kind === "chat" && thread.life.at === "running") {
@@ -108,6 +113,17 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
     case "exited":
       exited(draft, thread, event.reason);
   }
+}
+
+/** A database that computes cannot answer, and is not hung for that; unless one statement takes far too long. */
+function hearStatements({ state, now }: Draft, life: Running, count: number): void {
+  if (count !== life.statements.count) life.statements = { count, since: now };
+  else if (!isInStatement(life) || now - life.statements.since >= state.timeouts.statementMs) return;
+  life.heardAt = now;
+}
+
+function isInStatement({ statements }: Running): boolean {
+  return statements.count % 2 !== 0;
 }
 
 function exited(draft: Draft, thread: Thread, reason: string | null): void {
@@ -245,16 +261,21 @@ function heartbeat(draft: Draft): void {
   state.heartbeatAt = now + state.timeouts.heartbeatMs;
   for (const thread of state.threads) {
     if (thread.life.at !== "running") continue;
-    if (now - thread.life.heardAt > state.timeouts.hungMs) kill(draft, thread, "its event loop hung");
-    else effects.push({ type: "post", thread: thread.plan.id, message: { type: "ping", ref: thread.run } });
+    if (now - thread.life.heardAt > state.timeouts.hungMs) {
+      kill(draft, thread, isInStatement(thread.life) ? "one statement took too long" : "its event loop hung");
+    } else {
+      effects.push({ type: "post", thread: thread.plan.id, message: { type: "ping", ref: thread.run } });
+    }
   }
 }
 
 /** Gives everybody the time again that the supervisor missed. */
 function allowForLateness(state: State, now: number, lateMs: number): void {
   for (const { life } of state.threads) {
-    if (life.at === "running") life.heardAt = now;
-    else if (life.at === "starting") life.startBy = now + state.timeouts.startMs;
+    if (life.at === "running") {
+      life.heardAt = now;
+      life.statements.since += lateMs;
+    } else if (life.at === "starting") life.startBy = now + state.timeouts.startMs;
   }
   if (state.preparing !== null) state.preparing.by = now + state.timeouts.prepareMs;
   if (state.stage.at === "stopping") state.stage.since += lateMs;

@@ -4,6 +4,7 @@ import { monotonicClock, systemClock, systemRandom } from "../node/clock.js";
 import { createLog } from "../node/log.js";
 import { formatAddress } from "../protocol/address.js";
 import type { ErrorRecord } from "../protocol/errors.js";
+import { StatementCount } from "../protocol/statement-count.js";
 import type { Listening, LoadReport } from "../protocol/threads.js";
 import { openDataFolder, type DataFolder } from "./data-folder.js";
 import { migrateDatabases, placeDatabases } from "./databases.js";
@@ -72,14 +73,11 @@ export class SystemRun {
       clock: monotonicClock,
       random: systemRandom,
       log,
-      spawn: (plan, port, incarnation, handlers) =>
-        startWorker(
-          entryOf(plan),
-          plan.id,
-          threadData(plan, port, incarnation, config, secrets, databases),
-          handlers,
-          (line) => screen.logLine(line),
-        ),
+      spawn: (plan, port, incarnation, handlers) => {
+        const data = threadData(plan, port, incarnation, config, secrets, databases);
+        const worker = startWorker(entryOf(plan), plan.id, data, handlers, (line) => screen.logLine(line));
+        return "statements" in data ? { ...worker, statements: new StatementCount(data.statements) } : worker;
+      },
       migrate: () => migrateDatabases(databases, config.timeouts.databaseMs, log),
       announce: async ({ port }: Listening) => {
         await folder.markComplete();

@@ -1,6 +1,7 @@
 /** What each thread is started with: its part of the configuration, and no secret that it does not need. */
 import { portsOf } from "../config-rules.js";
 import type { Config } from "../config.js";
+import { StatementCount } from "../protocol/statement-count.js";
 import { parseServerId, type Incarnation, type ServerId } from "../protocol/ids.js";
 import type {
   ArchiveThreadData,
@@ -52,7 +53,13 @@ export function threadData(
         plan.id === SERVICE_DATABASE
           ? (["service", databases.service] as const)
           : (["archive", databases.archive] as const);
-      return { ...common, name, folder: place.folder ?? "", socketDirectory: socketDirectory(place) };
+      return {
+        ...common,
+        name,
+        folder: place.folder ?? "",
+        socketDirectory: socketDirectory(place),
+        statements: new StatementCount().shared,
+      };
     }
     case "balancer":
       return {

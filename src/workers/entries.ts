@@ -22,6 +22,8 @@ export interface DatabaseThreadData extends Common {
   readonly folder: string;
   /** A short folder of mode 0700; the socket in it is named as PostgreSQL names its own: `.s.PGSQL.5432`. */
   readonly socketDirectory: string;
+  /** Memory of a StatementCount, by which the supervisor sees what the thread cannot say while it computes. */
+  readonly statements: SharedArrayBuffer;
 }
 
 export interface BalancerThreadData extends Common {

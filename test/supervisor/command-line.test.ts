@@ -54,3 +54,13 @@ t.test("a failure is told in one line, without a stack or a password", async (t)
   );
   t.equal(recordOf(Object.assign(new Error("no"), { code: "ENOSPC" })).code, "diskFull");
 });
+
+t.test("help names every exit code", async (t) => {
+  const printed = t.capture(console, "log");
+  t.equal(await configOf(["--help"], {}, "/"), null);
+  const [[help] = [""]] = printed.args() as [string][];
+  const codes = help.slice(help.indexOf("Exit codes:")).replaceAll(/\s+/g, " ");
+  for (const code of ["0 stopped", "1 a defect", "2 a wrong", "6 a part", "8 a port", "128 + signal"]) {
+    t.ok(codes.includes(code), code);
+  }
+});

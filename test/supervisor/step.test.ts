@@ -1,7 +1,7 @@
 /** Stories of the supervisor (PROTOCOL.md, "Views and homes"), in virtual time and without a thread. */
 import t from "tap";
 import type { Incarnation } from "../../src/protocol/ids.js";
-import { CHAT_1, CHAT_2, CHAT_3, Story } from "./story.js";
+import { CHAT_1, CHAT_2, CHAT_3, Story, timeouts } from "./story.js";
 
 t.test("everything starts in its order, is linked, shares the accounts and is announced", async (t) => {
   const story = new Story();
@@ -415,4 +415,92 @@ t.test("a step leaves the state that it was given as it was", async (t) => {
   story.exits(CHAT_1);
   story.on({ type: "stop" });
   t.same(before, copy);
+});
+
+/** Seconds in which the database says nothing, and what its count of statements is in each. */
+function compute(story: Story, counts: readonly number[]): string[] {
+  return counts.flatMap((statements) => [
+    ...story.from("database-service", { type: "counted", statements }),
+    ...story.pass(1000, ["database-service"]),
+  ]);
+}
+
+const seconds = (count: number, at: (second: number) => number): number[] =>
+  Array.from({ length: count }, (_, second) => at(second));
+
+t.test("a database that computes for long is not hung", (t) => {
+  const story = Story.running();
+  t.same(
+    compute(
+      story,
+      seconds(60, () => 17),
+    ),
+    [],
+    "one long statement",
+  );
+  t.same(
+    compute(
+      story,
+      seconds(300, (second) => 17 + 2 * second),
+    ),
+    [],
+    "long ones without a pause",
+  );
+  t.same(
+    compute(
+      story,
+      seconds(300, (second) => 700 + second),
+    ),
+    [],
+    "whenever they are looked at",
+  );
+  t.end();
+});
+
+t.test("a database that does not answer, and does not compute either, is hung", (t) => {
+  const story = Story.running();
+  t.same(
+    compute(
+      story,
+      seconds(4, () => 16),
+    ),
+    [],
+  );
+  t.same(
+    compute(
+      story,
+      seconds(5, () => 16),
+    ),
+    ["terminate database-service"],
+  );
+  t.match(story.thread("database-service").failure, { message: "its event loop hung" });
+  t.end();
+});
+
+t.test("a statement that takes far too long is an end to its database", (t) => {
+  const story = Story.running();
+  const all = compute(
+    story,
+    seconds((timeouts.statementMs + timeouts.hungMs) / 1000 + 2, () => 17),
+  );
+  t.same(all, ["terminate database-service"]);
+  t.match(story.thread("database-service").failure, { message: "one statement took too long" });
+  t.end();
+});
+
+t.test("time in which the supervisor slept is not held against a statement", (t) => {
+  const story = Story.running();
+  compute(
+    story,
+    seconds(5, () => 17),
+  );
+  story.now += 10 * timeouts.statementMs;
+  t.same(
+    compute(
+      story,
+      seconds(60, () => 17),
+    ),
+    [],
+  );
+  t.end();
 });

@@ -1,6 +1,7 @@
 /** The embedded database: an engine on a folder, served to many connections over a Unix socket. */
 import type { Limits, Timeouts } from "../../config.js";
 import type { Clock, Log } from "../../protocol/runtime.js";
+import type { StatementCount } from "../../protocol/statement-count.js";
 import { Connection } from "./connection.js";
 import { prepareFolder } from "./database-folder.js";
 import type { FileEvents } from "./durable-files.js";
@@ -8,6 +9,7 @@ import { Engine } from "./engine.js";
 import { listenOnSocket, type SocketListener } from "./listener.js";
 import { Maintenance } from "./maintenance.js";
 import { Scheduler } from "./scheduler.js";
+import type { Session } from "./session.js";
 
 export interface EmbeddedDatabaseOptions {
   /** Of the database's files; made at the first start. */
@@ -18,6 +20,8 @@ export interface EmbeddedDatabaseOptions {
   readonly timeouts: Pick<Timeouts, "helloMs" | "checkpointMs" | "idleTransactionMs">;
   readonly clock: Clock;
   readonly log: Log;
+  /** Counted while the engine runs, for whoever wants to know whether it still lives. */
+  readonly statements?: StatementCount;
   /** Told of the engine's work on its files. */
   readonly files?: FileEvents;
   /** The engine cannot go on; all connections are closed. Only a new thread helps. */
@@ -59,7 +63,7 @@ export async function startEmbeddedDatabase(options: EmbeddedDatabaseOptions): P
   });
   let listener: SocketListener | null = null;
   const scheduler = new Scheduler({
-    session: engine,
+    session: options.statements === undefined ? engine : counted(engine, options.statements),
     clock,
     soon: setImmediate,
     idleTransactionMs: timeouts.idleTransactionMs,
@@ -105,6 +109,19 @@ export async function startEmbeddedDatabase(options: EmbeddedDatabaseOptions): P
       open.destroy();
       await closed;
       await engine.close();
+    },
+  };
+}
+
+function counted(session: Session, statements: StatementCount): Session {
+  return {
+    run(input, onOutput) {
+      statements.begin();
+      try {
+        session.run(input, onOutput);
+      } finally {
+        statements.end();
+      }
     },
   };
 }

@@ -2,6 +2,7 @@
 import { systemClock } from "../../node/clock.js";
 import { createLog } from "../../node/log.js";
 import { errorRecord } from "../../protocol/errors.js";
+import { StatementCount } from "../../protocol/statement-count.js";
 import type { DatabaseThreadData } from "../entries.js";
 import { runThread } from "../thread.js";
 import { startEmbeddedDatabase } from "./embedded-database.js";
@@ -15,6 +16,7 @@ await runThread<DatabaseThreadData>(async (data, say) => {
     timeouts: data.timeouts,
     clock: systemClock,
     log,
+    statements: new StatementCount(data.statements),
     onFailure(error) {
       log.error({ error }, "the embedded database has failed");
       say({ type: "failed", error: errorRecord(error) });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { Client } from "pg";
 import t, { type Test } from "tap";
+import { StatementCount } from "../../../src/protocol/statement-count.js";
 import type { FromThread, ToThread } from "../../../src/protocol/threads.js";
 import type { DatabaseThreadData } from "../../../src/workers/entries.js";
 import { SOCKET_NAME } from "../../../src/workers/database/listener.js";
@@ -13,6 +14,7 @@ import { copyTemplate } from "./template-folder.js";
 
 class Thread {
   readonly #worker: Worker;
+  readonly statements = new StatementCount();
   readonly exited: Promise<unknown[]>;
 
   constructor(folder: string, socketDirectory: string) {
@@ -23,6 +25,7 @@ class Thread {
       log: logConfig,
       limits,
       timeouts,
+      statements: this.statements.shared,
     };
     this.#worker = new Worker(new URL("../../../src/workers/database/entry.js", import.meta.url), {
       workerData: data,
@@ -88,5 +91,37 @@ await t.test("a path too long for a socket is refused with its name", async (t) 
     type: "failed",
     error: { code: "badConfig", message: /x+.* is too long for a socket/ },
   });
+  await thread.exited;
+});
+
+await t.test("while a statement is computed the thread counts what it cannot say", async (t) => {
+  const { folder, directory } = await folders(t);
+  await copyTemplate(folder);
+  const thread = new Thread(folder, directory);
+  await thread.hears();
+  const client = new Client({ host: directory, user: "postgres", database: "postgres" });
+  await client.connect();
+  t.equal(thread.statements.read() % 2, 0);
+  let answered = false;
+  const asked = client
+    .query("SELECT count(*)::int AS n FROM generate_series(1, 3000000)")
+    .then(({ rows }) => {
+      answered = true;
+      return rows as unknown;
+    });
+  const during = await new Promise<number>((resolve, reject) => {
+    const look = (): void => {
+      const count = thread.statements.read();
+      if (count % 2 !== 0) resolve(count);
+      else if (answered) reject(new Error("it was never seen at work"));
+      else setImmediate(look);
+    };
+    look();
+  });
+  t.same(await asked, [{ n: 3_000_000 }]);
+  t.ok(thread.statements.read() > during);
+  t.equal(thread.statements.read() % 2, 0, "and is at rest again");
+  await client.end();
+  thread.say({ type: "stop" });
   await thread.exited;
 });
