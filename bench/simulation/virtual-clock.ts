@@ -4,13 +4,16 @@ import type { Clock, Timer } from "../../src/protocol/runtime.js";
 interface Alarm {
   readonly at: number;
   readonly order: number;
-  readonly callback: () => void;
+  /** `null` once it is cancelled. */
+  callback: (() => void) | null;
 }
 
 export class VirtualClock implements Clock {
   #now: number;
   #order = 0;
-  readonly #alarms = new Set<Alarm>();
+  #underWay = 0;
+  /** A binary heap: no alarm comes before the one at half its place. */
+  readonly #alarms: Alarm[] = [];
 
   /** @param start milliseconds since 1970 */
   constructor(start = 1_700_000_000_000) {
@@ -22,19 +25,44 @@ export class VirtualClock implements Clock {
   }
 
   after(ms: number, callback: () => void): Timer {
-    const alarm = { at: this.#now + ms, order: this.#order++, callback };
-    this.#alarms.add(alarm);
-    return { cancel: () => void this.#alarms.delete(alarm) };
+    const alarm: Alarm = { at: this.#now + Math.max(0, ms), order: this.#order++, callback };
+    this.#push(alarm);
+    return { cancel: () => void (alarm.callback = null) };
+  }
+
+  /** As {@link after}, for something that is on its way and will arrive by itself. */
+  arrive(ms: number, callback: () => void): void {
+    this.#underWay++;
+    this.after(ms, () => {
+      this.#underWay--;
+      callback();
+    });
+  }
+
+  /** How much is on its way, by {@link arrive}. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** When the next timer fires, in milliseconds since 1970; `null` where there is none. */
+  get nextAt(): number | null {
+    return this.#next()?.at ?? null;
+  }
+
+  /** Lets time pass until the next timer, and fires that one. @returns false where there is none */
+  fireNext(): boolean {
+    const alarm = this.#next();
+    if (alarm === null) return false;
+    this.#pop();
+    this.#now = Math.max(this.#now, alarm.at);
+    alarm.callback?.();
+    return true;
   }
 
   /** Lets so many milliseconds pass; timers fire in the order of their times, those of one time in that of their making. */
   advance(ms: number): void {
     const end = this.#now + ms;
-    for (let alarm = this.#next(end); alarm !== null; alarm = this.#next(end)) {
-      this.#alarms.delete(alarm);
-      this.#now = Math.max(this.#now, alarm.at);
-      alarm.callback();
-    }
+    for (let next = this.nextAt; next !== null && next <= end; next = this.nextAt) this.fireNext();
     this.#now = end;
   }
 
@@ -44,13 +72,42 @@ export class VirtualClock implements Clock {
     this.advance(0);
   }
 
-  #next(end: number): Alarm | null {
-    let next: Alarm | null = null;
-    for (const alarm of this.#alarms) {
-      if (alarm.at > end) continue;
-      if (next === null || alarm.at < next.at || (alarm.at === next.at && alarm.order < next.order))
-        next = alarm;
-    }
-    return next;
+  #next(): Alarm | null {
+    while (this.#alarms[0]?.callback === null) this.#pop();
+    return this.#alarms[0] ?? null;
   }
+
+  #push(alarm: Alarm): void {
+    const heap = this.#alarms;
+    let at = heap.length;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const above = heap[parent] as Alarm;
+      if (!isBefore(alarm, above)) break;
+      heap[at] = above;
+      at = parent;
+    }
+    heap[at] = alarm;
+  }
+
+  #pop(): void {
+    const heap = this.#alarms;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      const right = heap[child + 1];
+      if (right !== undefined && isBefore(right, heap[child] as Alarm)) child++;
+      const below = heap[child];
+      if (below === undefined || !isBefore(below, last)) break;
+      heap[at] = below;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(one: Alarm, other: Alarm): boolean {
+  return one.at < other.at || (one.at === other.at && one.order < other.order);
 }

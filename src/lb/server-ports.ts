@@ -1,11 +1,18 @@
 /** The balancer's lines to the chat servers: what they report goes into the load view, revocations go out. */
-import type { MessagePort } from "node:worker_threads";
 import { errorRecord } from "../protocol/errors.js";
 import type { DeviceId, Incarnation, ServerId } from "../protocol/ids.js";
 import type { Clock, Log, Timer } from "../protocol/runtime.js";
 import type { FromBalancer, ServerEntry, ToBalancer } from "../protocol/threads.js";
 import type { SessionStore } from "../store/sessions.js";
 import type { LoadView } from "./load-view.js";
+
+/** What is needed of the MessagePort to a server. */
+export interface ServerPort {
+  postMessage(message: FromBalancer): void;
+  on(event: "message", listener: (message: ToBalancer) => void): unknown;
+  on(event: "close", listener: () => void): unknown;
+  close(): void;
+}
 
 export interface ServerPortsOptions {
   readonly view: LoadView;
@@ -18,7 +25,7 @@ export interface ServerPortsOptions {
 
 interface Line {
   readonly entry: ServerEntry;
-  readonly port: MessagePort;
+  readonly port: ServerPort;
 }
 
 const RETRY_MS = 1000;
@@ -36,14 +43,14 @@ export class ServerPorts {
   }
 
   /** A server came; an older line to the same id is closed. */
-  add(entry: ServerEntry, port: MessagePort): void {
+  add(entry: ServerEntry, port: ServerPort): void {
     const { view, clock } = this.options;
     const old = this.#lines.get(entry.id);
     const line: Line = { entry, port };
     this.#lines.set(entry.id, line);
     old?.port.close();
     view.add(entry, clock.now());
-    port.on("message", (message: ToBalancer) => {
+    port.on("message", (message) => {
       if (this.#isCurrent(line)) this.#message(line, message);
     });
     // The thread died. The supervisor will say so; until then nobody else shall be sent there.

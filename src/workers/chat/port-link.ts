@@ -1,5 +1,4 @@
 /** Links over MessagePorts: what one turn sends to a peer becomes one buffer, and that is transferred, not copied. */
-import type { MessagePort } from "node:worker_threads";
 import { GatherBuffer } from "../../node/gather-buffer.js";
 import { atTickEnd } from "../../node/tick.js";
 import type { Incarnation, ServerId } from "../../protocol/ids.js";
@@ -17,19 +16,30 @@ interface Batch {
   readonly consumed: number;
 }
 
+/** What a link needs of a MessagePort. */
+export interface LinkPort {
+  postMessage(batch: Batch, transfer: [ArrayBuffer]): void;
+  on(event: "message", listener: (batch: Batch) => void): unknown;
+  close(): void;
+}
+
 export class PortLink implements Link {
   readonly #peers = new Map<ServerId, Peer>();
 
-  /** @param windowBytes bytes that may be on their way to one peer before a `forward` waits */
+  /**
+   * @param windowBytes bytes that may be on their way to one peer before a `forward` waits
+   * @param soon runs a callback at the end of this turn of the event loop
+   */
   constructor(
     private readonly windowBytes: number,
     private readonly handlers: LinkHandlers,
+    private readonly soon: (callback: () => void) => void = atTickEnd,
   ) {}
 
-  connect(id: ServerId, incarnation: Incarnation, port: MessagePort): void {
+  connect(id: ServerId, incarnation: Incarnation, port: LinkPort): void {
     const old = this.#peers.get(id);
     if (old !== undefined) this.disconnect(id, old.incarnation);
-    this.#peers.set(id, new Peer(id, incarnation, port, this.windowBytes, this.handlers));
+    this.#peers.set(id, new Peer(id, incarnation, port, this.windowBytes, this.handlers, this.soon));
   }
 
   /** Drops the link to one start of a server; a link to a later start is left alone. */
@@ -66,9 +76,10 @@ class Peer {
   constructor(
     private readonly id: ServerId,
     readonly incarnation: Incarnation,
-    private readonly port: MessagePort,
+    private readonly port: LinkPort,
     private readonly windowBytes: number,
     private readonly handlers: LinkHandlers,
+    private readonly soon: (callback: () => void) => void,
   ) {
     port.on("message", (batch: Batch) => this.#batchOnPort(batch));
   }
@@ -105,7 +116,7 @@ class Peer {
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    atTickEnd(() => this.#flush());
+    this.soon(() => this.#flush());
   }
 
   #flush(): void {

@@ -1,0 +1,169 @@
+/** Does to a world what a schedule says, and makes it whole again. */
+import type { FaultEvent } from "../history/events.js";
+import type { Connection } from "./connection.js";
+import type { Gate } from "./gate.js";
+import type { Action, Fault } from "./schedule.js";
+import type { World } from "./world.js";
+
+export class Faults {
+  /** What is broken at the moment, each with how it is mended. */
+  readonly #broken = new Set<() => void>();
+
+  constructor(private readonly world: World) {}
+
+  perform(action: Action): void {
+    if (action.do === "send") {
+      this.world.person(action.from).say(action.to, action.text);
+      return;
+    }
+    const until = "forMs" in action ? this.world.clock.now() + action.forMs : this.world.clock.now();
+    const event: FaultEvent = {
+      type: "fault",
+      at: this.world.clock.now(),
+      until,
+      kind: action.do,
+      target: targetOf(action),
+    };
+    this.world.events.push(event);
+    this.#break(action);
+  }
+
+  /** Mends all that is broken, now. */
+  heal(): void {
+    for (const mend of [...this.#broken]) mend();
+  }
+
+  #break(fault: Fault): void {
+    const { world } = this;
+    switch (fault.do) {
+      case "cut":
+        for (const connection of world.connections(fault.who, fault.to)) connection.cut();
+        return;
+      case "halfOpen":
+        for (const connection of world.connections(fault.who, fault.to)) connection.vanish();
+        return;
+      case "roam":
+        for (const connection of this.#connectionsOf(fault.who)) connection.roam();
+        return;
+      case "stopReading": {
+        const process = world.person(fault.who).device.process;
+        process?.stopReading();
+        return this.#mendIn(fault.forMs, () => process?.readAgain());
+      }
+      case "offline": {
+        const { device } = world.person(fault.who);
+        device.goOffline(fault.silently);
+        return this.#mendIn(fault.forMs, () => device.goOnline());
+      }
+      case "killClient": {
+        const person = world.person(fault.who);
+        person.kill();
+        return this.#mendIn(fault.forMs, () => person.revive());
+      }
+      case "clientDiskFull": {
+        const { disk } = world.person(fault.who).device;
+        disk.full = true;
+        return this.#mendIn(fault.forMs, () => {
+          disk.full = false;
+        });
+      }
+      case "clientClock":
+        world.person(fault.who).device.aheadMs += fault.byMs;
+        return;
+      case "stall": {
+        const ways = this.#connectionsOf(fault.who).map(
+          ({ client, server }) => (fault.way === "up" ? server : client).incoming,
+        );
+        for (const way of ways) way.hold();
+        return this.#mendIn(fault.forMs, () => {
+          for (const way of ways) way.release();
+        });
+      }
+      case "killThread":
+        world.thread(fault.thread)?.kill();
+        return;
+      case "hangThread": {
+        const thread = world.thread(fault.thread);
+        thread?.hang();
+        return this.#mendIn(fault.forMs, () => thread?.resume());
+      }
+      case "lateNews": {
+        const inbox = world.up ? world.system.supervisor.inbox(fault.thread) : null;
+        inbox?.hold();
+        return this.#mendIn(fault.forMs, () => inbox?.release());
+      }
+      case "databaseAway":
+      case "databaseStalls":
+      case "databaseFull":
+      case "lostAnswers":
+      case "slowCommits":
+        return this.#breakDatabase(fault);
+      case "serverClock":
+        world.aheadMs += fault.byMs;
+        return;
+      case "crash":
+        if (!world.up) return;
+        world.crash();
+        return this.#mendIn(fault.forMs, () => {
+          if (!world.up) world.start();
+        });
+      case "restart":
+        if (!world.up) return;
+        world.stop();
+        return;
+    }
+  }
+
+  #breakDatabase(fault: Extract<Fault, { database: string }>): void {
+    const { world } = this;
+    const database = fault.database === "service" ? world.service : world.archiveDatabase;
+    switch (fault.do) {
+      case "databaseAway":
+        if (world.config.database === null) {
+          world.thread(`database-${fault.database}`)?.kill();
+          return;
+        }
+        database.crash();
+        return this.#mendIn(fault.forMs, () => database.comeBack());
+      case "databaseStalls": {
+        const gates: Gate[] = Object.values(database.gates);
+        for (const gate of gates) gate.hold();
+        return this.#mendIn(fault.forMs, () => {
+          for (const gate of gates) gate.release();
+        });
+      }
+      case "databaseFull":
+        database.full = true;
+        return this.#mendIn(fault.forMs, () => {
+          database.full = false;
+        });
+      case "lostAnswers":
+        database.lostAnswers += fault.count;
+        return;
+      case "slowCommits":
+        database.slowCommitMs = fault.ms;
+        return this.#mendIn(fault.forMs, () => {
+          database.slowCommitMs = 0;
+        });
+    }
+  }
+
+  #mendIn(ms: number, mend: () => void): void {
+    const once = (): void => {
+      if (this.#broken.delete(once)) mend();
+    };
+    this.#broken.add(once);
+    this.world.clock.after(ms, once);
+  }
+
+  #connectionsOf(who: string): Connection[] {
+    return [...this.world.connections(who, "chat"), ...this.world.connections(who, "archive")];
+  }
+}
+
+function targetOf(fault: Fault): string {
+  if ("who" in fault) return fault.who;
+  if ("thread" in fault) return fault.thread;
+  if ("database" in fault) return `${fault.database} database`;
+  return "system";
+}
