@@ -5,6 +5,7 @@ import { hideBin } from "yargs/helpers";
 import { faultsCommand } from "./faults.js";
 import { loginCommand } from "./login.js";
 import { relayCommand } from "./relay.js";
+import { simulateCommand } from "./simulate.js";
 
 await yargs(hideBin(process.argv))
   .scriptName("npm run bench --")
@@ -14,6 +15,7 @@ await yargs(hideBin(process.argv))
   .command(relayCommand)
   .command(loginCommand)
   .command(faultsCommand)
+  .command(simulateCommand)
   .demandCommand(1, "Name a command; --help lists them.")
   .strict()
   .help()

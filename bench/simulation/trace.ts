@@ -1,0 +1,25 @@
+/** A history for people to read: one line for each thing that was done or answered. */
+import type { HistoryEvent } from "../history/events.js";
+
+export function traceOf(history: readonly HistoryEvent[]): string[] {
+  const ordered = [...history].sort((one, other) => one.at - other.at);
+  const begin = ordered[0]?.at ?? 0;
+  return ordered.map((event) => `${String(Math.round(event.at - begin)).padStart(7)} ms  ${lineOf(event)}`);
+}
+
+function lineOf(event: HistoryEvent): string {
+  switch (event.type) {
+    case "sent":
+      return `${event.account} sends "${event.message}"`;
+    case "accepted":
+      return `"${event.message}" is accepted`;
+    case "refused":
+      return `"${event.message}" is refused (${event.code})`;
+    case "received":
+      return `${event.account} is shown "${event.message}"`;
+    case "fault": {
+      const ms = event.until === null ? 0 : event.until - event.at;
+      return `fault: ${event.kind} of ${event.target}${ms > 0 ? ` for ${ms} ms` : ""}`;
+    }
+  }
+}
