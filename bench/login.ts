@@ -5,7 +5,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createHistogram } from "node:perf_hooks";
 import { client as opaque, ready } from "@serenity-kit/opaque";
 import autocannon from "autocannon";
 import chalk from "chalk";
@@ -14,6 +13,8 @@ import { Client } from "../src/client/core/client.js";
 import { openDevice } from "../src/client/node/device.js";
 import { DeviceHome } from "../src/client/node/home.js";
 import { PATHS } from "../src/protocol/http.js";
+import { Times as Latency } from "./percentiles.js";
+import { OPEN_DOORS } from "./service/sign-up.js";
 import { startSystem, type SystemProcess } from "./system-process.js";
 
 interface LoginOptions {
@@ -50,16 +51,7 @@ export const loginCommand: CommandModule<object, LoginOptions> = {
 };
 
 /** Limits out of the way and a light password hash: what is measured is the server's part. */
-const LABORATORY = {
-  FASTCHAT_SERVERS: "1",
-  FASTCHAT_PASSWORD_ITERATIONS: "1",
-  FASTCHAT_PASSWORD_MEMORY_KIB: "8",
-  FASTCHAT_PASSWORD_PARALLELISM: "1",
-  FASTCHAT_LIMITS_LOGINS_PER_MINUTE_PER_ADDRESS: "100000000",
-  FASTCHAT_LIMITS_LOGINS_PER_MINUTE_PER_ACCOUNT: "100000000",
-  FASTCHAT_LIMITS_REQUESTS_PER_MINUTE_PER_ADDRESS: "100000000",
-  FASTCHAT_LIMITS_PENDING_LOGINS: "1000000",
-};
+const LABORATORY = { ...OPEN_DOORS, FASTCHAT_SERVERS: "1", FASTCHAT_LIMITS_PENDING_LOGINS: "1000000" };
 
 async function measureLogins({ rounds, requests, json }: LoginOptions): Promise<void> {
   const progress = (text: string): void => {
@@ -109,7 +101,7 @@ function report({ rounds, requests, json }: LoginOptions, known: Times, unknown:
 
 /** One name, asked for again and again. */
 class Side {
-  #latency = createHistogram();
+  #latency = new Latency();
 
   constructor(
     private readonly system: SystemProcess,
@@ -135,7 +127,7 @@ class Side {
       });
       // Its own histogram counts whole milliseconds; the times it tells of each response are finer.
       running.on("response", (_client, _status, _bytes, milliseconds) => {
-        this.#latency.record(Math.max(1, Math.round(milliseconds * 1000)));
+        this.#latency.recordMs(milliseconds);
       });
     });
     if (result["2xx"] !== requests) {
@@ -146,12 +138,12 @@ class Side {
   }
 
   forget(): void {
-    this.#latency = createHistogram();
+    this.#latency = new Latency();
   }
 
   times(): Times {
-    const ms = (percentile: number): number => this.#latency.percentile(percentile) / 1000;
-    return { p50Ms: ms(50), p99Ms: ms(99) };
+    const { p50, p99 } = this.#latency.percentiles();
+    return { p50Ms: p50, p99Ms: p99 };
   }
 }
 

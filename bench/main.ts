@@ -4,6 +4,7 @@ import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { faultsCommand } from "./faults.js";
 import { loginCommand } from "./login.js";
+import { pendingCommand } from "./pending.js";
 import { relayCommand } from "./relay.js";
 import { simulateCommand } from "./simulate.js";
 
@@ -14,6 +15,7 @@ await yargs(hideBin(process.argv))
   )
   .command(relayCommand)
   .command(loginCommand)
+  .command(pendingCommand)
   .command(faultsCommand)
   .command(simulateCommand)
   .demandCommand(1, "Name a command; --help lists them.")

@@ -160,9 +160,10 @@ class Side {
     const [first, ...others] = this.#runs;
     if (first === undefined) throw new Error("nothing was measured");
     for (const { latency } of others) first.latency.add(latency);
+    const { p50, p99 } = first.latency.percentiles();
     return {
       messagesPerSecond: this.#messages / this.#seconds,
-      latencyMs: { p50: first.latency.percentile(50) / 1e6, p99: first.latency.percentile(99) / 1e6 },
+      latencyMs: { p50, p99 },
       serverCpuMicros: this.#cpuMicros / this.#messages,
       serverCores: this.#cpuMicros / 1e6 / this.#seconds,
     };

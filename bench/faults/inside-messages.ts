@@ -1,4 +1,5 @@
 /** What the bench and the watcher inside the system (inside.ts) say to each other, by the process's IPC. */
+import type { ThreadNews } from "../service/watched-threads.js";
 
 export type ToInside =
   | { readonly type: "end"; readonly thread: string }
@@ -7,8 +8,6 @@ export type ToInside =
   | { readonly type: "clock"; readonly offsetMs: number };
 
 export type FromInside =
-  /** Its supervisor was told that it is ready. */
-  | { readonly type: "ready"; readonly thread: string }
+  | ThreadNews
   /** Its loop stands still from now on. */
-  | { readonly type: "blocked"; readonly thread: string }
-  | { readonly type: "exited"; readonly thread: string };
+  | { readonly type: "blocked"; readonly thread: string };

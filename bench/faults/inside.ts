@@ -3,17 +3,15 @@
  * cannot be broken from outside: it ends threads, blocks their loops and sets their clocks. The system's own files are
  * those that people run; they know nothing of it.
  */
-import { syncBuiltinESMExports } from "node:module";
-import threads, {
+import {
   BroadcastChannel,
   getEnvironmentData,
   isMainThread,
   setEnvironmentData,
   threadId,
-  Worker,
-  type WorkerOptions,
 } from "node:worker_threads";
 import type { FromInside, ToInside } from "./inside-messages.js";
+import { takeOrders, tellBench, watchThreads } from "../service/watched-threads.js";
 
 const CHANNEL = "fastchat-faults";
 const CLOCK = "fastchat-faults-clock";
@@ -29,7 +27,7 @@ channel.unref();
 let clockOffsetMs = Number(getEnvironmentData(CLOCK) ?? 0);
 patchDate();
 
-if (isMainThread) watchThreads();
+if (isMainThread) watch();
 else {
   channel.onmessage = (event) => {
     const order = (event as { readonly data: Order }).data;
@@ -41,37 +39,16 @@ else {
   };
 }
 
-function watchThreads(): void {
-  const running = new Map<string, Worker>();
-  const tell = (message: FromInside): void => {
-    // The bench may be gone, and with it everybody who wants to know.
-    if (process.connected) process.send?.(message);
-  };
-
-  class WatchedWorker extends Worker {
-    constructor(entry: string | URL, options: WorkerOptions = {}) {
-      super(entry, { ...options, execArgv: ["--import", import.meta.url] });
-      const thread = options.name ?? "";
-      running.set(thread, this);
-      this.on("message", (message: { readonly type?: unknown }) => {
-        if (message.type === "ready") tell({ type: "ready", thread });
-      });
-      this.on("exit", () => {
-        if (running.get(thread) === this) running.delete(thread);
-        tell({ type: "exited", thread });
-      });
-    }
-  }
-  Object.assign(threads, { Worker: WatchedWorker });
-  syncBuiltinESMExports();
-
+function watch(): void {
+  const tell = (message: FromInside): void => tellBench(message);
+  const running = watchThreads(import.meta.url, tell);
   channel.onmessage = (event) => {
     const report = (event as { readonly data: Report }).data;
     for (const [thread, worker] of running) {
       if (worker.threadId === report.threadId) tell({ type: "blocked", thread });
     }
   };
-  process.on("message", (message: ToInside) => {
+  takeOrders((message: ToInside) => {
     switch (message.type) {
       case "end":
         void running.get(message.thread)?.terminate();
@@ -89,9 +66,6 @@ function watchThreads(): void {
         return;
     }
   });
-  // A bench that was killed leaves nothing behind.
-  process.on("disconnect", () => process.exit(1));
-  process.channel?.unref();
 }
 
 function patchDate(): void {

@@ -1,10 +1,8 @@
 /** The relay bench's clients: as light as can be, the same for both servers, a window of messages on the way per pair. */
-import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
-import { connect, createSecureContext, type TLSSocket } from "node:tls";
-import { GatherBuffer } from "../../src/node/gather-buffer.js";
-import { atTickEnd } from "../../src/node/tick.js";
-import { FrameSplitter, LENGTH_BYTES } from "../../src/protocol/frame.js";
+import { createSecureContext, type TLSSocket } from "node:tls";
 import { HOT_HEADER_BYTES, Kind } from "../../src/protocol/hot.js";
+import { Times } from "../percentiles.js";
+import { expectNoClosing, openLine, type Line } from "../service/line.js";
 import { relayFrame, type RelayPair, type RelayPlan } from "./plan.js";
 
 /** First frame of a connection: a hello with a ticket, or what the bare relay wants to know. */
@@ -13,8 +11,8 @@ export type HelloFor = (pair: number, role: "sender" | "recipient") => Uint8Arra
 export interface RelayRun {
   readonly messages: number;
   readonly seconds: number;
-  /** In nanoseconds, from sending to being told that the recipient has it. */
-  readonly latency: RecordableHistogram;
+  /** From sending to being told that the recipient has it. */
+  readonly latency: Times;
 }
 
 /** All pairs, connected to one kind of server. */
@@ -32,21 +30,8 @@ export class RelayClients {
     const clients = new RelayClients();
     const secureContext = createSecureContext({ ca: cert });
     const open = async (port: number | undefined, first: Uint8Array, frames: number): Promise<Line> => {
-      const socket = connect({
-        host: "127.0.0.1",
-        port: port ?? 0,
-        secureContext,
-        checkServerIdentity: () => undefined,
-      });
-      clients.#sockets.push(socket);
-      const line = new Line(socket);
-      await new Promise<void>((resolve, reject) => {
-        socket.once("error", reject);
-        line.onFrame = () => {
-          if (--frames === 0) resolve();
-        };
-        line.send(first);
-      });
+      const line = await openLine(port ?? 0, first, frames, secureContext);
+      clients.#sockets.push(line.socket);
       return line;
     };
     // Few at a time: a hundred handshakes at once would only wait for each other.
@@ -61,7 +46,7 @@ export class RelayClients {
 
   /** Keeps every pair's window full for so many seconds, then lets it run dry. */
   async run(seconds: number): Promise<RelayRun> {
-    const latency = createHistogram();
+    const latency = new Times();
     const started = process.hrtime.bigint();
     const idle = this.#senders.map((sender) => sender.run(latency));
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
@@ -73,31 +58,6 @@ export class RelayClients {
 
   close(): void {
     for (const socket of this.#sockets) socket.destroy();
-  }
-}
-
-/** A socket with frames: split as they come, written once a turn. */
-class Line {
-  onFrame: (frame: Uint8Array) => void = () => {};
-  readonly #gathered = new GatherBuffer();
-  #flushing = false;
-
-  constructor(private readonly socket: TLSSocket) {
-    const splitter = new FrameSplitter(1 << 20);
-    socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => splitter.push(chunk, (frame) => this.onFrame(frame)));
-  }
-
-  send(content: Uint8Array): void {
-    const { bytes, offset } = this.#gathered.reserve(LENGTH_BYTES + content.length);
-    bytes.writeUInt32BE(content.length, offset);
-    bytes.set(content, offset + LENGTH_BYTES);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    atTickEnd(() => {
-      this.#flushing = false;
-      this.socket.write(this.#gathered.take());
-    });
   }
 }
 
@@ -128,13 +88,12 @@ class Sender {
     this.#frame = relayFrame(pair, size);
   }
 
-  run(latency: RecordableHistogram): Promise<void> {
+  run(latency: Times): Promise<void> {
     this.#completed = 0;
     this.#sending = true;
     this.line.onFrame = (frame) => {
-      if (frame[0] === Kind.control)
-        throw new Error(`the server ended a session: ${Buffer.from(frame).toString("latin1")}`);
-      latency.record(process.hrtime.bigint() - (this.#sentAt.shift() ?? 0n) || 1n);
+      expectNoClosing(frame);
+      latency.recordSince(this.#sentAt.shift() ?? 0n);
       this.#completed++;
       if (this.#sending) this.#send();
       else if (this.#sentAt.length === 0) this.#idle();

@@ -1,0 +1,48 @@
+/** The client's own ways to a service, for as many devices as a bench has: HTTPS to the balancer, TLS to chat servers. */
+import { Balancer } from "../../src/client/core/balancer.js";
+import type { HttpClient, Transport } from "../../src/client/core/ports.js";
+import { HttpsClient } from "../../src/client/node/https.js";
+import { ServiceTrust } from "../../src/client/node/pin.js";
+import { TlsTransport } from "../../src/client/node/transport.js";
+import type { ServiceAddress } from "../../src/protocol/address.js";
+import type { Placement, SignedIn } from "../../src/protocol/http.js";
+
+/** As FastChat's client has them. */
+const CONNECTION = {
+  timeoutMs: 10_000,
+  requestMs: 30_000,
+  maxReplyBytes: 2 * 1024 * 1024,
+  maxFrameBytes: 8 * 1024 * 1024,
+  bufferBytes: 8 * 1024 * 1024,
+} as const;
+
+export class Connections {
+  readonly transport: Transport;
+  readonly #trust: ServiceTrust;
+  readonly #http: HttpsClient[] = [];
+  readonly #tls: TlsTransport;
+
+  constructor(address: ServiceAddress) {
+    this.#trust = new ServiceTrust(address, null, () => Promise.resolve());
+    this.#tls = new TlsTransport(this.#trust, CONNECTION);
+    this.transport = this.#tls;
+  }
+
+  /** HTTPS connections of their own, as each device has them. */
+  http(): HttpClient {
+    const http = new HttpsClient(this.#trust, CONNECTION);
+    this.#http.push(http);
+    return http;
+  }
+
+  /** How a device asks for a place. */
+  placer({ token }: SignedIn): () => Promise<Placement> {
+    const balancer = new Balancer(this.http(), token);
+    return () => balancer.place();
+  }
+
+  close(): void {
+    this.#tls.close();
+    for (const http of this.#http) http.close();
+  }
+}
