@@ -217,6 +217,8 @@ function eventOf(message: FromThread, incarnation: Incarnation): ThreadEvent | n
       return { type: "prepared", view: message.view };
     case "failed":
       return { type: "failed", error: message.error };
+    case "trouble":
+      return { type: "trouble", trouble: message.trouble };
     case "report":
     case "stopped":
       return null;

@@ -16,6 +16,7 @@ import { toHex } from "../protocol/bytes.js";
 import { FastChatError } from "../protocol/errors.js";
 import type { Clock, Log, Random } from "../protocol/runtime.js";
 import type { Listening } from "../protocol/threads.js";
+import { isPassing } from "../store/database.js";
 import { LINGER_MS } from "../node/tls-channel.js";
 import { httpFailure, noSuchRoute } from "./http-failure.js";
 import { limitRates, type RateLimits } from "./rate-limits.js";
@@ -173,7 +174,8 @@ function answerFailure(log: Log, request: FastifyRequest, reply: FastifyReply, e
   const { status, body, retryAfterSeconds, ours } = httpFailure(error);
   // A request that the router could not read comes here without passing any hook.
   addHeaders(request, reply);
-  if (ours) log.error({ request: request.id, error }, "a request failed");
+  // How the database fares is told where that is watched, once and not at each request.
+  if (ours) log[isPassing(error) ? "debug" : "error"]({ request: request.id, error }, "a request failed");
   if (retryAfterSeconds !== null) void reply.header("retry-after", retryAfterSeconds);
   if (body.code === "notSignedIn") void reply.header("www-authenticate", "Bearer");
   return reply.code(status).send(body);

@@ -3,8 +3,8 @@ import { availableParallelism } from "node:os";
 import { systemClock, systemRandom } from "../node/clock.js";
 import { createLog } from "../node/log.js";
 import type { ToThread } from "../protocol/threads.js";
-import { openDatabase } from "../store/database.js";
 import type { BalancerThreadData } from "../workers/entries.js";
+import { threadDatabases } from "../workers/thread-databases.js";
 import { runThread } from "../workers/thread.js";
 import { createBalancer } from "./balancer.js";
 
@@ -13,11 +13,9 @@ const DATABASE_CONNECTIONS = 8;
 /** More threads than this for OPAQUE would take the cores from the chat servers. */
 const MOST_OPAQUE_THREADS = 4;
 
-await runThread<BalancerThreadData>(async (data) => {
+await runThread<BalancerThreadData>(async (data, say) => {
   const log = createLog(data.log, { thread: "balancer" });
-  const database = openDatabase(data.database, DATABASE_CONNECTIONS, data.timeouts.databaseMs, (error) =>
-    log.warn({ error: error.message }, "an idle database connection failed"),
-  );
+  const database = threadDatabases(data.database, data.timeouts.databaseMs, log, say)(DATABASE_CONNECTIONS);
   const balancer = await createBalancer({
     ...data,
     database,

@@ -3,6 +3,7 @@ import { errorRecord } from "../protocol/errors.js";
 import type { DeviceId, Incarnation, ServerId } from "../protocol/ids.js";
 import type { Clock, Log, Timer } from "../protocol/runtime.js";
 import type { FromBalancer, ServerEntry, ToBalancer } from "../protocol/threads.js";
+import { isPassing } from "../store/database.js";
 import type { SessionStore } from "../store/sessions.js";
 import type { LoadView } from "./load-view.js";
 
@@ -121,7 +122,10 @@ export class ServerPorts {
     } catch (error) {
       if (this.#closed) return;
       const { id } = line.entry;
-      this.options.log.warn({ server: id, error: errorRecord(error) }, "revocations could not be checked");
+      this.options.log[isPassing(error) ? "debug" : "warn"](
+        { server: id, error: errorRecord(error) },
+        "revocations could not be checked",
+      );
       const timer = this.options.clock.after(RETRY_MS, () => {
         this.#retries.delete(timer);
         void this.#answerRevoked(line, devices);

@@ -4,7 +4,7 @@
  * of their own.
  */
 import type { MessagePort } from "node:worker_threads";
-import type { ErrorRecord } from "./errors.js";
+import type { ErrorCode, ErrorRecord } from "./errors.js";
 import type { AccountId, DeviceId, Incarnation, ServerId, SessionNumber } from "./ids.js";
 import type { View } from "./view.js";
 
@@ -74,6 +74,8 @@ export type FromThread =
   | { readonly type: "pong"; readonly ref: number }
   | { readonly type: "prepared"; readonly view: number }
   | { readonly type: "report"; readonly report: LoadReport }
+  /** It goes on as well as it can without this; `null` once all is well again. */
+  | { readonly type: "trouble"; readonly trouble: ErrorCode | null }
   /** It cannot go on, for a reason that a person can mend; it ends after this. */
   | { readonly type: "failed"; readonly error: ErrorRecord }
   /** Everything it had to finish is finished; the thread ends by itself now. */

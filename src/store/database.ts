@@ -67,6 +67,11 @@ export class StoreError extends FastChatError {
   }
 }
 
+/** Whether the same work may succeed later. */
+export function isPassing(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.kind === "retry";
+}
+
 /** Sorts any error of `pg` into a {@link StoreError}. */
 export function storeError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;

@@ -4,12 +4,22 @@
 export const DISK_FULL = "53100";
 /** SQLSTATE of a statement in a transaction that a failed statement has ended. */
 export const IN_FAILED_TRANSACTION = "25P02";
+/** SQLSTATE of a statement that was ended, as for taking too long. */
+const QUERY_CANCELED = "57014";
 /** SQLSTATE of a row that points to one which is not there. */
 export const FOREIGN_KEY_VIOLATION = "23503";
 
 /** No class of SQLSTATEs starts with an E, while system error codes as EPIPE do. */
 export function isSqlState(code: unknown): code is string {
   return typeof code === "string" && /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(code);
+}
+
+/**
+ * Whether what is worth another try failed because the database could not be reached or does not serve, and not because
+ * this one statement met another, took too long or asked for too much.
+ */
+export function isAway(code: string): boolean {
+  return !isSqlState(code) || (/^(08|28|3D|53|57|58)/.test(code) && code !== QUERY_CANCELED);
 }
 
 /**

@@ -202,6 +202,8 @@ function eventOf(
       return { type: "pong" };
     case "prepared":
       return { type: "prepared", view: message.view };
+    case "trouble":
+      return { type: "trouble", trouble: message.trouble };
     case "failed":
       return { type: "failed", error: message.error };
     case "stopped":

@@ -3,7 +3,7 @@
  * a state and an event and returns the next state and the effects that shell.ts performs on real threads.
  */
 import type { Timeouts } from "../config.js";
-import type { ErrorRecord } from "../protocol/errors.js";
+import type { ErrorCode, ErrorRecord } from "../protocol/errors.js";
 import type { Incarnation, ServerId } from "../protocol/ids.js";
 import type { Listening, ServerEntry, ToThread } from "../protocol/threads.js";
 import type { View } from "../protocol/view.js";
@@ -52,6 +52,10 @@ export interface Thread {
   port: number;
   /** What this run said of why it cannot go on. */
   failure: ErrorRecord | null;
+  /** What this run goes on without. */
+  trouble: ErrorCode | null;
+  /** Why its last run ended, where that was told already. */
+  toldWhy: string | null;
   life: Life;
 }
 
@@ -92,6 +96,7 @@ export type ThreadEvent =
   /** An embedded database's count of statements begun and ended, as the supervisor sees it (statement-count.ts). */
   | { readonly type: "counted"; readonly statements: number }
   | { readonly type: "prepared"; readonly view: number }
+  | { readonly type: "trouble"; readonly trouble: ErrorCode | null }
   | { readonly type: "failed"; readonly error: ErrorRecord }
   /** The thread is no more; `reason` where it threw, for the log and for people. */
   | { readonly type: "exited"; readonly reason: string | null };
@@ -132,6 +137,8 @@ export function initialState(plans: readonly ThreadPlan[], timeouts: Timeouts): 
       proven: false,
       port: plan.port,
       failure: null,
+      trouble: null,
+      toldWhy: null,
       life: { at: "waiting" },
     })),
     view: { number: 0, members: [] },

@@ -85,6 +85,7 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
         listening: event.listening,
         incarnation: event.incarnation,
       };
+      tellReturn(draft, thread);
       acquaint(draft, thread);
       migrateOnceDatabasesRun(draft);
       return;
@@ -98,6 +99,9 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
       if (thread.plan.kind === "chat" && thread.life.at === "running") {
         serverPrepared(draft, thread.plan.id, event.view);
       }
+      return;
+    case "trouble":
+      if (thread.life.at === "running") thread.trouble = event.trouble;
       return;
     case "failed":
       if (thread.life.at !== "starting" && thread.life.at !== "running") return;
@@ -190,17 +194,31 @@ function rest(draft: Draft, thread: Thread, why: string): void {
   const inMs = restDelay(thread.tries, restartMinMs, restartMaxMs);
   thread.tries++;
   thread.life = { at: "resting", until: draft.now + inMs };
+  // One that cannot start for a while, as on a full disk, is told of once.
+  const told = thread.toldWhy === why && thread.tries > 1;
+  thread.toldWhy = why;
   draft.effects.push({
     type: "log",
-    level: "error",
+    level: told ? "debug" : "error",
     fields: { of: thread.plan.id, why, startsInMs: inMs },
     message: "a thread died and will be started again",
+  });
+}
+
+function tellReturn({ effects }: Draft, { plan, tries }: Thread): void {
+  if (tries === 0) return;
+  effects.push({
+    type: "log",
+    level: "info",
+    fields: { of: plan.id, tries },
+    message: "a thread that died is back",
   });
 }
 
 function start({ state, effects, now }: Draft, thread: Thread): void {
   thread.run++;
   thread.failure = null;
+  thread.trouble = null;
   thread.life = { at: "starting", startBy: now + state.timeouts.startMs };
   effects.push({ type: "spawn", thread: thread.plan.id, run: thread.run, port: thread.port });
 }

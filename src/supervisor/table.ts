@@ -1,5 +1,6 @@
 /** The live table of the threads: a pure picture of what the supervisor knows. */
 import type { ChalkInstance } from "chalk";
+import type { ErrorCode } from "../protocol/errors.js";
 import type { LoadReport } from "../protocol/threads.js";
 import type { State, Thread } from "./state.js";
 
@@ -21,16 +22,27 @@ export function rowsOf(state: Readonly<State>, reports: ReadonlyMap<string, Load
   }));
 }
 
-function describeLife({ life }: Thread, now: number): Row["state"] {
+/** What a thread goes on without, or died of, in two words. */
+const TROUBLES: Partial<Record<ErrorCode, string>> = {
+  diskFull: "disk full",
+  databaseUnreachable: "no database",
+};
+
+function describeLife({ life, trouble, failure }: Thread, now: number): Row["state"] {
   switch (life.at) {
     case "running":
-      return { text: "running", color: "green" };
+      return trouble === null
+        ? { text: "running", color: "green" }
+        : { text: TROUBLES[trouble] ?? trouble, color: "red" };
     case "waiting":
     case "starting":
     case "stopping":
       return { text: life.at, color: "yellow" };
     case "resting":
-      return { text: `again in ${Math.max(0, (life.until - now) / 1000).toFixed(1)} s`, color: "red" };
+      return {
+        text: `${failure?.code === "diskFull" ? "disk full, " : ""}again in ${Math.max(0, (life.until - now) / 1000).toFixed(1)} s`,
+        color: "red",
+      };
     case "ended":
       return { text: "ended", color: "yellow" };
     case "dying":

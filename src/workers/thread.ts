@@ -13,7 +13,9 @@ export interface ThreadBody {
 }
 
 /** What an entry may say to the supervisor, besides `ready`, `pong`, `failed` and `stopped`, which are said for it. */
-export type Say = (message: Extract<FromThread, { type: "prepared" | "report" | "failed" }>) => void;
+export type Say = (
+  message: Extract<FromThread, { type: "prepared" | "report" | "trouble" | "failed" }>,
+) => void;
 
 /**
  * Runs a thread.

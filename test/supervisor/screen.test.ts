@@ -123,3 +123,15 @@ t.test("colours are for terminals that want them", async (t) => {
   t.notOk(colored({ format: "pretty", tty: true, env: { TERM: "dumb" } }), "a terminal without colours");
   t.notOk(colored({ format: "pretty", tty: true, env: { NO_COLOR: "1" } }), "no-color.org");
 });
+
+t.test("what is wrong with a thread's database stands in its row", async (t) => {
+  const story = Story.running();
+  story.from(CHAT_1, { type: "trouble", trouble: "diskFull" });
+  story.from(CHAT_2, { type: "trouble", trouble: "databaseUnreachable" });
+  story.from("database-service", { type: "failed", error: { code: "diskFull", message: "Full." } });
+  story.exits("database-service");
+  const states = new Map(rowsOf(story.state, new Map(), story.now).map(({ id, state }) => [id, state.text]));
+  t.equal(states.get(CHAT_1), "disk full");
+  t.equal(states.get(CHAT_2), "no database");
+  t.equal(states.get("database-service"), "disk full, again in 0.1 s");
+});

@@ -1,6 +1,8 @@
 /** Stories of the supervisor (PROTOCOL.md, "Views and homes"), in virtual time and without a thread. */
 import t from "tap";
 import type { Incarnation } from "../../src/protocol/ids.js";
+import type { ThreadEvent } from "../../src/supervisor/state.js";
+import { step } from "../../src/supervisor/step.js";
 import { CHAT_1, CHAT_2, CHAT_3, Story, timeouts } from "./story.js";
 
 t.test("everything starts in its order, is linked, shares the accounts and is announced", async (t) => {
@@ -502,5 +504,48 @@ t.test("time in which the supervisor slept is not held against a statement", (t)
     ),
     [],
   );
+  t.end();
+});
+
+t.test("a thread that cannot start for a while is told of once, and once when it is back", (t) => {
+  const story = Story.running();
+  const logged: string[] = [];
+  const told = (event: ThreadEvent): void => {
+    const id = "database-service";
+    const { state, effects } = step(story.state, {
+      ...event,
+      thread: id,
+      run: story.thread(id).run,
+      now: story.now,
+    });
+    story.state = state;
+    for (const effect of effects)
+      if (effect.type === "log") logged.push(`${effect.level}: ${effect.message}`);
+  };
+  const full = { code: "diskFull", message: "There is no space left." } as const;
+  for (let times = 0; times < 4; times++) {
+    told({ type: "failed", error: full });
+    told({ type: "exited", reason: null });
+    story.pass(timeouts.restartMaxMs);
+  }
+  told({ type: "ready", listening: null, incarnation: "again" as Incarnation });
+  t.same(logged, [
+    "error: a thread died and will be started again",
+    ...Array<string>(3).fill("debug: a thread died and will be started again"),
+    "info: a thread that died is back",
+  ]);
+  t.end();
+});
+
+t.test("what a thread goes on without is known until it says otherwise or dies", (t) => {
+  const story = Story.running();
+  story.from(CHAT_1, { type: "trouble", trouble: "diskFull" });
+  t.equal(story.thread(CHAT_1).trouble, "diskFull");
+  story.from(CHAT_1, { type: "trouble", trouble: null });
+  t.equal(story.thread(CHAT_1).trouble, null);
+  story.from(CHAT_1, { type: "trouble", trouble: "databaseUnreachable" });
+  story.exits(CHAT_1);
+  story.pass(200);
+  t.equal(story.thread(CHAT_1).trouble, null, "the next run knows nothing of it");
   t.end();
 });

@@ -7,7 +7,8 @@ import { FastChatError } from "../../protocol/errors.js";
 import type { ArchiveId } from "../../protocol/ids.js";
 import type { Log } from "../../protocol/runtime.js";
 import type { AppendOutcome, ArchiveStore, NewEntry } from "../../store/archive.js";
-import { isPassing, type Retries } from "./retries.js";
+import { isPassing } from "../../store/database.js";
+import type { Retries } from "./retries.js";
 
 export interface AppendWriterOptions {
   readonly store: Pick<ArchiveStore, "append">;
@@ -127,7 +128,8 @@ export class AppendWriter {
         return;
       } catch (error) {
         if (!isPassing(error)) return this.#isolate(waiting, error);
-        this.options.log.warn({ error, tries, appends: waiting.length }, "entries are not written yet");
+        // How the database fares is told where that is watched, once and not at each try.
+        this.options.log.debug({ error, tries, appends: waiting.length }, "entries are not written yet");
         await this.options.retries.pause(tries);
       }
     }

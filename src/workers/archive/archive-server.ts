@@ -4,6 +4,7 @@
  */
 import type { Config } from "../../config.js";
 import type { Clock, FrameChannel, FrameHandlers, Log, Timer } from "../../protocol/runtime.js";
+import { isPassing } from "../../store/database.js";
 import type { ArchiveStore } from "../../store/archive.js";
 import { AppendWriter } from "./append-writer.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
@@ -82,7 +83,7 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
     sweep = clock.after(timeouts.sweepMs, sweepOnClock);
     // Kept for a while after they expired: a clock that is set back must not make them good again.
     store.forgetVouchers(clock.now() - timeouts.voucherMs).catch((error: unknown) => {
-      log.warn({ error }, "used vouchers are not swept yet");
+      log[isPassing(error) ? "debug" : "warn"]({ error }, "used vouchers are not swept yet");
     });
   }
 

@@ -1,18 +1,13 @@
 /** Trying again what the database could not do yet. */
 import { FastChatError } from "../../protocol/errors.js";
 import type { Clock, Timer } from "../../protocol/runtime.js";
-import { StoreError } from "../../store/database.js";
+import { isPassing } from "../../store/database.js";
 
 export interface RetryOptions {
   readonly clock: Clock;
   /** Pause after the first failure, in milliseconds; it doubles from one to the next. */
   readonly minMs: number;
   readonly maxMs: number;
-}
-
-/** Whether the same work may succeed later. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof StoreError && error.kind === "retry";
 }
 
 export class Retries {

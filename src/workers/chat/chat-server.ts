@@ -11,6 +11,7 @@ import type { LinkMessage } from "../../protocol/link.js";
 import type { Clock, FrameChannel, FrameHandlers, Log, Random, Timer } from "../../protocol/runtime.js";
 import type { ConnectedSession, LoadReport, ToBalancer } from "../../protocol/threads.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
+import { isPassing } from "../../store/database.js";
 import type { DeliveryStore } from "../../store/deliveries.js";
 import { DeliveryWriter } from "./delivery-writer.js";
 import { Dispatcher } from "./dispatcher.js";
@@ -382,7 +383,11 @@ export class ChatServer {
       (removed) => {
         if (removed === this.options.limits.writeBatchRows) this.#sweptAt = 0;
       },
-      (error: unknown) => this.options.log.warn({ error: describe(error) }, "bodies not swept yet"),
+      (error: unknown) =>
+        this.options.log[isPassing(error) ? "debug" : "warn"](
+          { error: describe(error) },
+          "bodies not swept yet",
+        ),
     );
   }
 }

@@ -4,7 +4,7 @@
  * one that is refused is halved until the row at fault stands alone.
  */
 import type { Clock, Log } from "../../protocol/runtime.js";
-import { StoreError } from "../../store/database.js";
+import { isPassing, StoreError } from "../../store/database.js";
 import type { Body, Delivery, DeliveryKey, DeliveryStore } from "../../store/deliveries.js";
 import { backoffMs } from "./backoff.js";
 
@@ -138,7 +138,8 @@ export class DeliveryWriter {
         return;
       } catch (error) {
         if (error instanceof StoreError && error.kind === "rejected") return this.#halve(batch);
-        this.options.log.warn(
+        // How the database fares is told where that is watched, once and not at each try.
+        this.options.log[isPassing(error) ? "debug" : "warn"](
           { error: String(error), tries, rows: batch.length },
           "deliveries not written yet",
         );

@@ -1,7 +1,7 @@
 /** Entry of a chat server's thread. */
 import { createLog } from "../../node/log.js";
-import { openDatabase } from "../../store/database.js";
 import type { ChatThreadData } from "../entries.js";
+import { threadDatabases } from "../thread-databases.js";
 import { runThread } from "../thread.js";
 import { startChatThread } from "./chat-thread.js";
 
@@ -10,9 +10,7 @@ const DATABASE_CONNECTIONS = 4;
 
 await runThread<ChatThreadData>(async (data, say) => {
   const log = createLog(data.log, { thread: data.id });
-  const database = openDatabase(data.database, DATABASE_CONNECTIONS, data.timeouts.databaseMs, (error) =>
-    log.warn({ error: error.message }, "an idle database connection failed"),
-  );
+  const database = threadDatabases(data.database, data.timeouts.databaseMs, log, say)(DATABASE_CONNECTIONS);
   try {
     const body = await startChatThread(data, database, log, say);
     return {

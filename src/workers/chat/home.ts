@@ -15,6 +15,7 @@ import type { Forward, LinkMessage } from "../../protocol/link.js";
 import type { Clock, Log, Random } from "../../protocol/runtime.js";
 import { toHex } from "../../protocol/bytes.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
+import { isPassing } from "../../store/database.js";
 import type { BodyId, DeliveryStore } from "../../store/deliveries.js";
 import { backoffMs } from "./backoff.js";
 import type { DeliveryWriter } from "./delivery-writer.js";
@@ -237,7 +238,10 @@ export class Home {
       const pending = await this.options.store.pending(batch.map(({ account }) => account));
       for (const mailbox of batch) mailbox.opened(pending.get(mailbox.account) ?? null);
     } catch (error) {
-      this.options.log.warn({ error: String(error), mailboxes: batch.length }, "mailboxes not opened yet");
+      this.options.log[isPassing(error) ? "debug" : "warn"](
+        { error: String(error), mailboxes: batch.length },
+        "mailboxes not opened yet",
+      );
       this.#opening.push(...batch);
       const { restartMinMs, restartMaxMs } = this.options.timeouts;
       this.options.clock.after(
@@ -260,7 +264,10 @@ export class Home {
     try {
       return await this.options.store.read(recipient, position, limit);
     } catch (error) {
-      this.options.log.warn({ error: String(error) }, "pending messages not read yet");
+      this.options.log[isPassing(error) ? "debug" : "warn"](
+        { error: String(error) },
+        "pending messages not read yet",
+      );
       this.options.clock.after(this.options.timeouts.restartMaxMs / 4, () =>
         this.#mailboxes.get(recipient)?.retryRead(),
       );

@@ -18,8 +18,11 @@ await runThread<DatabaseThreadData>(async (data, say) => {
     log,
     statements: new StatementCount(data.statements),
     onFailure(error) {
-      log.error({ error }, "the embedded database has failed");
-      say({ type: "failed", error: errorRecord(error) });
+      const record = errorRecord(error);
+      // What a person can mend is said in a sentence; where in the code it came up is for defects.
+      const told = record.code === "internal" ? { error } : { code: record.code, reason: record.message };
+      log.error(told, "the embedded database has failed");
+      say({ type: "failed", error: record });
       // Its memory is of no use any more; the supervisor starts a new thread, which repeats the log.
       process.exit(1);
     },

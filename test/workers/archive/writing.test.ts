@@ -82,7 +82,7 @@ t.test(
     const reply = client.ask({ type: "append", entries: [entry("a"), entry("b")] }, "appended");
     await until(() => room.memory.commits.length === 1);
     room.memory.fault = "none";
-    await until(() => room.log.some(({ level }) => level === "warn"));
+    await until(() => room.log.some(({ level }) => level === "debug"));
     room.clock.advance(room.timeouts.restartMinMs);
     t.same((await reply).results, [
       { counter: 1, had: true },
