@@ -1,12 +1,9 @@
 /** Runs one schedule to its healed end, and judges what came of it. */
 import { createHash } from "node:crypto";
-import type { HistoryEntry } from "../../src/client/core/messages.js";
-import type { MessageId } from "../../src/protocol/ids.js";
-import { checkHistory } from "../history/checker.js";
 import type { HistoryEvent } from "../history/events.js";
-import { describeViolation, type HistoryCounts } from "../history/verdict.js";
+import type { HistoryCounts } from "../history/verdict.js";
+import { end } from "./ending.js";
 import { Faults } from "./faults.js";
-import { archiveRecord } from "./person.js";
 import { isFault, type FaultKind, type Schedule } from "./schedule.js";
 import type { Sabotage } from "./system.js";
 import { World } from "./world.js";
@@ -22,11 +19,6 @@ export interface RunReport {
   readonly history: readonly HistoryEvent[];
 }
 
-/** How long everything has to become quiet once it is healed, in milliseconds. */
-const QUIET_MS = 300_000;
-/** How often is looked whether it is quiet, in milliseconds. */
-const LOOK_MS = 1_000;
-
 export async function runSchedule(schedule: Schedule, sabotage?: Sabotage): Promise<RunReport> {
   const { seed, setting } = schedule;
   const world = new World({ seed, ...setting, ...(sabotage === undefined ? {} : { sabotage }) });
@@ -37,119 +29,35 @@ export async function runSchedule(schedule: Schedule, sabotage?: Sabotage): Prom
   };
   process.on("unhandledRejection", rejections);
   try {
-    return await new Run(schedule, world).run();
+    return await run(schedule, world);
   } finally {
     process.removeListener("unhandledRejection", rejections);
   }
 }
 
-class Run {
-  readonly #violations: string[] = [];
-
-  constructor(
-    private readonly schedule: Schedule,
-    private readonly world: World,
-  ) {}
-
-  async run(): Promise<RunReport> {
-    const { world, schedule } = this;
-    world.start();
-    await world.until(() => world.system.complete);
-    for (const name of schedule.people) await world.join(name);
-    await this.#perform();
-    await this.#becomeQuiet();
-    const archives = new Map<string, HistoryEntry[]>();
-    for (const name of schedule.people) archives.set(name, await world.archive(name));
-    this.#addWireAnswers(archives);
-    const verdict = checkHistory(
-      world.events,
-      [...archives].map(([name, entries]) => archiveRecord(name, entries)),
-    );
-    const told = verdict.violations.map(describeViolation);
-    const violations = [...told, ...this.#violations, ...world.faults];
-    const faults: Partial<Record<FaultKind, number>> = {};
-    for (const action of schedule.actions) {
-      if (isFault(action)) faults[action.do] = (faults[action.do] ?? 0) + 1;
-    }
-    const hash = createHash("sha256")
-      .update(JSON.stringify([world.events, [...archives], world.clock.now(), world.happened]))
-      .digest("hex")
-      .slice(0, 16);
-    return { seed: schedule.seed, counts: verdict.counts, faults, violations, hash, history: world.events };
+async function run(schedule: Schedule, world: World): Promise<RunReport> {
+  world.start();
+  await world.until(() => world.system.complete);
+  for (const name of schedule.people) await world.join(name);
+  await perform(schedule, world);
+  const { counts, violations, archives } = await end(world);
+  const faults: Partial<Record<FaultKind, number>> = {};
+  for (const action of schedule.actions) {
+    if (isFault(action)) faults[action.do] = (faults[action.do] ?? 0) + 1;
   }
+  const hash = createHash("sha256")
+    .update(JSON.stringify([world.events, [...archives], world.clock.now(), world.happened]))
+    .digest("hex")
+    .slice(0, 16);
+  return { seed: schedule.seed, counts, faults, violations, hash, history: world.events };
+}
 
-  async #perform(): Promise<void> {
-    const { world, schedule } = this;
-    const faults = new Faults(world);
-    const begin = world.clock.now();
-    for (const action of schedule.actions) {
-      await world.pass(Math.max(0, begin + action.at - world.clock.now()));
-      faults.perform(action);
-    }
-    faults.heal();
-    if (!world.up) world.start();
+async function perform(schedule: Schedule, world: World): Promise<void> {
+  const faults = new Faults(world);
+  const begin = world.clock.now();
+  for (const action of schedule.actions) {
+    await world.pass(Math.max(0, begin + action.at - world.clock.now()));
+    faults.perform(action);
   }
-
-  /** Everybody is back, reads and listens; what was promised has all the time it needs. */
-  async #becomeQuiet(): Promise<void> {
-    const { world } = this;
-    const people = [...world.people.values()];
-    for (const person of people) person.revive();
-    await this.#until("everything is sent", () => this.#unsent().length === 0 && world.unsettled === 0);
-    for (const what of this.#unsent()) this.#violations.push(what);
-    // A copy that a dead home committed late waits for the next session to come, which finds that it is one.
-    for (const person of people) {
-      person.kill();
-      person.revive();
-    }
-    const waiting = (): number => world.tables.deliveries.rows.size;
-    await this.#until("nothing waits", () => waiting() === 0 && world.unsettled === 0 && this.#allLive());
-    if (waiting() > 0) this.#violations.push(`${waiting()} deliveries stay in the database`);
-    if (world.unsettled > 0) this.#violations.push(`${world.unsettled} messages stay unsettled`);
-    if (!world.system.complete) this.#violations.push("the system did not become complete");
-  }
-
-  #allLive(): boolean {
-    return [...this.world.people.values()].every(({ listening }) => listening);
-  }
-
-  #unsent(): string[] {
-    const wrong: string[] = [];
-    for (const { name, open, device, wireSent, wireAnswers } of this.world.people.values()) {
-      if (open.size > 0) wrong.push(`${name} waits for ${open.size} sends to be answered`);
-      const left = [...device.disk.files.keys()].filter((file) => file.startsWith("outbox-"));
-      if (left.length > 0) wrong.push(`${name}'s outbox keeps ${left.length} files`);
-      const unanswered = [...wireSent].filter((id) => !wireAnswers.has(id));
-      if (unanswered.length > 0) wrong.push(`${name} was not answered for ${unanswered.length} messages`);
-    }
-    return wrong;
-  }
-
-  async #until(what: string, condition: () => boolean): Promise<void> {
-    const end = this.world.clock.now() + QUIET_MS;
-    while (!condition() && this.world.clock.now() < end) await this.world.pass(LOOK_MS);
-    if (!condition()) this.#violations.push(`not within ${QUIET_MS} ms: ${what}`);
-  }
-
-  /** What the wire said and the client died before it could say: it was said all the same. */
-  #addWireAnswers(archives: ReadonlyMap<string, readonly HistoryEntry[]>): void {
-    const texts = new Map<MessageId, string>();
-    for (const entries of archives.values()) {
-      for (const { id, text } of entries) if (id !== null && text !== "") texts.set(id, text);
-    }
-    for (const { name, wireAnswers } of this.world.people.values()) {
-      for (const [id, { at, refused }] of wireAnswers) {
-        const message = texts.get(id);
-        if (message === undefined && !refused) {
-          this.#violations.push(`${id}, which ${name} sent, was accepted and stands nowhere`);
-        } else if (message !== undefined) {
-          this.world.events.push(
-            refused
-              ? { type: "refused", at, message, code: "queueFull" }
-              : { type: "accepted", at, message, refused: [] },
-          );
-        }
-      }
-    }
-  }
+  faults.heal();
 }

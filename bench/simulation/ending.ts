@@ -1,0 +1,113 @@
+/** The end of a run: everything is healed and becomes quiet; then people's histories are held to what was promised. */
+import type { HistoryEntry } from "../../src/client/core/messages.js";
+import type { MessageId } from "../../src/protocol/ids.js";
+import { checkHistory } from "../history/checker.js";
+import { describeViolation, type HistoryCounts } from "../history/verdict.js";
+import { archiveRecord } from "./person.js";
+import type { World } from "./world.js";
+
+export interface Ending {
+  readonly counts: HistoryCounts;
+  /** What is wrong, in sentences; nothing if all is well. */
+  readonly violations: readonly string[];
+  /** By name, oldest first, as a device reads it that knows nothing but the password. */
+  readonly archives: ReadonlyMap<string, readonly HistoryEntry[]>;
+}
+
+/** How long everything has to become quiet once it is healed, in milliseconds. */
+const QUIET_MS = 300_000;
+/** How often is looked whether it is quiet, in milliseconds. */
+const LOOK_MS = 1_000;
+
+/** Judges a world in which nothing is broken any more; clients that were killed are started again. */
+export function end(world: World): Promise<Ending> {
+  return new EndOfWorld(world).judge();
+}
+
+class EndOfWorld {
+  readonly #violations: string[] = [];
+
+  constructor(private readonly world: World) {}
+
+  async judge(): Promise<Ending> {
+    const { world } = this;
+    if (!world.up) world.start();
+    await this.#becomeQuiet();
+    const archives = new Map<string, HistoryEntry[]>();
+    for (const name of world.people.keys()) archives.set(name, await world.archive(name));
+    this.#addWireAnswers(archives);
+    const verdict = checkHistory(
+      world.events,
+      [...archives].map(([name, entries]) => archiveRecord(name, entries)),
+    );
+    const told = verdict.violations.map(describeViolation);
+    return {
+      counts: verdict.counts,
+      violations: [...told, ...this.#violations, ...world.faults],
+      archives,
+    };
+  }
+
+  /** Everybody is back, reads and listens; what was promised has all the time it needs. */
+  async #becomeQuiet(): Promise<void> {
+    const { world } = this;
+    const people = [...world.people.values()];
+    for (const person of people) person.revive();
+    await this.#until("everything is sent", () => this.#unsent().length === 0 && world.unsettled === 0);
+    for (const what of this.#unsent()) this.#violations.push(what);
+    // A copy that a dead home committed late waits for the next session to come, which finds that it is one.
+    for (const person of people) {
+      person.kill();
+      person.revive();
+    }
+    const waiting = (): number => world.tables.deliveries.rows.size;
+    await this.#until("nothing waits", () => waiting() === 0 && world.unsettled === 0 && this.#allLive());
+    if (waiting() > 0) this.#violations.push(`${waiting()} deliveries stay in the database`);
+    if (world.unsettled > 0) this.#violations.push(`${world.unsettled} messages stay unsettled`);
+    if (!world.system.complete) this.#violations.push("the system did not become complete");
+  }
+
+  #allLive(): boolean {
+    return [...this.world.people.values()].every(({ listening }) => listening);
+  }
+
+  #unsent(): string[] {
+    const wrong: string[] = [];
+    for (const { name, open, device, wireSent, wireAnswers } of this.world.people.values()) {
+      if (open.size > 0) wrong.push(`${name} waits for ${open.size} sends to be answered`);
+      const left = [...device.disk.files.keys()].filter((file) => file.startsWith("outbox-"));
+      if (left.length > 0) wrong.push(`${name}'s outbox keeps ${left.length} files`);
+      const unanswered = [...wireSent].filter((id) => !wireAnswers.has(id));
+      if (unanswered.length > 0) wrong.push(`${name} was not answered for ${unanswered.length} messages`);
+    }
+    return wrong;
+  }
+
+  async #until(what: string, condition: () => boolean): Promise<void> {
+    const end = this.world.clock.now() + QUIET_MS;
+    while (!condition() && this.world.clock.now() < end) await this.world.pass(LOOK_MS);
+    if (!condition()) this.#violations.push(`not within ${QUIET_MS} ms: ${what}`);
+  }
+
+  /** What the wire said and the client died before it could say: it was said all the same. */
+  #addWireAnswers(archives: ReadonlyMap<string, readonly HistoryEntry[]>): void {
+    const texts = new Map<MessageId, string>();
+    for (const entries of archives.values()) {
+      for (const { id, text } of entries) if (id !== null && text !== "") texts.set(id, text);
+    }
+    for (const { name, wireAnswers } of this.world.people.values()) {
+      for (const [id, { at, refused }] of wireAnswers) {
+        const message = texts.get(id);
+        if (message === undefined && !refused) {
+          this.#violations.push(`${id}, which ${name} sent, was accepted and stands nowhere`);
+        } else if (message !== undefined) {
+          this.world.events.push(
+            refused
+              ? { type: "refused", at, message, code: "queueFull" }
+              : { type: "accepted", at, message, refused: [] },
+          );
+        }
+      }
+    }
+  }
+}
