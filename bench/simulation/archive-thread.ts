@@ -26,6 +26,7 @@ export function startArchive(options: ArchiveThreadOptions): Body {
     limits,
     timeouts,
     clock: thread.clock,
+    timeOfDay: () => thread.clock.now(),
     log,
     verifySignature: (label, claims, signature) => grants.verify(label, claims, signature),
     soon: thread.soon,

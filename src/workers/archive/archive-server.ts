@@ -17,6 +17,8 @@ export interface ArchiveServerOptions {
   readonly limits: Config["limits"];
   readonly timeouts: Config["timeouts"];
   readonly clock: Clock;
+  /** The time of day in milliseconds since 1970, by which vouchers are judged. */
+  readonly timeOfDay: () => number;
   readonly log: Log;
   /** Checks a voucher under the balancer's public key. */
   readonly verifySignature: VerifySignature;
@@ -55,7 +57,7 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
     store,
     writer,
     verifySignature: options.verifySignature,
-    now: () => clock.now(),
+    now: options.timeOfDay,
     ask: (work) => retries.within(timeouts.databaseMs, work),
     idleMs: timeouts.idleMs,
     pageBytes: Math.min(limits.archiveFrameBytes, limits.socketBufferBytes) - REPLY_OVERHEAD_BYTES,
@@ -82,7 +84,7 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
   function sweepOnClock(): void {
     sweep = clock.after(timeouts.sweepMs, sweepOnClock);
     // Kept for a while after they expired: a clock that is set back must not make them good again.
-    store.forgetVouchers(clock.now() - timeouts.voucherMs).catch((error: unknown) => {
+    store.forgetVouchers(options.timeOfDay() - timeouts.voucherMs).catch((error: unknown) => {
       log[isPassing(error) ? "debug" : "warn"]({ error }, "used vouchers are not swept yet");
     });
   }

@@ -1,6 +1,6 @@
 /** The archive as a thread runs it: the server, with real sockets and real time. */
 import { verifySignature } from "../../crypto/signature.js";
-import { systemClock } from "../../node/clock.js";
+import { monotonicClock, systemClock } from "../../node/clock.js";
 import { listenFrames } from "../../node/frame-server.js";
 import { rawEd25519PublicKey } from "../../node/grant-keys.js";
 import { atTickEnd } from "../../node/tick.js";
@@ -27,7 +27,8 @@ export async function startArchiveThread(
     store,
     limits,
     timeouts,
-    clock: systemClock,
+    clock: monotonicClock,
+    timeOfDay: () => systemClock.now(),
     log,
     verifySignature: (label, claims, signature) => verifySignature(grantKey, label, claims, signature),
     soon: atTickEnd,

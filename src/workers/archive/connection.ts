@@ -51,7 +51,7 @@ export class Connection implements FrameHandlers {
     const { clock, helloMs, idleMs } = options;
     this.#heardAt = clock.now();
     this.#hello = clock.after(helloMs, () => this.#apply({ type: "helloOver" }));
-    this.#idle = clock.after(idleMs, () => this.#idleOnClock());
+    this.#idle = this.#watchIn(idleMs);
   }
 
   onFrame(content: Uint8Array): void {
@@ -184,13 +184,21 @@ export class Connection implements FrameHandlers {
     }
   }
 
-  #idleOnClock(): void {
+  #watchIn(ms: number): Timer {
+    const { clock } = this.options;
+    const due = clock.now() + ms;
+    return clock.after(ms, () => this.#idleOnClock(due));
+  }
+
+  #idleOnClock(due: number): void {
     const { clock, idleMs } = this.options;
+    // Far too late: the archive slept, and what the peer sent meanwhile lies in its socket, unread.
+    if (clock.now() - due > idleMs / 2) this.#heardAt = clock.now();
     const silentMs = clock.now() - this.#heardAt;
     // A peer that does not take what it is sent is silent by its own choice; one that waits for us is not.
     const waitsForUs = !this.#flowing && !this.channel.congested;
     if (silentMs >= idleMs && !waitsForUs) return this.#apply({ type: "giveUp" });
-    this.#idle = clock.after(waitsForUs ? idleMs : idleMs - silentMs, () => this.#idleOnClock());
+    this.#idle = this.#watchIn(waitsForUs ? idleMs : idleMs - silentMs);
   }
 
   #closeChannel(): void {

@@ -59,6 +59,8 @@ export class ChatServer {
   /** Prepared since the view that holds, in order. */
   #prepared: View[] = [];
   #tick: Timer;
+  /** When the next tick is due: one that comes far too late says that this server slept, and not its clients. */
+  #tickDueAt: number;
   #sweptAt: number;
   #stopping = false;
 
@@ -119,6 +121,7 @@ export class ChatServer {
       },
     };
     this.#sweptAt = clock.now();
+    this.#tickDueAt = this.#sweptAt + TICK_MS;
     this.#tick = clock.after(TICK_MS, () => this.#tickOnClock());
   }
 
@@ -358,6 +361,9 @@ export class ChatServer {
   #tickOnClock(): void {
     const { clock, timeouts } = this.options;
     const now = clock.now();
+    const lateMs = now - this.#tickDueAt;
+    // What they sent meanwhile lies in their sockets, unread.
+    if (lateMs > TICK_MS) this.#allowForLateness(lateMs);
     for (const session of this.#arriving) {
       if (now - session.lastFrameAt > timeouts.helloMs) {
         this.#end(session, new FastChatError("timeout", "No hello came in time."));
@@ -373,7 +379,12 @@ export class ChatServer {
     this.#home.tick();
     this.#home.readOn();
     if (now - this.#sweptAt > timeouts.sweepMs) this.#sweep(now);
+    this.#tickDueAt = clock.now() + TICK_MS;
     this.#tick = clock.after(TICK_MS, () => this.#tickOnClock());
+  }
+
+  #allowForLateness(lateMs: number): void {
+    for (const session of [...this.#arriving, ...this.#sessions.values()]) session.lastFrameAt += lateMs;
   }
 
   #sweep(now: number): void {

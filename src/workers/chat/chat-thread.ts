@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import type { MessagePort } from "node:worker_threads";
 import { verifySignature } from "../../crypto/signature.js";
-import { systemClock, systemRandom } from "../../node/clock.js";
+import { monotonicClock, systemClock, systemRandom } from "../../node/clock.js";
 import { listenFrames } from "../../node/frame-server.js";
 import { rawEd25519PublicKey } from "../../node/grant-keys.js";
 import { atTickEnd } from "../../node/tick.js";
@@ -49,7 +49,8 @@ export async function startChatThread(
       verifySignature: (label, claims, signature) => verifySignature(grantKey, label, claims, signature),
       now: () => systemClock.now(),
     }),
-    clock: systemClock,
+    // Only durations are measured by it; tickets are judged by the time of day, above.
+    clock: monotonicClock,
     random: systemRandom,
     log,
     soon: atTickEnd,

@@ -65,6 +65,7 @@ export class ArchiveRoom {
       limits: this.limits,
       timeouts: this.timeouts,
       clock: this.clock,
+      timeOfDay: () => this.clock.now(),
       log: this.#logger(),
       verifySignature: (label, claims, signature) => verifySignature(key, label, claims, signature),
       soon: (callback) => void setImmediate(callback),

@@ -146,6 +146,15 @@ t.test("a peer that says nothing is closed, and one that pings is not", async (t
   await lively.client.closed;
 });
 
+t.test("an archive that slept does not hold its own sleep against its peers", async (t) => {
+  const room = new ArchiveRoom();
+  const { client } = await room.opened();
+  room.clock.sleep(3_600_000);
+  await client.ask({ type: "ping" }, "pong");
+  room.clock.advance(room.timeouts.idleMs);
+  t.equal(await client.closed, undefined, "but who stays silent then is closed");
+});
+
 t.test("a client that does not read what it asked for is not read from, until it does", async (t) => {
   const room = new ArchiveRoom({ limits: { socketBufferBytes: 64 * 1024 } });
   const { client } = await room.opened();

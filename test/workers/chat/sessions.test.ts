@@ -190,6 +190,19 @@ t.test("a connection without a hello, and a session that is silent, are ended in
   t.equal(silent.closing, "timeout");
 });
 
+t.test("a server that slept hears its sessions first, before it judges their silence", async (t) => {
+  const cluster = await oneServer();
+  const client = await cluster.connect(alice, "chat-1");
+  const arriving = new FakeClient(bob, cluster.server("chat-1").server);
+  cluster.clock.sleep(3_600_000);
+  await cluster.settle();
+  t.equal(client.closing, undefined);
+  t.equal(arriving.closing, undefined);
+  await cluster.pass(config.timeouts.idleMs + 3000);
+  t.equal(client.closing, "timeout");
+  t.equal(arriving.closing, "timeout");
+});
+
 t.test("a full server refuses connections and says so", async (t) => {
   const cluster = await oneServer({ connectionsPerServer: 1 });
   await cluster.connect(alice, "chat-1");
