@@ -7,6 +7,8 @@ import type { Output } from "./output.js";
 export class ConnectionNotes {
   #lost: ErrorRecord | null = null;
   #archiveAway = false;
+  /** Why the archive takes nothing although it is there. */
+  #archiveRefusal: ErrorRecord | null = null;
 
   constructor(private readonly output: Pick<Output, "note" | "failure">) {}
 
@@ -28,6 +30,7 @@ export class ConnectionNotes {
         this.#lost = null;
         return;
       case "archive":
+        if (status.online) this.#archiveTakes(status.error);
         if (this.#archiveAway === status.online) {
           this.output.note(
             status.online
@@ -46,6 +49,21 @@ export class ConnectionNotes {
       case "connecting":
       case "closed":
         return;
+    }
+  }
+  #archiveTakes(refusal: ErrorRecord | null): void {
+    const before = this.#archiveRefusal;
+    this.#archiveRefusal = refusal;
+    if (refusal?.code === before?.code) return;
+    if (refusal === null) {
+      this.output.note("the archive takes messages again.");
+    } else if (refusal.code === "quotaExceeded") {
+      this.output.note(
+        "your archive is full. Messages are sent and shown, but no history is kept of them, and what came to you stays " +
+          "with the service, until there is room: whoever runs the service can raise limits.archiveEntriesPerArchive.",
+      );
+    } else {
+      this.output.note(`the archive takes nothing at the moment: ${printableLine(refusal.message)}`);
     }
   }
 }

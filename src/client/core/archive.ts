@@ -4,7 +4,7 @@
  */
 import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { fromBase64Url } from "../../protocol/bytes.js";
-import { FastChatError, errorRecord, type ErrorCode } from "../../protocol/errors.js";
+import { FastChatError, errorRecord, type ErrorCode, type ErrorRecord } from "../../protocol/errors.js";
 import type { Clock, Random } from "../../protocol/runtime.js";
 import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
 import { ArchiveConnection, type Reply, type Request } from "./archive-connection.js";
@@ -82,6 +82,8 @@ export class Archive {
   /** 1 after a batch was refused, so that the entry at fault is found. */
   #batchEntries = MAX_ENTRIES;
   #closed: FastChatError | null = null;
+  /** Why it takes nothing although it is there, as for being full. */
+  #refusal: ErrorRecord | null = null;
   /** Why the last try to reach it failed. */
   #failure: FastChatError | null = null;
   readonly #pauses = new Set<() => void>();
@@ -202,7 +204,7 @@ export class Archive {
     this.#opening = null;
     this.#failure = null;
     this.#connection = connection;
-    this.#access.onStatus({ kind: "archive", online: true, error: null });
+    this.#access.onStatus({ kind: "archive", online: true, error: this.#refusal });
     for (const reader of [...this.#readers]) reader(connection);
     void this.#appendAll();
     const reason = await connection.ended;
@@ -253,6 +255,7 @@ export class Archive {
           throw new FastChatError("badFrame", "The archive answered for another number of entries.");
         }
         tries = 0;
+        this.#refused(null);
         this.#batchEntries = Math.min(MAX_ENTRIES, this.#batchEntries * 2);
         this.#queue.splice(0, batch.length);
         batch.forEach(({ resolve }, index) => {
@@ -277,7 +280,7 @@ export class Archive {
   async #afterRefusal(batch: readonly WaitingAppend[], error: unknown, tries: number): Promise<void> {
     const record = errorRecord(error);
     if (!REFUSALS.has(record.code)) {
-      this.#access.onStatus({ kind: "archive", online: true, error: record });
+      this.#refused(record);
       await this.#pause(backoffMs(tries, chanceOf(this.#ports.random), RECONNECT));
     } else if (batch.length > 1) {
       this.#batchEntries = 1;
@@ -285,6 +288,12 @@ export class Archive {
       this.#queue.shift();
       batch[0]?.reject(new FastChatError(record.code, record.message));
     }
+  }
+
+  #refused(why: ErrorRecord | null): void {
+    if (why === null && this.#refusal === null) return;
+    this.#refusal = why;
+    this.#access.onStatus({ kind: "archive", online: true, error: why });
   }
 
   #nextBatch(): WaitingAppend[] {

@@ -41,6 +41,8 @@ export interface ClientOptions {
   readonly acceptWeakStretching?: boolean;
   /** How long a send waits to be accepted, in milliseconds; 30,000 if missing. */
   readonly sendPatienceMs?: number;
+  /** Told how the connections fare while nobody listens. It must not throw. */
+  readonly onStatus?: (status: ConnectionStatus) => void;
 }
 
 const DEFAULT_SEND_PATIENCE_MS = 30_000;
@@ -213,7 +215,8 @@ async function assemble(
   const onStatus = (status: ConnectionStatus): void => {
     if (status.kind === "offline") outage = status.error;
     else if (status.kind === "connected") outage = null;
-    spell?.onStatus(status);
+    if (spell === null) options.onStatus?.(status);
+    else spell.onStatus(status);
   };
   const archive = new Archive(
     ports,

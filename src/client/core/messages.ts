@@ -55,6 +55,7 @@ export type ConnectionStatus =
   | { readonly kind: "offline"; readonly error: ErrorRecord; readonly retryMs: number }
   /** It does not try again. */
   | { readonly kind: "closed"; readonly error: ErrorRecord | null }
+  /** `error` with `online`: it is there and takes nothing, as with `quotaExceeded`; it is asked again by itself. */
   | { readonly kind: "archive"; readonly online: boolean; readonly error: ErrorRecord | null }
   /** An alarm: the service shows another identity under this name than the one pinned. */
   | { readonly kind: "keyChanged"; readonly name: UserName };

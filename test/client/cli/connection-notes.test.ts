@@ -32,6 +32,20 @@ t.test("the archive's going and coming is told", (t) => {
   t.end();
 });
 
+t.test("a full archive is told once, however often it is asked, and so is its end", (t) => {
+  const { output, stderr } = collected();
+  const notes = new ConnectionNotes(output);
+  const full = { code: "quotaExceeded", message: "The archive has no room for these entries." } as const;
+  notes.onStatus({ kind: "archive", online: true, error: null });
+  for (let i = 0; i < 3; i++) notes.onStatus({ kind: "archive", online: true, error: full });
+  t.match(stderr(), /^fastchat: your archive is full\. .*archiveEntriesPerArchive\.\n$/);
+  notes.onStatus({ kind: "archive", online: true, error: null });
+  t.match(stderr(), /\nfastchat: the archive takes messages again\.\n$/);
+  notes.onStatus({ kind: "archive", online: true, error: { code: "unavailable", message: "Busy." } });
+  t.match(stderr(), /\nfastchat: the archive takes nothing at the moment: Busy\.\n$/);
+  t.end();
+});
+
 t.test("a changed identity key is an alarm, with what to do", (t) => {
   const { output, stderr } = collected();
   new ConnectionNotes(output).onStatus({ kind: "keyChanged", name: "bob" as UserName });

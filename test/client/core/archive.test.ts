@@ -287,3 +287,32 @@ t.test("a device that slept asks first whether the archive is there", async (t) 
   t.notOk(one.statuses.some((status) => status.kind === "archive" && !status.online));
   one.archive.close();
 });
+
+t.test(
+  "while it is full it is asked again, which is told, and goes on in order when there is room",
+  async (t) => {
+    const one = setting();
+    await one.archive.append(entry(1));
+    const full = { code: "quotaExceeded", message: "The archive has no room." };
+    one.service.archive.refuse.set("append", full);
+    const waiting = [one.archive.append(entry(2)), one.archive.append(entry(3))];
+    await pass(one, 60_000);
+    const told = () => one.statuses.filter((status) => status.kind === "archive" && status.error !== null);
+    t.match(told(), [{ online: true, error: full }]);
+    t.ok(told().length > 1, "it was asked again");
+    one.service.archive.cut();
+    await inTime(one.service, () =>
+      one.statuses.some((status) => status.kind === "archive" && !status.online),
+    );
+    await inTime(one.service, () => {
+      const last = one.statuses.at(-1);
+      return last?.kind === "archive" && last.online;
+    });
+    t.match(one.statuses.at(-1), { error: full }, "and a new connection does not mean that there is room");
+    one.service.archive.refuse.clear();
+    await pass(one, 60_000);
+    t.match(await Promise.all(waiting), [{ counter: 2 }, { counter: 3 }]);
+    t.match(one.statuses.at(-1), { online: true, error: null });
+    one.archive.close();
+  },
+);

@@ -1,5 +1,7 @@
 /** `fastchat send NAME [TEXT…]` */
 import type { CommandModule } from "yargs";
+import type { ClientOptions } from "../../core/client.js";
+import { ConnectionNotes } from "../connection-notes.js";
 import { sentJson } from "../format.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
@@ -47,7 +49,15 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
       const name = requireName(argv.name);
       const patience = positiveNumber("--timeout", argv.timeout);
       const words = [...(argv.text ?? []), ...(argv["--"] ?? [])];
-      const clientOptions = { ...context.clientOptions, sendPatienceMs: patience * 1000 };
+      const notes = new ConnectionNotes(output);
+      const clientOptions: ClientOptions = {
+        ...context.clientOptions,
+        sendPatienceMs: patience * 1000,
+        // Who sends is not kept waiting for the archive; but a full one means that no history is kept.
+        onStatus: (status) => {
+          if (status.kind === "archive" && status.online) notes.onStatus(status);
+        },
+      };
       await withClient({ ...context, clientOptions }, async (client) => {
         if (words.length === 0 && process.stdin.isTTY) output.note("type the message; Ctrl-D ends it.");
         const text = words.length > 0 ? words.join(" ") : await readStandardInput(interrupts.signal);
