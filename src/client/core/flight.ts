@@ -161,6 +161,9 @@ export class Flight {
       if (news || left.length < items.length) await this.#files.replace({ name, entries });
     }
     this.forget();
+    // From here on who is archived last removes the file; what was archived while files were written is left to do.
+    this.holding = false;
+    for (const [name, items] of this.#open) if (isDone(items)) this.#removeDone(name);
   }
 
   forget(): void {
@@ -197,11 +200,18 @@ export class Flight {
     this.#onChange();
     if (this.holding) return;
     const items = this.#open.get(file);
-    if (items === undefined || items.some(({ progress }) => progress !== "done")) return;
+    if (items !== undefined && isDone(items)) this.#removeDone(file);
+  }
+
+  #removeDone(file: string): void {
     this.#open.delete(file);
     // If this fails the file says that all is accepted, and its messages are archived once more.
     this.#files.remove(file).catch(() => undefined);
   }
+}
+
+function isDone(items: readonly OutboxItem[]): boolean {
+  return items.every(({ progress }) => progress === "done");
 }
 
 function refused(outcome: Outcome, to: UserName): FastChatError {
