@@ -28,7 +28,10 @@ import { grantSigner } from "./tickets.js";
 export interface BalancerOptions {
   /** Migrated already. It stays the caller's to close. */
   readonly database: Database;
+  /** Dates accounts, tickets and vouchers. */
   readonly clock: Clock;
+  /** Judges how long ago things were; best one that nobody can set. `clock` if missing. */
+  readonly steadyClock?: Clock;
   readonly random: Random;
   readonly log: Log;
   /** Certificate chain and private key, in PEM. */
@@ -66,7 +69,7 @@ const CLOSE_SHARE = 0.1;
 
 /** @throws FastChatError `portInUse`, `badConfig`, `unavailable` where the database cannot be reached */
 export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
-  const { database, clock, random, log, limits, timeouts, opaqueSetup } = options;
+  const { database, clock, random, log, limits, timeouts, opaqueSetup, steadyClock = clock } = options;
   const strategy = await chooseStrategy(options.strategy);
   const grants = grantSigner(options.grantKey);
   const accounts = sqlAccounts(database);
@@ -74,8 +77,8 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   const cost: Stretching = { algorithm: "argon2id", ...options.password };
   const costs = new PasswordCosts(cost, opaqueSetup, await accounts.stretchings());
   const view = new LoadView({ placementMs: timeouts.ticketMs, capacity: limits.connectionsPerServer });
-  const servers = new ServerPorts({ view, sessions, clock, log, ticketMs: timeouts.ticketMs });
-  const admission = new Admission({ clock, perSecond: limits.placementsPerSecond });
+  const servers = new ServerPorts({ view, sessions, clock: steadyClock, log, ticketMs: timeouts.ticketMs });
+  const admission = new Admission({ clock: steadyClock, perSecond: limits.placementsPerSecond });
   const lastUsed = new LastUsed(sessions, log);
   let archive: Listening | null = null;
 
@@ -101,7 +104,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
       }),
       costs,
       admission,
-      placement: new Placement({ view, strategy, clock, random, reportMs: timeouts.reportMs }),
+      placement: new Placement({ view, strategy, clock: steadyClock, random, reportMs: timeouts.reportMs }),
       servers,
       grants,
       clock,

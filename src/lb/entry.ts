@@ -1,6 +1,6 @@
 /** Entry of the balancer's thread. */
 import { availableParallelism } from "node:os";
-import { systemClock, systemRandom } from "../node/clock.js";
+import { monotonicClock, systemClock, systemRandom } from "../node/clock.js";
 import { createLog } from "../node/log.js";
 import type { ToThread } from "../protocol/threads.js";
 import type { BalancerThreadData } from "../workers/entries.js";
@@ -21,6 +21,7 @@ await runThread<BalancerThreadData>(async (data, say) => {
     database,
     log,
     clock: systemClock,
+    steadyClock: monotonicClock,
     random: systemRandom,
     opaqueThreads: Math.min(MOST_OPAQUE_THREADS, availableParallelism()),
   }).catch(async (error: unknown) => {

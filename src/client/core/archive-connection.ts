@@ -164,8 +164,11 @@ export class ArchiveConnection {
   /** Nothing else tells that a peer is gone of which only our half of the connection is left. */
   #beatOnClock(beatMs: number, due: number): void {
     const now = this.#clock.now();
-    // Far too late: this device slept, and what came meanwhile has not been read yet.
-    if (now - due > 2 * beatMs) this.#heardAt = now;
+    if (Math.abs(now - due) > 2 * beatMs) {
+      // Far too late: this device slept, and what came meanwhile has not been read yet. Too early: its clock was set back.
+      this.#heardAt = now;
+      this.#spokeAt = -Infinity;
+    }
     if (now - this.#heardAt >= this.#idleMs) {
       this.#finish(new FastChatError("timeout", "The archive fell silent."));
       return;

@@ -33,7 +33,7 @@ export type ConnectionState =
       readonly delivery: Delivery;
       readonly welcome: Welcome;
       readonly since: number;
-      /** When the next heartbeat is due; one that comes far too late says that this device slept, not the server. */
+      /** When the next heartbeat is due; one that is far off says that this device slept or its clock was set, not the server. */
       readonly beatAt: number;
       /** Silence counts from here at the earliest. */
       readonly judgedFrom: number;
@@ -270,13 +270,15 @@ function beatMsOf({ idleMs }: Welcome): number {
 function beat(state: In<"open">, heardAt: number, spokeAt: number, moment: Moment): Step {
   const { now } = moment;
   const beatMs = beatMsOf(state.welcome);
-  const slept = now - state.beatAt > 2 * beatMs;
-  const judgedFrom = slept ? now : state.judgedFrom;
-  const silence = now - Math.max(heardAt, judgedFrom);
+  // Far too late or far too early: the device slept, or somebody set its clock.
+  const farOff = 2 * beatMs;
+  const judgedFrom = Math.abs(now - state.beatAt) > farOff ? now : state.judgedFrom;
+  // What lies in the future was heard before the clock was set back, and says nothing.
+  const silence = now - Math.max(heardAt - now > farOff ? judgedFrom : heardAt, judgedFrom);
   if (silence >= state.welcome.idleMs) {
     return lost(state, { code: "timeout", message: "The chat server fell silent." }, moment);
   }
-  const quiet = now - heardAt >= beatMs || now - spokeAt >= beatMs;
+  const quiet = now - heardAt >= beatMs || now - spokeAt >= beatMs || spokeAt - now > farOff;
   const ping: ConnectionEffect[] = quiet
     ? [{ do: "say", message: { type: "ping", ref: state.pings % 0xffffffff } }]
     : [];

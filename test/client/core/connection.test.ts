@@ -255,6 +255,33 @@ t.test("a device that slept asks before it calls the server dead", async (t) => 
   t.equal(machine.state.phase, "open");
 });
 
+t.test(
+  "a clock that is set back hides no dead server, and keeps nobody from saying that this device is there",
+  async (t) => {
+    const machine = new Machine().open();
+    const before = machine.moment.now;
+    machine.later(10_000 - 3_600_000);
+    const beat = { type: "beat", heardAt: before, spokeAt: before } as const;
+    t.match(said(machine.on(beat)), [{ type: "ping" }], "in the future is no time to have spoken");
+    const set = machine.moment.now;
+    for (let beats = 1; beats < 4; beats++) {
+      machine.later(10_000);
+      machine.on({ type: "beat", heardAt: before, spokeAt: machine.moment.now });
+      t.equal(machine.state.phase, "open", `${machine.moment.now - set} ms after it was set`);
+    }
+    machine.later(10_000);
+    t.match(machine.on({ ...beat, spokeAt: machine.moment.now }).at(-1), { do: "down" });
+  },
+);
+
+t.test("a clock that is set right by a little changes nothing", async (t) => {
+  const machine = new Machine().open();
+  machine.later(10_000);
+  const heardAt = machine.moment.now + 300;
+  t.match(said(machine.on({ type: "beat", heardAt, spokeAt: heardAt })), []);
+  t.equal(machine.state.phase, "open");
+});
+
 t.test("what a server says at the wrong time ends the connection", async (t) => {
   const early = new Machine();
   early.on({ type: "need" });
