@@ -69,6 +69,11 @@ export class Hosts extends EventEmitter<PeopleEvents> {
     return this.#live.has(person);
   }
 
+  /** How many of all people are in a session, from 0 to 1. */
+  get liveShare(): number {
+    return this.#live.size / this.#plan.people.length;
+  }
+
   /** Whether a host's people all came up after its last start. */
   isUp(host: number): boolean {
     return this.#hosts[host]?.up ?? false;

@@ -22,6 +22,10 @@ export interface InjectorParts {
 
 /** How long a fault waits until what it is to break is there, in milliseconds. */
 const TARGET_MS = 120_000;
+/** A kill waits until this share of the people is in a session, so that it strikes a system at work. */
+const AT_WORK = 0.8;
+/** How long it waits for that, in milliseconds. */
+const AT_WORK_MS = 60_000;
 /** How long anything may take to answer again, in milliseconds. */
 const RECOVERY_MS = 120_000;
 /** People who write to somebody who does not read, and what each of them writes. */
@@ -74,6 +78,13 @@ export class Injector {
       }
       return { type: "fault", kind: fault.kind, target, at, until: null };
     }
+  }
+
+  async #atWork(what: Break, stop: AbortSignal): Promise<void> {
+    if (what.do !== "kill" && what.do !== "killClients") return;
+    const { hosts } = this.parts;
+    const enough = AbortSignal.any([stop, AbortSignal.timeout(AT_WORK_MS)]);
+    await until(() => hosts.liveShare >= AT_WORK, enough).catch(() => undefined);
   }
 
   #isThere(what: Break): boolean {

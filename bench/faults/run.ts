@@ -2,8 +2,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readConfig } from "../../src/config.js";
-import { DEFAULTS_FILE } from "../../src/supervisor/command-line.js";
 import { checkHistory } from "../history/checker.js";
 import type { ArchiveRecord, FaultEvent, HistoryEvent } from "../history/events.js";
 import type { Verdict } from "../history/verdict.js";
@@ -47,6 +45,8 @@ export interface RunResult {
   readonly kept: string | null;
 }
 
+/** From which on a thread's loop counts as hung, by default, in milliseconds. */
+const HUNG_MS = 10_000;
 /** How many others each person writes to. */
 const CONTACTS = 6;
 /** How long everything may take to come to rest, in milliseconds. */
@@ -108,7 +108,7 @@ class Run {
       hosts: hostCount,
       servers,
       embedded,
-      hungMs: readConfig(DEFAULTS_FILE, [], this.folder).timeouts.hungMs,
+      hungMs: HUNG_MS,
     });
     progress("starting the system");
     if (options.database !== undefined) {
@@ -226,7 +226,7 @@ class Run {
   #tick(start: number, planned: number): void {
     const hosts = this.#hosts;
     if (hosts === null) return;
-    const live = this.#people.filter(({ number }) => hosts.isLive(number)).length;
+    const live = Math.round(hosts.liveShare * this.#people.length);
     this.progress(
       `${((elapsed() - start) / 1000).toFixed(0)} s: ${this.#injected} of ${planned} faults, ${live} of ${this.#people.length} people in session`,
     );
