@@ -53,6 +53,7 @@ export class Injector {
     const { onProblem, onFault } = this.parts;
     const target = targetOf(fault.what);
     try {
+      await this.#atWork(fault.what, stop);
       await until(
         () => this.#isThere(fault.what),
         AbortSignal.any([stop, AbortSignal.timeout(TARGET_MS)]),
