@@ -29,8 +29,6 @@ export interface DatabaseOptions {
 const CONNECTION_FAILURE = "08006";
 /** A query that a caller does not wait for any longer. */
 const QUERY_CANCELED = "57014";
-/** Share of the calls whose caller died that the database breaks off, as long as they are not committed. */
-const ABORTED_BY_DEATH = 0.3;
 
 export class SimulatedDatabase {
   /** Where calls can be held: on the way there, with all statements done, and committed. */
@@ -45,6 +43,8 @@ export class SimulatedDatabase {
   lostAnswers = 0;
   /** What the commits take longer, in milliseconds. */
   slowCommitMs = 0;
+  /** Share of the calls whose caller died that the database breaks off, as long as they are not committed. */
+  abortedByDeath = 0.3;
   /** Calls under way. */
   #underWay = 0;
 
@@ -103,7 +103,7 @@ export class SimulatedDatabase {
       if (transaction.writes) {
         await this.#pause(this.slowCommitMs > 0 ? chance.below(this.slowCommitMs) : 0);
         await this.gates.commit.pass();
-        if (!thread.alive && chance.is(ABORTED_BY_DEATH)) throw connectionLost();
+        if (!thread.alive && chance.is(this.abortedByDeath)) throw connectionLost();
       }
       this.#check(crashes);
       result = commit();

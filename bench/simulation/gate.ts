@@ -12,6 +12,11 @@ export class Gate {
     this.#closed = true;
   }
 
+  /** Whoever comes from now on passes; who waits goes on waiting. */
+  letOthersPass(): void {
+    this.#closed = false;
+  }
+
   release(): void {
     this.#closed = false;
     for (const pass of this.#waiting.splice(0)) pass();

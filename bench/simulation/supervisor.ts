@@ -63,6 +63,8 @@ export class Supervisor {
   #state: State;
   #timer: Timer | null = null;
   readonly #running = new Map<string, Running>();
+  /** By both their names: what one chat server has sent another. */
+  readonly #ways = new Map<string, SimulatedPort>();
 
   constructor(private readonly ports: SupervisorPorts) {
     this.#state = initialState(ports.plans, ports.timeouts);
@@ -90,6 +92,13 @@ export class Supervisor {
   /** What the supervisor has told a thread and it has not heard yet, to be held. */
   inbox(name: string): DelayedQueue<Posted> | null {
     return this.#running.get(name)?.inbox ?? null;
+  }
+
+  /** What one chat server has sent to another and is on its way, to be held. */
+  way(from: string, to: string): SimulatedPort["incoming"] {
+    const port = this.#ways.get(`${from}>${to}`);
+    if (port === undefined) throw new Error(`${from} was never linked to ${to}`);
+    return port.incoming;
   }
 
   #now(): number {
@@ -121,6 +130,7 @@ export class Supervisor {
       case "mesh": {
         const { one, other } = effect;
         const [first, second] = SimulatedPort.pair(this.ports.clock, this.ports.delay);
+        this.#ways.set(`${other.id}>${one.id}`, first).set(`${one.id}>${other.id}`, second);
         this.#post(one.id, { type: "link", peer: other.id, incarnation: other.incarnation, port: first });
         this.#post(other.id, { type: "link", peer: one.id, incarnation: one.incarnation, port: second });
         return;

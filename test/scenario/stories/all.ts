@@ -1,0 +1,6 @@
+/** All stories. */
+import "./committing.js";
+import "./delivering.js";
+import "./clients.js";
+import "./moving.js";
+import "./roaming.js";

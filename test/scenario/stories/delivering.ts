@@ -1,0 +1,138 @@
+/** PROTOCOL.md, "Mailboxes" and "Receiving": what is killed, or stops, between delivery and acknowledgement. */
+import t from "tap";
+import { LONG_DEAD, Stage } from "./stage.js";
+
+t.test(
+  "the whole process killed with messages held live: nobody was told of them, and they come again",
+  async (t) => {
+    const stage = await Stage.set(t, { embedded: true });
+    const { world } = stage;
+    const alice = await stage.person("alice");
+    const bob = await stage.person("bob");
+    await stage.meet(alice, bob);
+    bob.device.process?.stopReading();
+    stage.say(alice, bob, "one", "two", "three");
+    await world.until(() => stage.onTheWayTo(bob) === 3);
+    await world.settle();
+    t.equal(stage.rows, 0, "what is live is in memory only");
+    t.same(stage.told(alice), [], "and so it is not accepted");
+    for (const connection of world.connections(bob.name, "chat")) connection.vanish();
+    world.crash();
+    bob.device.process?.readAgain();
+    world.start();
+    await stage.untilTold(alice, 3, 60_000);
+    const history = await stage.end();
+    t.same(stage.told(alice), ["one", "two", "three"]);
+    t.same(stage.shown(bob), ["one", "two", "three"]);
+    t.same(history(bob), ["alice: one", "alice: two", "alice: three"]);
+  },
+);
+
+t.test("killed after delivery and before the archive has it: it was not acknowledged", async (t) => {
+  const stage = await Stage.set(t, { embedded: true });
+  const { world } = stage;
+  const alice = await stage.person("alice");
+  const bob = await stage.person("bob");
+  await stage.meet(alice, bob);
+  world.archiveDatabase.gates.commit.hold();
+  stage.say(alice, bob, "one", "two");
+  await stage.untilShown(bob, 2, 5_000);
+  await world.settle();
+  t.same(stage.told(alice), []);
+  // All of it dies at once: what the archive had not committed is nowhere but in Alice's outbox.
+  bob.kill();
+  world.crash();
+  world.start();
+  bob.revive();
+  await stage.untilTold(alice, 2, 60_000);
+  t.same(stage.shown(bob), ["one", "two", "one", "two"], "shown again, with the same ids");
+  const history = await stage.end();
+  t.same(history(bob), ["alice: one", "alice: two"]);
+});
+
+t.test(
+  "the home killed with the acknowledgement on its way: delivered again, and it stands once",
+  async (t) => {
+    const stage = await Stage.set(t, LONG_DEAD);
+    const { world } = stage;
+    const alice = await stage.person("alice");
+    const bob = await stage.person(
+      "bob",
+      ({ home, server }) => home !== server && home !== stage.place(alice).server,
+    );
+    await stage.meet(alice, bob);
+    const [connection] = world.connections(bob.name, "chat");
+    const acknowledgements = connection?.server.incoming;
+    acknowledgements?.hold();
+    stage.say(alice, bob, "one", "two");
+    await world.until(() => acknowledgements?.size === 2);
+    t.same(stage.told(alice), []);
+    stage.kill(stage.place(bob).home);
+    await world.settle();
+    acknowledgements?.release();
+    await stage.untilTold(alice, 2, 5_000);
+    t.same(world.connections(bob.name, "chat"), [connection], "nobody but the home was lost");
+    const history = await stage.end();
+    t.same(stage.shown(bob), ["one", "two"], "a client that runs on knows what it was given");
+    t.same(history(bob), ["alice: one", "alice: two"]);
+  },
+);
+
+t.test("the home killed in the middle of catching up: the rest comes from the next, in order", async (t) => {
+  const stage = await Stage.set(t, { ...LONG_DEAD, limits: { catchUpWindow: 2 } });
+  const { world } = stage;
+  const { commit } = world.archiveDatabase.gates;
+  const alice = await stage.person("alice");
+  const bob = await stage.person("bob", ({ home }) => home !== stage.place(alice).server);
+  await stage.meet(alice, bob);
+  const { home, nextHome } = stage.place(bob);
+  bob.kill();
+  await world.settle();
+  stage.say(alice, bob, "one", "two", "three", "four", "five");
+  await stage.untilTold(alice, 5, 5_000);
+  // Now his archive takes its time: he is given no more than a window.
+  commit.hold();
+  await stage.connect(bob, nextHome);
+  await stage.untilShown(bob, 2, 5_000);
+  stage.say(alice, bob, "six");
+  await stage.untilTold(alice, 6, 5_000);
+  t.equal(stage.rows, 6, "what comes meanwhile goes behind what waits");
+  t.same(stage.shown(bob), ["one", "two"]);
+  stage.kill(home);
+  await world.settle();
+  commit.release();
+  const history = await stage.end();
+  t.same(
+    history(bob),
+    ["one", "two", "three", "four", "five", "six"].map((text) => `alice: ${text}`),
+  );
+});
+
+t.test("a reader that stops reading: its messages are stored, and nobody waits for it", async (t) => {
+  const stage = await Stage.set(t, { limits: { socketBufferBytes: 4096 } });
+  const { world } = stage;
+  const alice = await stage.person("alice");
+  const bob = await stage.person("bob");
+  await stage.meet(alice, bob);
+  const carol = await stage.person("carol");
+  const texts = Array.from({ length: 30 }, (_, i) => `text ${i + 1}`);
+  const [connection] = world.connections(bob.name, "chat");
+  bob.device.process?.stopReading();
+  stage.say(alice, bob, ...texts);
+  stage.say(alice, carol, "for carol");
+  // Sooner than a session is given up that acknowledges nothing.
+  await stage.untilTold(alice, texts.length + 1, world.config.timeouts.ackMs / 2);
+  t.same(stage.shown(bob), []);
+  t.same(stage.shown(carol), ["for carol"]);
+  t.equal(stage.rows, texts.length);
+  t.ok((connection?.server.queuedBytes ?? 0) <= 2 * 4096, "no more is queued than configured");
+  bob.device.process?.readAgain();
+  await stage.untilShown(bob, texts.length, 5_000);
+  t.same(world.connections(bob.name, "chat"), [connection], "its connection was not closed");
+  const history = await stage.end();
+  t.same(stage.shown(bob), texts);
+  t.same(
+    history(bob),
+    texts.map((text) => `alice: ${text}`),
+  );
+});

@@ -1,0 +1,128 @@
+/** PROTOCOL.md, "Views and homes": a mailbox gets another home, with messages on their way through it. */
+import t from "tap";
+import { LONG_DEAD, Stage, type Place } from "./stage.js";
+
+t.test("the home dies with messages held live: the sender's server sends them to the next", async (t) => {
+  const stage = await Stage.set(t, LONG_DEAD);
+  const { world } = stage;
+  const alice = await stage.person("alice");
+  const { server: senders } = stage.place(alice);
+  const bob = await stage.person("bob", ({ home, server }) => home !== senders && home !== server);
+  await stage.meet(alice, bob);
+  const { commit } = world.archiveDatabase.gates;
+  const connections = [alice, bob].map(({ name }) => world.connections(name, "chat")[0]);
+  commit.hold();
+  stage.say(alice, bob, "one", "two");
+  await stage.untilShown(bob, 2, 5_000);
+  t.same(stage.told(alice), [], "held in the memory of the home");
+  stage.kill(stage.place(bob).home);
+  stage.say(alice, bob, "three");
+  await stage.untilShown(bob, 3, 5_000);
+  commit.release();
+  await stage.untilTold(alice, 3, 5_000);
+  t.same(
+    [alice, bob].map(({ name }) => world.connections(name, "chat")[0]),
+    connections,
+    "neither of them was cut off",
+  );
+  const history = await stage.end();
+  t.same(stage.shown(bob), ["one", "two", "three"]);
+  t.same(history(bob), ["alice: one", "alice: two", "alice: three"]);
+});
+
+t.test("the home dies with a batch at the database: the next one writes what is not there", async (t) => {
+  const stage = await Stage.set(t, LONG_DEAD);
+  const { world } = stage;
+  const { service } = world;
+  service.abortedByDeath = 1;
+  const alice = await stage.person("alice");
+  const bob = await stage.person("bob", ({ home }) => home !== stage.place(alice).server);
+  await stage.meet(alice, bob);
+  bob.kill();
+  await world.settle();
+  service.gates.commit.hold();
+  stage.say(alice, bob, "one", "two");
+  await stage.untilInserting();
+  t.same(stage.told(alice), []);
+  stage.kill(stage.place(bob).home);
+  service.gates.commit.release();
+  await stage.untilTold(alice, 2, 5_000);
+  t.equal(stage.rows, 2);
+  const history = await stage.end();
+  t.same(history(bob), ["alice: one", "alice: two"]);
+});
+
+/** A server that was killed is back sooner than a client stops writing behind what is not accepted. */
+const SHORTLY_DEAD = { timeouts: { restartMinMs: 1_000 } };
+
+/** Two people on other servers than the one that is to come, which then is home to the second. */
+async function beforeAServerJoins(stage: Stage) {
+  const { world } = stage;
+  const joining = "chat-2";
+  const elsewhere = ({ server }: Place): boolean => server !== joining;
+  const alice = await stage.person("alice", elsewhere);
+  const bob = await stage.person("bob", (place) => elsewhere(place) && place.home === joining);
+  await stage.meet(alice, bob);
+  stage.kill(joining);
+  await world.until(() => world.homeOf(bob.name) !== joining && world.system.state.preparing === null);
+  await world.settle();
+  return { alice, bob, joins: () => world.until(() => world.homeOf(bob.name) === joining) };
+}
+
+t.test(
+  "a server joins and becomes the home: nobody dies, and what was held live goes on there",
+  async (t) => {
+    const stage = await Stage.set(t, SHORTLY_DEAD);
+    const { world } = stage;
+    const { alice, bob, joins } = await beforeAServerJoins(stage);
+    const connections = [alice, bob].map(({ name }) => world.connections(name, "chat")[0]);
+    const { commit } = world.archiveDatabase.gates;
+    commit.hold();
+    stage.say(alice, bob, "one", "two");
+    await stage.untilShown(bob, 2, 1_000);
+    await joins();
+    // The view is being prepared: the old home takes nothing more, the new one does not yet.
+    stage.say(alice, bob, "three");
+    await world.until(() => world.system.complete);
+    stage.say(alice, bob, "four");
+    await stage.untilShown(bob, 4, 2_000);
+    t.same(stage.told(alice), []);
+    commit.release();
+    await stage.untilTold(alice, 4, 2_000);
+    t.same(
+      [alice, bob].map(({ name }) => world.connections(name, "chat")[0]),
+      connections,
+      "clients need to know nothing of this",
+    );
+    const history = await stage.end();
+    t.same(stage.shown(bob), ["one", "two", "three", "four"]);
+    t.same(
+      history(bob),
+      ["one", "two", "three", "four"].map((text) => `alice: ${text}`),
+    );
+  },
+);
+
+t.test(
+  "a server joins with a batch of the old home at the database: the new one begins behind it",
+  async (t) => {
+    const stage = await Stage.set(t, SHORTLY_DEAD);
+    const { world } = stage;
+    const { alice, bob, joins } = await beforeAServerJoins(stage);
+    const { commit } = world.service.gates;
+    bob.kill();
+    await world.settle();
+    commit.hold();
+    stage.say(alice, bob, "one");
+    await stage.untilInserting();
+    await joins();
+    stage.say(alice, bob, "two");
+    await world.settle();
+    t.not(world.system.state.preparing, null, "the view waits for the batch");
+    commit.release();
+    await stage.untilTold(alice, 2, 2_000);
+    t.equal(stage.rows, 2);
+    const history = await stage.end();
+    t.same(history(bob), ["alice: one", "alice: two"]);
+  },
+);

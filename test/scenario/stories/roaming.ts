@@ -1,0 +1,66 @@
+/** PROTOCOL.md, "Accepted" and "Mailboxes": people who change their network while the first copy is on its way. */
+import t from "tap";
+import { Stage } from "./stage.js";
+
+t.test(
+  "the sender roams while the first copy is in flight: the second is taken, the first stands not again",
+  async (t) => {
+    const stage = await Stage.set(t);
+    const { world } = stage;
+    const alice = await stage.person("alice");
+    const { server: first } = stage.place(alice);
+    const bob = await stage.person("bob", ({ home, server }) => home !== first && server !== first);
+    await stage.meet(alice, bob);
+    const way = world.system.supervisor.way(first, stage.place(bob).home);
+    way.hold();
+    stage.say(alice, bob, "one", "two");
+    await world.until(() => way.size > 0);
+    await world.settle();
+    await stage.roam(alice);
+    stage.say(alice, bob, "three");
+    await stage.untilTold(alice, 3, 5_000);
+    t.same(stage.shown(bob), ["one", "two", "three"]);
+    // The client that gets the first copies knows nothing of the second ones; its archive does.
+    bob.kill();
+    bob.revive();
+    await world.until(() => bob.listening);
+    await world.settle();
+    way.release();
+    await stage.untilShown(bob, 5, 15_000);
+    t.same(stage.shown(bob), ["one", "two", "three", "one", "two"]);
+    const history = await stage.end();
+    t.same(stage.told(alice), ["one", "two", "three"]);
+    t.same(history(bob), ["alice: one", "alice: two", "alice: three"]);
+    t.same(history(alice), history(bob));
+  },
+);
+
+t.test(
+  "the recipient roams while the first copy is in flight: the new session is read it from the start",
+  async (t) => {
+    const stage = await Stage.set(t);
+    const { world } = stage;
+    const alice = await stage.person("alice");
+    const bob = await stage.person(
+      "bob",
+      ({ home, server }) => home !== server && server !== stage.place(alice).server,
+    );
+    await stage.meet(alice, bob);
+    const { home, server } = stage.place(bob);
+    const way = world.system.supervisor.way(home, server);
+    way.hold();
+    stage.say(alice, bob, "one", "two");
+    await world.until(() => way.size > 0);
+    await world.settle();
+    t.same(stage.told(alice), []);
+    await stage.roam(bob);
+    stage.say(alice, bob, "three");
+    // Sooner than a session is given up that acknowledges nothing.
+    await stage.untilShown(bob, 3, world.config.timeouts.ackMs / 2);
+    await stage.untilTold(alice, 3, world.config.timeouts.ackMs / 2);
+    way.release();
+    const history = await stage.end();
+    t.same(stage.shown(bob), ["one", "two", "three"]);
+    t.same(history(bob), ["alice: one", "alice: two", "alice: three"]);
+  },
+);

@@ -1,0 +1,177 @@
+/**
+ * What the stories of this folder are told with: FastChat whole in simulated time, people who write to each other, and
+ * at the end what each of them was told and has in their history, beside the judgement of the history checker.
+ */
+import type { Test } from "tap";
+import { end } from "../../../bench/simulation/ending.js";
+import type { Person } from "../../../bench/simulation/person.js";
+import { homeOf } from "../../../src/protocol/view.js";
+import { World, type WorldOptions } from "../../../bench/simulation/world.js";
+
+/** Where a person's mailbox is at home and would be if that server were gone, and where their client is connected. */
+export interface Place {
+  readonly home: string;
+  readonly nextHome: string;
+  readonly server: string;
+}
+
+/** A server that was killed stays away until a story has ended: a view without it is all that comes of it. */
+export const LONG_DEAD = { timeouts: { restartMinMs: 60_000, restartMaxMs: 60_000 } };
+
+/** A story that needs more people than this to find one in the right place has asked for a place that is none. */
+const MOST_CANDIDATES = 40;
+const GREETING = "hello from";
+/** After which everything that people have said is archived and acknowledged, in milliseconds. */
+const SOON_MS = 1_000;
+
+export class Stage {
+  private constructor(
+    private readonly t: Test,
+    readonly world: World,
+  ) {}
+
+  static async set(t: Test, options: Omit<WorldOptions, "seed"> = {}): Promise<Stage> {
+    return new Stage(t, await World.begin({ seed: 1, strategy: "round-robin", ...options }));
+  }
+
+  /** Somebody who is there and listens. */
+  async person(name: string, fits: (place: Place) => boolean = () => true): Promise<Person> {
+    for (let i = 1; i <= MOST_CANDIDATES; i++) {
+      const person = await this.world.join(i === 1 ? name : `${name}-${i}`);
+      await this.world.until(() => this.world.serverOf(person.name) !== null);
+      await this.world.settle();
+      if (fits(this.place(person))) return person;
+      person.kill();
+    }
+    throw new Error(`nobody called ${name} is in the right place`);
+  }
+
+  place({ name, account }: Person): Place {
+    const { view } = this.world.system.state;
+    const home = homeOf(view, account)?.id;
+    const others = view.members.filter(({ id }) => id !== home);
+    return {
+      home: home ?? "none",
+      nextHome: homeOf({ ...view, members: others }, account)?.id ?? "none",
+      server: this.world.serverOf(name) ?? "none",
+    };
+  }
+
+  /** Somebody writes these texts to somebody, one right after the other. */
+  say(from: Person, to: Person, ...texts: readonly string[]): void {
+    for (const text of texts) from.say(to.name, text);
+  }
+
+  /**
+   * They write to each other for the first time: each has the other's card from then on, an archive, and a mailbox that
+   * is open. Of these greetings nothing more is told.
+   */
+  async meet(...people: readonly Person[]): Promise<void> {
+    for (const from of people) {
+      for (const to of people) if (from !== to) this.say(from, to, `${GREETING} ${from.name} to ${to.name}`);
+    }
+    const greetings = people.length - 1;
+    await this.world.until(() => people.every(({ name }) => this.#shown(name).length === greetings));
+    await this.world.pass(SOON_MS);
+  }
+
+  /** What became of the messages of a person, as their client said it: the texts, and codes of those refused. */
+  told({ name }: Person): string[] {
+    const told = new Map<string, string>();
+    for (const event of this.world.events) {
+      if (event.type === "accepted" && !told.has(event.message)) told.set(event.message, event.message);
+      if (event.type === "refused" && !told.has(event.message)) {
+        told.set(event.message, `${event.message}: ${event.code}`);
+      }
+    }
+    const sent = this.world.events.filter((event) => event.type === "sent" && event.account === name);
+    return sent
+      .flatMap((event) => (event.type === "sent" ? (told.get(event.message) ?? []) : []))
+      .filter((text) => !text.startsWith(GREETING));
+  }
+
+  /** The texts that a person was shown, each as often as it was. */
+  shown({ name }: Person): string[] {
+    return this.#shown(name).filter((text) => !text.startsWith(GREETING));
+  }
+
+  /** Texts of messages in the service's database are sealed: this is how many wait there. */
+  get rows(): number {
+    return this.world.tables.deliveries.rows.size;
+  }
+
+  /** Goes on until a person was told of so many messages, and looks that no more than so many milliseconds pass. */
+  async untilTold(person: Person, count: number, withinMs: number): Promise<void> {
+    await this.world.until(() => this.told(person).length >= count, withinMs);
+  }
+
+  async untilShown(person: Person, count: number, withinMs: number): Promise<void> {
+    await this.world.until(() => this.shown(person).length >= count, withinMs);
+  }
+
+  /** Goes on until a batch of deliveries has reached the database, and is not committed. */
+  async untilInserting(): Promise<void> {
+    await this.world.until(() => this.world.tables.deliveries.locks.size > 0, 30_000);
+    await this.world.settle();
+  }
+
+  /** Frames that a chat server has sent to a person and that have not arrived. */
+  onTheWayTo({ name }: Person): number {
+    return this.world.connections(name, "chat").reduce((sum, { client }) => sum + client.incoming.size, 0);
+  }
+
+  /** Starts a person's client until it is connected to that server. */
+  async connect(person: Person, server: string): Promise<void> {
+    const connected = (): string | null => this.world.serverOf(person.name);
+    for (;;) {
+      person.revive();
+      await this.world.until(() => connected() !== null);
+      if (connected() === server) return;
+      person.kill();
+      await this.world.settle();
+    }
+  }
+
+  /** A person's device changes its network until its client is connected to another server. */
+  async roam(person: Person): Promise<void> {
+    const before = this.place(person).server;
+    do {
+      for (const to of ["chat", "archive"] as const) {
+        for (const connection of this.world.connections(person.name, to)) connection.roam();
+      }
+      await this.world.until(() => this.world.serverOf(person.name) === null);
+      await this.world.until(() => this.world.serverOf(person.name) !== null);
+    } while (this.place(person).server === before);
+  }
+
+  /** Kills the threads of chat servers. */
+  kill(...servers: readonly string[]): void {
+    for (const server of servers) this.world.thread(server)?.kill();
+  }
+
+  /** Goes on until every thread runs, and all servers share the accounts in one view. */
+  async untilComplete(): Promise<void> {
+    await this.world.until(() => this.world.up && this.world.system.complete);
+  }
+
+  /**
+   * Ends the story: everything becomes quiet, and the history checker finds nothing.
+   *
+   * @returns a person's history, oldest first, each text with who wrote it
+   */
+  async end(): Promise<(person: Person) => string[]> {
+    await this.untilComplete();
+    const { violations, archives } = await end(this.world);
+    this.t.same(violations, [], "the history checker finds nothing");
+    return ({ name }) =>
+      (archives.get(name) ?? [])
+        .filter(({ text }) => !text.startsWith(GREETING))
+        .map(({ from, text }) => `${from}: ${text}`);
+  }
+
+  #shown(name: string): string[] {
+    return this.world.events.flatMap((event) =>
+      event.type === "received" && event.account === name ? [event.message] : [],
+    );
+  }
+}
