@@ -7,6 +7,7 @@ import type { AccountId } from "../../src/protocol/ids.js";
 import { StoreError } from "../../src/store/database.js";
 import type { Body, BodyId, Delivery, DeliveryKey, StoredDelivery } from "../../src/store/deliveries.js";
 import { FOREIGN_KEY_VIOLATION } from "../../src/store/sqlstate.js";
+import { withinBytes } from "./within-bytes.js";
 
 interface Row extends Delivery {
   readonly position: number;
@@ -31,15 +32,18 @@ export class DeliveryTable {
     return new DeliveryTransaction(this);
   }
 
-  read(recipient: AccountId, position: number, limit: number): StoredDelivery[] {
+  read(recipient: AccountId, position: number, limit: number, maxBytes: number): StoredDelivery[] {
     const found: Row[] = [];
     for (const row of this.rows.values()) {
       if (row.recipient === recipient && row.position > position) found.push(row);
     }
-    return found
-      .sort((a, b) => a.position - b.position)
-      .slice(0, limit)
-      .map(({ body, ...row }) => ({ ...row, content: this.bodies.get(body) ?? new Uint8Array() }));
+    return withinBytes(
+      found
+        .sort((a, b) => a.position - b.position)
+        .slice(0, limit)
+        .map(({ body, ...row }) => ({ ...row, content: this.bodies.get(body) ?? new Uint8Array() })),
+      maxBytes,
+    );
   }
 
   pending(recipients: readonly AccountId[]): Map<AccountId, number> {

@@ -12,6 +12,7 @@ import type {
   StoredDelivery,
   WriteBatch,
 } from "../../src/store/deliveries.js";
+import { withinBytes } from "./within-bytes.js";
 
 /** What the next calls run into. */
 export type StoreFault = "none" | "away" | "lostAnswer";
@@ -59,15 +60,23 @@ export class MemoryDeliveries implements DeliveryStore {
     return { repeated };
   }
 
-  async read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[]> {
+  async read(
+    recipient: AccountId,
+    position: number,
+    limit: number,
+    maxBytes: number,
+  ): Promise<StoredDelivery[]> {
     this.#checkAway();
-    return [...this.#rows.values()]
-      .filter(
-        (row) => row.recipient === recipient && row.position > position && !this.#hidden.has(row.message),
-      )
-      .sort((a, b) => a.position - b.position)
-      .slice(0, limit)
-      .map(({ body, ...row }) => ({ ...row, content: this.#bodies.get(body) ?? new Uint8Array() }));
+    return withinBytes(
+      [...this.#rows.values()]
+        .filter(
+          (row) => row.recipient === recipient && row.position > position && !this.#hidden.has(row.message),
+        )
+        .sort((a, b) => a.position - b.position)
+        .slice(0, limit)
+        .map(({ body, ...row }) => ({ ...row, content: this.#bodies.get(body) ?? new Uint8Array() })),
+      maxBytes,
+    );
   }
 
   async pending(recipients: readonly AccountId[]): Promise<Map<AccountId, number>> {

@@ -137,7 +137,8 @@ export function serviceStores(
           abort: () => transaction.abort(),
         });
       },
-      read: (recipient, position, limit) => read(() => deliveries.read(recipient, position, limit)),
+      read: (recipient, position, limit, maxBytes) =>
+        read(() => deliveries.read(recipient, position, limit, maxBytes)),
       pending: (recipients) => read(() => deliveries.pending(recipients)),
       sweep: (limit) => write(() => deliveries.sweep(limit)),
     },

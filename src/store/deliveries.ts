@@ -53,8 +53,11 @@ export interface DeliveryStore {
    * `retry` if all of it may or may not be written
    */
   write(batch: WriteBatch): Promise<{ readonly repeated: boolean }>;
-  /** Deliveries of `recipient` behind `position`, oldest first; at most `limit`. */
-  read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[]>;
+  /**
+   * Deliveries of `recipient` behind `position`, oldest first; at most `limit`, and not more than `maxBytes` of contents
+   * and keys, but for the first. None only if there is none.
+   */
+  read(recipient: AccountId, position: number, limit: number, maxBytes: number): Promise<StoredDelivery[]>;
   /** How many deliveries wait for each of these accounts; an account that does not exist is missing from the answer. */
   pending(recipients: readonly AccountId[]): Promise<Map<AccountId, number>>;
   /**

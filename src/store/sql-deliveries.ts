@@ -1,6 +1,6 @@
 /** Deliveries and their bodies in SQL. */
 import { readConversationId } from "../protocol/ids.js";
-import { StoreError, type Database } from "./database.js";
+import { StoreError, type Database, type Queryable } from "./database.js";
 import type { Delivery, DeliveryKey, DeliveryStore, StoredDelivery, WriteBatch } from "./deliveries.js";
 import { insertStatements } from "./insert-statements.js";
 import { FOREIGN_KEY_VIOLATION } from "./sqlstate.js";
@@ -8,6 +8,9 @@ import { accountIdOfUuid, messageIdOfUuid } from "./uuid.js";
 
 /** How often a batch is tried, or a sweep, when the other of the two came between. */
 const TRIES = 5;
+
+/** A body of at most so many bytes is read with its row; most are. */
+const SMALL_BYTES = 8192;
 
 /** Lower than every id. */
 const FIRST_UUID = "00000000-0000-0000-0000-000000000000";
@@ -33,12 +36,20 @@ const REMOVE = `
     AND deliveries.sender = gone.sender
     AND deliveries.message = gone.message`;
 
+// Only what is small comes along at once: a page of the largest bodies would weigh many times what is wanted of it.
 const READ = `
-  SELECT d.position, d.recipient, d.sender, d.message, d.conversation, d.epoch, d.wrapped_key, b.content
+  SELECT d.position, d.recipient, d.sender, d.message, d.conversation, d.epoch, d.wrapped_key,
+         octet_length(b.content) AS bytes,
+         CASE WHEN octet_length(b.content) <= ${SMALL_BYTES} THEN b.content END AS content
   FROM deliveries d JOIN bodies b ON b.id = d.body
   WHERE d.recipient = $1 AND d.position > $2
   ORDER BY d.position
   LIMIT $3`;
+
+const READ_LARGE = `
+  SELECT d.position, b.content
+  FROM deliveries d JOIN bodies b ON b.id = d.body
+  WHERE d.recipient = $1 AND d.position BETWEEN $2 AND $3 AND octet_length(b.content) > ${SMALL_BYTES}`;
 
 const PENDING = `
   SELECT a.id, count(d.position) AS waiting
@@ -65,7 +76,9 @@ interface DeliveryRow {
   readonly conversation: Uint8Array;
   readonly epoch: string;
   readonly wrapped_key: Uint8Array;
-  readonly content: Uint8Array;
+  readonly bytes: number;
+  /** `null` where it is large. */
+  readonly content: Uint8Array | null;
 }
 
 /** @param db migrated by `serviceMigrations` */
@@ -90,9 +103,16 @@ export function sqlDeliveries(db: Database): DeliveryStore {
       }
     },
 
-    async read(recipient, position, limit) {
-      const { rows } = await db.query<DeliveryRow>({ text: READ, values: [recipient, position, limit] });
-      return rows.map(storedDelivery);
+    async read(recipient, position, limit, maxBytes) {
+      for (let from = position; ;) {
+        const values = [recipient, from, limit];
+        const { rows } = await db.query<DeliveryRow>({ text: READ, values });
+        const fitting = rows.slice(0, howManyFit(rows, maxBytes));
+        const found = await withContents(db, fitting);
+        if (found.length > 0 || fitting.length === 0) return found;
+        // Large ones that were removed between the two statements: what lies behind them is looked at.
+        from = Number(fitting.at(-1)?.position);
+      }
     },
 
     async pending(recipients) {
@@ -137,7 +157,34 @@ function removal(keys: readonly DeliveryKey[]): { text: string; values: unknown[
   return [{ text: REMOVE, values: [recipients, senders, messages] }];
 }
 
-function storedDelivery(row: DeliveryRow): StoredDelivery {
+/** How many rows, at least one. */
+function howManyFit(rows: readonly DeliveryRow[], maxBytes: number): number {
+  let bytes = 0;
+  const over = rows.findIndex((row, index) => {
+    bytes += row.bytes + row.wrapped_key.length;
+    return index > 0 && bytes > maxBytes;
+  });
+  return over < 0 ? rows.length : over;
+}
+
+/** Fetches what is large. A row that is gone meanwhile is left out. */
+async function withContents(db: Queryable, rows: readonly DeliveryRow[]): Promise<StoredDelivery[]> {
+  const [first] = rows;
+  const contents = new Map<string, Uint8Array>();
+  if (first !== undefined && rows.some(({ content }) => content === null)) {
+    const { rows: large } = await db.query<{ position: string; content: Uint8Array }>({
+      text: READ_LARGE,
+      values: [first.recipient, first.position, rows.at(-1)?.position],
+    });
+    for (const { position, content } of large) contents.set(String(position), content);
+  }
+  return rows.flatMap((row) => {
+    const content = row.content ?? contents.get(String(row.position));
+    return content === undefined ? [] : [storedDelivery(row, content)];
+  });
+}
+
+function storedDelivery(row: DeliveryRow, content: Uint8Array): StoredDelivery {
   return {
     position: Number(row.position),
     recipient: accountIdOfUuid(row.recipient),
@@ -146,7 +193,7 @@ function storedDelivery(row: DeliveryRow): StoredDelivery {
     conversation: readConversationId(row.conversation),
     epoch: Number(row.epoch),
     key: row.wrapped_key,
-    content: row.content,
+    content,
   };
 }
 

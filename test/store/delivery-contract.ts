@@ -116,7 +116,7 @@ export function deliveryStoreContract(
       key: ALL_BYTES.toReversed(),
     };
     await store.write({ bodies: [body], deliveries: [written], removals: [] });
-    const [read, ...more] = await store.read(anna, 0, 10);
+    const [read, ...more] = await store.read(anna, 0, 10, Infinity);
     t.same(more, []);
     t.equal(read?.recipient, anna);
     t.equal(read?.sender, ben);
@@ -135,7 +135,7 @@ export function deliveryStoreContract(
       await store.write(batchOf(anna, ben, ["z", "a", "m"]));
       await store.write(batchOf(ben, anna, ["not hers"]));
       await store.write(batchOf(anna, anna, ["b", "y"]));
-      t.same(namesIn(await store.read(anna, 0, 10)), ["z", "a", "m", "b", "y"]);
+      t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["z", "a", "m", "b", "y"]);
     },
   );
 
@@ -146,8 +146,8 @@ export function deliveryStoreContract(
       delivery(anna, ben, name, body),
     ]);
     await store.write({ bodies: [body], deliveries, removals: [] });
-    t.same(namesIn(await store.read(anna, 0, 100)), numbers(1, 20));
-    t.same(namesIn(await store.read(ben, 0, 100)), numbers(1, 20));
+    t.same(namesIn(await store.read(anna, 0, 100, Infinity)), numbers(1, 20));
+    t.same(namesIn(await store.read(ben, 0, 100, Infinity)), numbers(1, 20));
   });
 
   story("a batch larger than any one statement keeps its order", async (t, { store }, anna, ben) => {
@@ -155,7 +155,7 @@ export function deliveryStoreContract(
     const names = numbers(1, 520);
     const deliveries = names.map((name) => delivery(anna, ben, name, body));
     await store.write({ bodies: [body], deliveries, removals: [] });
-    t.same(namesIn(await store.read(anna, 0, 1000)), names);
+    t.same(namesIn(await store.read(anna, 0, 1000, Infinity)), names);
   });
 
   story("pages follow each other without gap or overlap", async (t, { store }, anna, ben) => {
@@ -163,16 +163,46 @@ export function deliveryStoreContract(
     const pages: string[][] = [];
     let position = 0;
     for (;;) {
-      const page = await store.read(anna, position, 2);
+      const page = await store.read(anna, position, 2, Infinity);
       pages.push(namesIn(page));
       if (page.length === 0) break;
       position = page.at(-1)?.position ?? Number.NaN;
     }
     t.same(pages, [["1", "2"], ["3", "4"], ["5"], []]);
-    t.same(namesIn(await store.read(anna, 0, 5)), numbers(1, 5));
-    t.same(namesIn(await store.read(anna, 0, 1)), ["1"]);
-    t.same(await store.read(ben, 0, 5), []);
-    t.same(await store.read(randomAccount(), 0, 5), []);
+    t.same(namesIn(await store.read(anna, 0, 5, Infinity)), numbers(1, 5));
+    t.same(namesIn(await store.read(anna, 0, 1, Infinity)), ["1"]);
+    t.same(await store.read(ben, 0, 5, Infinity), []);
+    t.same(await store.read(randomAccount(), 0, 5, Infinity), []);
+  });
+
+  story("a page has what fits into its bytes, and one message at least", async (t, { store }, anna, ben) => {
+    const sizes: [name: string, bytes: number][] = [
+      ["1", 100],
+      ["2", 100_000],
+      ["3", 8192],
+      ["4", 8193],
+      ["5", 200_000],
+      ["6", 100],
+    ];
+    for (const [name, bytes] of sizes) {
+      const body = newBody(new Uint8Array(bytes).fill(Number(name)));
+      await store.write({
+        bodies: [body],
+        deliveries: [delivery(anna, ben, name, body)],
+        removals: [],
+      });
+    }
+    const pages: string[][] = [];
+    for (let position = 0; ;) {
+      const page = await store.read(anna, position, 100, 116_489);
+      if (page.length === 0) break;
+      for (const { content } of page) t.equal(content.length, sizes[(content[0] ?? 0) - 1]?.[1]);
+      pages.push(namesIn(page));
+      position = page.at(-1)?.position ?? Number.NaN;
+    }
+    t.same(pages, [["1", "2", "3", "4"], ["5"], ["6"]]);
+    t.same(namesIn(await store.read(anna, 0, 100, 116_488)), ["1", "2", "3"]);
+    t.same(namesIn(await store.read(anna, 0, 2, Infinity)), ["1", "2"]);
   });
 
   story(
@@ -181,7 +211,7 @@ export function deliveryStoreContract(
       const [first, second] = [newBody("first"), newBody("second")];
       const deliveries = [delivery(anna, ben, "1", first), delivery(anna, ben, "1", second)];
       await store.write({ bodies: [first, second], deliveries, removals: [] });
-      const page = await store.read(anna, 0, 10);
+      const page = await store.read(anna, 0, 10, Infinity);
       t.same(
         page.map(({ content }) => Buffer.from(content).toString()),
         ["first"],
@@ -197,7 +227,7 @@ export function deliveryStoreContract(
     const more = batchOf(anna, ben, ["2", "4"]);
     t.same(await store.write(more), { repeated: true });
     await store.write(removalOf(more.deliveries.slice(1)));
-    t.same(namesIn(await store.read(anna, 0, 10)), ["1", "2", "3"]);
+    t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["1", "2", "3"]);
     t.equal(await store.sweep(10), 2, "the bodies that the second batch brought in vain");
   });
 
@@ -221,7 +251,7 @@ export function deliveryStoreContract(
       await store.write(removalOf(batch.deliveries));
       t.equal(await store.sweep(10), 1);
       await store.write(batch);
-      t.same(namesIn(await store.read(anna, 0, 10)), ["1"]);
+      t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["1"]);
     },
   );
 
@@ -232,12 +262,12 @@ export function deliveryStoreContract(
     await store.write(removalOf(batch.deliveries));
     await store.write(batch);
     t.equal(await store.sweep(10), 0);
-    t.same(namesIn(await store.read(anna, 0, 10)), ["1"]);
+    t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["1"]);
   });
 
   story("an empty batch is written", async (t, { store }, anna) => {
     await store.write({ bodies: [], deliveries: [], removals: [] });
-    t.same(await store.read(anna, 0, 10), []);
+    t.same(await store.read(anna, 0, 10, Infinity), []);
   });
 
   story("a batch to somebody without an account is rejected", async (t, { store }, _anna, ben) => {
@@ -259,10 +289,14 @@ export function deliveryStoreContract(
         removals: before.deliveries,
       };
       t.match(await failureOf(store.write(both)), { kind: "rejected" });
-      t.same(namesIn(await store.read(anna, 0, 10)), ["before"]);
+      t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["before"]);
       t.equal(await store.sweep(10), 0, "its bodies are not there either");
       await store.write(good);
-      t.same(namesIn(await store.read(anna, 0, 10)), ["before", "1"], "and the next batch is written");
+      t.same(
+        namesIn(await store.read(anna, 0, 10, Infinity)),
+        ["before", "1"],
+        "and the next batch is written",
+      );
     },
     transactional ? false : "this store does not undo what a failed transaction did",
   );
@@ -272,21 +306,21 @@ export function deliveryStoreContract(
     await store.write(hers);
     await store.write(batchOf(ben, ben, ["2"]));
     await store.write(removalOf(hers.deliveries.slice(1, 2)));
-    t.same(namesIn(await store.read(anna, 0, 10)), ["1", "3"]);
-    t.same(namesIn(await store.read(ben, 0, 10)), ["2"]);
+    t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["1", "3"]);
+    t.same(namesIn(await store.read(ben, 0, 10, Infinity)), ["2"]);
   });
 
   story("removing what is not there changes nothing", async (t, { store }, anna, ben) => {
     await store.write(batchOf(anna, ben, ["1"]));
     await store.write(removalOf(batchOf(anna, ben, ["2"]).deliveries));
     await store.write(removalOf([{ recipient: randomAccount(), sender: ben, message: messageId("1") }]));
-    t.same(namesIn(await store.read(anna, 0, 10)), ["1"]);
+    t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["1"]);
   });
 
   story("what a batch both brings and removes is gone after it", async (t, { store }, anna, ben) => {
     const batch = batchOf(anna, ben, ["1", "2"]);
     await store.write({ ...batch, removals: batch.deliveries.slice(0, 1) });
-    t.same(namesIn(await store.read(anna, 0, 10)), ["2"]);
+    t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["2"]);
     t.equal(await store.sweep(10), 1);
   });
 
@@ -295,7 +329,7 @@ export function deliveryStoreContract(
     const deliveries = numbers(1, 100).map((name) => delivery(anna, ben, name, body));
     await store.write({ bodies: [body], deliveries, removals: [] });
     await store.write(removalOf(deliveries.slice(1)));
-    t.same(namesIn(await store.read(anna, 0, 10)), ["1"]);
+    t.same(namesIn(await store.read(anna, 0, 10, Infinity)), ["1"]);
   });
 
   story("pending counts what waits, and leaves out who has no account", async (t, { store }, anna, ben) => {
@@ -317,7 +351,7 @@ export function deliveryStoreContract(
     t.equal((await store.pending(recipients)).size, crowd);
     await store.write(removalOf(deliveries.slice(0, -1)));
     t.equal(await store.sweep(10), 0);
-    t.equal(Buffer.from((await store.read(last, 0, 1))[0]?.content ?? []).toString(), "to all");
+    t.equal(Buffer.from((await store.read(last, 0, 1, Infinity))[0]?.content ?? []).toString(), "to all");
     await store.write(removalOf(deliveries.slice(-1)));
     t.equal(await store.sweep(10), 1);
   });
@@ -331,7 +365,7 @@ export function deliveryStoreContract(
       await store.write(removalOf(batch.deliveries.filter((_, i) => i % 2 === 0)));
       const counts = [await store.sweep(2), await store.sweep(2), await store.sweep(2), await store.sweep(2)];
       t.same(counts, [2, 2, 1, 0]);
-      const page = await store.read(anna, 0, 10);
+      const page = await store.read(anna, 0, 10, Infinity);
       t.same(
         page.map(({ content }) => Buffer.from(content).toString()),
         ["2", "4", "6", "8", "10"].map((name) => `body of ${name}`),
@@ -357,10 +391,10 @@ export function deliveryStoreContract(
       await store.write(batchOf(anna, ben, ["1", "2"]));
       await store.write(batchOf(ben, anna, ["3"]));
       await deleteAccount(anna);
-      t.same(await store.read(anna, 0, 10), []);
+      t.same(await store.read(anna, 0, 10, Infinity), []);
       t.equal((await store.pending([anna])).size, 0);
       t.equal(await store.sweep(10), 2);
-      t.same(namesIn(await store.read(ben, 0, 10)), ["3"], "what the account had sent stays");
+      t.same(namesIn(await store.read(ben, 0, 10, Infinity)), ["3"], "what the account had sent stays");
     },
     deletesAccounts ? false : "accounts are not this store's affair",
   );

@@ -5,8 +5,8 @@ import type { StoredDelivery } from "../../store/deliveries.js";
 import { keyOf } from "./held-messages.js";
 
 export interface CatchUpPorts {
-  /** Rows behind a position, or `null` where the database failed. */
-  read(position: number, limit: number): Promise<StoredDelivery[] | null>;
+  /** Rows behind a position, one at least if there is one, or `null` where the database failed. */
+  read(position: number, limit: number, maxBytes: number): Promise<StoredDelivery[] | null>;
   /** Whether the way to some session is full. */
   full(): boolean;
   /** Whether a message is with the writer, and its write not answered. */
@@ -17,6 +17,8 @@ export interface CatchUpPorts {
   onEnd(): void;
   /** Messages that may be unacknowledged at once. */
   readonly window: number;
+  /** Bytes that they may have together: less than what makes a session count as one that does not read. */
+  readonly windowBytes: number;
 }
 
 export class CatchUp {
@@ -24,7 +26,9 @@ export class CatchUp {
   /** Position of the last row read to the sessions. */
   #position = 0;
   /** What all sessions were given, nobody acknowledged yet, and stands in the database or is on its way there. */
-  readonly #unacknowledged = new Set<string>();
+  readonly #unacknowledged = new Map<string, number>();
+  /** Bytes of these; not known of what was given in another way. */
+  #unacknowledgedBytes = 0;
   #reading = false;
   /** Counts starts over: the rows of a read from before are for sessions that may be gone, and come again. */
   #round = 0;
@@ -48,7 +52,7 @@ export class CatchUp {
     this.#active = true;
     this.#position = 0;
     this.#behind = false;
-    this.#unacknowledged.clear();
+    this.#forget();
     this.#round++;
     this.readOn();
   }
@@ -56,7 +60,7 @@ export class CatchUp {
   /** Goes on behind what was read. The sessions were given the messages of these keys in another way. */
   resume(given: readonly string[]): void {
     this.#active = true;
-    for (const key of given) this.#unacknowledged.add(key);
+    for (const key of given) this.#unacknowledged.set(key, 0);
   }
 
   /** The sessions are up to date, but for what they have yet to acknowledge. */
@@ -67,12 +71,13 @@ export class CatchUp {
   /** The sessions are gone. */
   stop(): void {
     this.#active = false;
-    this.#unacknowledged.clear();
+    this.#forget();
     this.#round++;
   }
 
   /** @returns whether the sessions were given it from the database, or it went there since */
   acknowledge(key: string): boolean {
+    this.#unacknowledgedBytes -= this.#unacknowledged.get(key) ?? 0;
     return this.#unacknowledged.delete(key);
   }
 
@@ -87,6 +92,8 @@ export class CatchUp {
     const room = this.ports.window - this.#unacknowledged.size;
     // Half a window at least, so that a reader who acknowledges one by one does not cause a query for each.
     if (!this.#active || this.#reading || room < this.ports.window / 2 || this.ports.full()) return;
+    const roomBytes = this.ports.windowBytes - this.#unacknowledgedBytes;
+    if (roomBytes < this.ports.windowBytes / 2) return;
     if (this.#behind) {
       this.#behind = false;
       this.#position = 0;
@@ -94,13 +101,18 @@ export class CatchUp {
     this.#reading = true;
     const round = this.#round;
     const commits = this.#commits;
-    void this.ports.read(this.#position, room).then((rows) => {
+    void this.ports.read(this.#position, room, roomBytes).then((rows) => {
       this.#reading = false;
       if (!this.#active || rows === null) return;
       if (round !== this.#round || this.#behind) this.readOn();
       else if (rows.length === 0 && commits === this.#commits) this.ports.onEnd();
       else if (this.#deliver(rows)) this.readOn();
     });
+  }
+
+  #forget(): void {
+    this.#unacknowledged.clear();
+    this.#unacknowledgedBytes = 0;
   }
 
   /**
@@ -116,7 +128,9 @@ export class CatchUp {
       if (!given && this.ports.isWriting(key)) return false;
       this.#position = row.position;
       if (given) continue;
-      this.#unacknowledged.add(key);
+      const bytes = row.content.length + row.key.length;
+      this.#unacknowledged.set(key, bytes);
+      this.#unacknowledgedBytes += bytes;
       this.ports.deliver(
         encodeSend(Kind.deliver, {
           epoch: row.epoch,

@@ -68,7 +68,7 @@ export class Home {
       limits: { ...limits, recountMs: timeouts.ackMs },
       now: () => clock.now(),
       newBodyId: () => this.#nextBodyId(),
-      read: (recipient, position, limit) => this.#read(recipient, position, limit),
+      read: (recipient, position, limit, maxBytes) => this.#read(recipient, position, limit, maxBytes),
       count: (recipient) => this.#count(recipient),
       changed: (mailbox) => this.#changed(mailbox),
     };
@@ -260,9 +260,9 @@ export class Home {
     }
   }
 
-  async #read(recipient: AccountId, position: number, limit: number) {
+  async #read(recipient: AccountId, position: number, limit: number, maxBytes: number) {
     try {
-      return await this.options.store.read(recipient, position, limit);
+      return await this.options.store.read(recipient, position, limit, maxBytes);
     } catch (error) {
       this.options.log[isPassing(error) ? "debug" : "warn"](
         { error: String(error) },

@@ -30,13 +30,19 @@ export interface MailboxPorts {
   newBodyId(): BodyId;
   readonly writer: DeliveryWriter;
   /** Reads rows, or `null` where the database failed; then the mailbox asks again after a while. */
-  read(recipient: AccountId, position: number, limit: number): Promise<StoredDelivery[] | null>;
+  read(
+    recipient: AccountId,
+    position: number,
+    limit: number,
+    maxBytes: number,
+  ): Promise<StoredDelivery[] | null>;
   /** How many rows wait for an account, or `null` where the database failed or there is no such account. */
   count(recipient: AccountId): Promise<number | null>;
   /** The mailbox has changed in a way that its registry may want to forget or watch it for. */
   changed(mailbox: Mailbox): void;
   readonly limits: {
     readonly catchUpWindow: number;
+    readonly socketBufferBytes: number;
     readonly heldPerMailbox: number;
     readonly heldBytesPerMailbox: number;
     readonly pendingPerAccount: number;

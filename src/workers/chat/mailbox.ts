@@ -52,7 +52,7 @@ export class Mailbox {
     this.#echoes = new Echoes(limits.heldPerMailbox);
     this.#countedAt = ports.now();
     this.#catchUp = new CatchUp(account, {
-      read: (position, limit) => ports.read(account, position, limit),
+      read: (position, limit, maxBytes) => ports.read(account, position, limit, maxBytes),
       full: () => this.#anyFull(),
       isWriting: (key) => this.#writing.has(key),
       deliver: (frame) => this.#deliver(frame),
@@ -61,6 +61,7 @@ export class Mailbox {
         if (this.#writing.size === 0) this.#becomeLive();
       },
       window: limits.catchUpWindow,
+      windowBytes: limits.socketBufferBytes / 2,
     });
   }
 

@@ -53,6 +53,28 @@ t.test("what is delivered carries exactly what was sent", async (t) => {
   );
 });
 
+t.test("large messages that waited come in no larger portions than a reader's socket takes", async (t) => {
+  const cluster = await threeServers({ socketBufferBytes: 64 * 1024 });
+  const bob = account("bob");
+  cluster.accounts.add(bob);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  const large = (i: number): string => `${i} ${"x".repeat(10_000)}`;
+  for (let i = 0; i < 20; i++) alice.send(bob, large(i));
+  await cluster.settle();
+  t.equal(cluster.store.rows, 20);
+  const listening = await cluster.connect(bob, "chat-2");
+  t.equal(listening.texts.length, 3, "half of what may be queued to it");
+  while (!listening.isLive) {
+    listening.acknowledge();
+    await cluster.settle();
+  }
+  t.same(
+    listening.texts,
+    Array.from({ length: 20 }, (_, i) => large(i)),
+    "each once: the session was never left out for not reading",
+  );
+});
+
 t.test("a message for somebody offline waits in the database and is delivered in order later", async (t) => {
   const cluster = await threeServers();
   const bob = account("bob");

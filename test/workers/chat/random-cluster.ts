@@ -243,7 +243,7 @@ export class RandomCluster {
         );
         return Promise.resolve(nothing);
       },
-      read: (recipient, position, limit) => call(() => store.read(recipient, position, limit)),
+      read: (...page) => call(() => store.read(...page)),
       pending: (recipients) => call(() => store.pending(recipients)),
       sweep: (limit) => call(() => store.sweep(limit)),
     };
