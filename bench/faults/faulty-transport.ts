@@ -52,6 +52,7 @@ export class FaultyTransport implements Transport {
       get congested() {
         return channel.congested;
       },
+      admit: () => channel.admit(),
       pause: () => channel.pause(),
       resume: () => channel.resume(),
       close: () => {

@@ -127,6 +127,10 @@ export class End implements FrameChannel {
     return false;
   }
 
+  admit(): void {
+    // Nothing is kept here of a frame that is not whole.
+  }
+
   pause(): void {
     if (this.#state !== "open") return;
     this.#paused = true;

@@ -174,6 +174,7 @@ function tapped(channel: FrameChannel, onSend: (content: Uint8Array) => void): F
     get congested() {
       return channel.congested;
     },
+    admit: () => channel.admit(),
     pause: () => channel.pause(),
     resume: () => channel.resume(),
     close: () => channel.close(),

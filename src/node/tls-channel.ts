@@ -9,6 +9,8 @@ import { atTickEnd } from "./tick.js";
 export interface ChannelLimits {
   /** The largest frame taken from the peer, in bytes without its length field. */
   readonly maxFrameBytes: number;
+  /** The largest frame taken before the peer was admitted; as large as any other if not given. */
+  readonly strangersFrameBytes?: number;
   /** Bytes queued to the peer from which the channel counts as congested; at twice as many it is closed. */
   readonly bufferBytes: number;
   /**
@@ -44,7 +46,7 @@ class SocketChannel implements FrameChannel {
     private readonly limits: ChannelLimits,
     private readonly handlers: FrameHandlers,
   ) {
-    this.#splitter = new FrameSplitter(limits.maxFrameBytes);
+    this.#splitter = new FrameSplitter(limits.strangersFrameBytes ?? limits.maxFrameBytes);
     // Without it Nagle's algorithm meets delayed acknowledgements and a message waits 40 ms.
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#dataOnSocket(chunk));
@@ -84,6 +86,10 @@ class SocketChannel implements FrameChannel {
       this.#fail(new FastChatError("tooMany", "The peer does not read what it is sent."));
     }
     return false;
+  }
+
+  admit(): void {
+    this.#splitter.allow(this.limits.maxFrameBytes);
   }
 
   pause(): void {

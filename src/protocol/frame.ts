@@ -32,7 +32,12 @@ export class FrameSplitter {
   #keptBytes = 0;
 
   /** @param maxFrameBytes the largest content allowed, without its length field */
-  constructor(private readonly maxFrameBytes: number) {}
+  constructor(private maxFrameBytes: number) {}
+
+  /** From the next frame on this is the cap. */
+  allow(maxFrameBytes: number): void {
+    this.maxFrameBytes = maxFrameBytes;
+  }
 
   /** Bytes kept of a frame that is not whole yet. */
   get bufferedBytes(): number {

@@ -32,6 +32,11 @@ export interface FrameChannel {
   readonly queuedBytes: number;
   /** Whether {@link send} last answered false and `onDrain` has not been called since. */
   readonly congested: boolean;
+  /**
+   * The peer has shown who it is: its frames may have their full size from now on. Before, where a listener says so, they
+   * may not: what a stranger has begun to send is kept until it is whole.
+   */
+  admit(): void;
   /** Stops reading; what the peer sends waits with the operating system, and then with the peer. */
   pause(): void;
   resume(): void;

@@ -76,6 +76,10 @@ export class MemoryEnd implements FrameChannel {
     return false;
   }
 
+  admit(): void {
+    // Nothing is kept here of a frame that is not whole.
+  }
+
   pause(): void {
     this.#paused = true;
   }

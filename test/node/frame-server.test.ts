@@ -78,9 +78,9 @@ function dialTcp(t: Test, port: number): Socket {
 /** That the server still serves: a new client is answered. */
 async function serves(t: Test, port: number): Promise<void> {
   const socket = dial(t, port);
-  socket.write(framed("are you there?"));
+  socket.write(framed("there?"));
   const [answer] = (await once(socket, "data")) as [Buffer];
-  t.equal(answer.toString("latin1"), framed("are you there?").toString("latin1"));
+  t.equal(answer.toString("latin1"), framed("there?").toString("latin1"));
   socket.end();
   await once(socket, "close");
 }
@@ -104,6 +104,23 @@ t.test("hands out frames that came before the handshake was told of", async (t) 
   const ear = accepted.all[0]?.ear;
   await ear?.closed();
   t.same([ear?.frames, ear?.closes], [["at", "once"], [undefined]]);
+});
+
+t.test("a stranger's frames are small ones, until it is admitted", async (t) => {
+  const { port, accepted } = await listen(t, { strangersFrameBytes: 10 });
+  const greet = async (): Promise<TLSSocket> => {
+    const socket = dial(t, port);
+    socket.write(framed("hello"));
+    await once(socket, "data");
+    return socket;
+  };
+  const [stranger, known] = [await greet(), await greet()];
+  accepted.all[1]?.channel.admit();
+  known.write(framed("x".repeat(11)));
+  await once(known, "data");
+  stranger.write(framed("x".repeat(11)));
+  await once(stranger, "close");
+  await serves(t, port);
 });
 
 t.test("a port in use is told as what it is", async (t) => {

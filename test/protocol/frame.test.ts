@@ -195,3 +195,17 @@ t.test("garbage gives frames or an error, and never keeps more than it was given
   );
   t.pass("whatever it was");
 });
+
+t.test("the cap is another one from the next frame on", (t) => {
+  const splitter = new FrameSplitter(4);
+  const seen: string[] = [];
+  const take = (content: Uint8Array): void => void seen.push(Buffer.from(content).toString());
+  const two = Buffer.concat([encodeFrame(Buffer.from("four")), encodeFrame(Buffer.from("sixsix"))]);
+  splitter.push(two, (content) => {
+    take(content);
+    splitter.allow(6);
+  });
+  t.same(seen, ["four", "sixsix"], "also behind the frame that raised it, in one chunk");
+  t.throws(() => splitter.push(encodeFrame(Buffer.from("seven77")), take), { code: "badFrame" });
+  t.end();
+});

@@ -38,6 +38,7 @@ export async function startArchiveThread(
     port: data.port,
     tls: data.tls,
     maxFrameBytes: limits.archiveFrameBytes,
+    strangersFrameBytes: limits.maxControlBytes,
     bufferBytes: limits.socketBufferBytes,
     maxConnections: limits.connectionsPerServer,
     handshakeMs: timeouts.helloMs,

@@ -125,6 +125,7 @@ export class Connection implements FrameHandlers {
       const reply = await admit(this.options.context, request);
       if (this.#state.at !== "opening") return;
       this.#hello.cancel();
+      this.channel.admit();
       this.#apply({ type: "admitted", archive: request.archive });
       this.#send(reply);
     } catch (error) {

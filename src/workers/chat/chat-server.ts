@@ -268,6 +268,7 @@ export class ChatServer {
 
   #open(session: Session, state: OpenState, nonce: Uint8Array): SessionNumber {
     this.#arriving.delete(session);
+    session.channel.admit();
     session.number = this.#newNumber();
     session.state = state;
     this.#sessions.set(session.number, session);

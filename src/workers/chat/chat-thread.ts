@@ -61,6 +61,7 @@ export async function startChatThread(
     port: data.port,
     tls: data.tls,
     maxFrameBytes: limits.maxFrameBytes,
+    strangersFrameBytes: limits.maxControlBytes,
     bufferBytes: limits.socketBufferBytes,
     maxConnections: limits.connectionsPerServer,
     handshakeMs: timeouts.helloMs,

@@ -203,6 +203,8 @@ export class FakeClient {
   closed = false;
   /** Answers of `send`; false makes the server take this client for one that does not read. */
   reads = true;
+  /** Whether the server takes frames of their full size from it. */
+  admitted = false;
   paused = false;
   /** `null` while the server is still being told of the connection. */
   #handlers: FrameHandlers | null = null;
@@ -218,6 +220,7 @@ export class FakeClient {
       },
       queuedBytes: 0,
       congested: false,
+      admit: () => (this.admitted = true),
       pause: () => (this.paused = true),
       resume: () => (this.paused = false),
       close: () => this.disconnect(),

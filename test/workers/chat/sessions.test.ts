@@ -203,6 +203,17 @@ t.test("a server that slept hears its sessions first, before it judges their sil
   t.equal(arriving.closing, "timeout");
 });
 
+t.test("frames of their full size are taken of those alone whose ticket was good", async (t) => {
+  const cluster = await oneServer();
+  const client = new FakeClient(alice, cluster.server("chat-1").server);
+  t.equal(client.admitted, false);
+  client.control({ type: "hello", version: 1, ticket: new Uint8Array(10), attach: false });
+  await cluster.settle();
+  t.equal(client.closing, "badTicket");
+  t.equal(client.admitted, false);
+  t.equal((await cluster.connect(alice, "chat-1")).admitted, true);
+});
+
 t.test("a full server refuses connections and says so", async (t) => {
   const cluster = await oneServer({ connectionsPerServer: 1 });
   await cluster.connect(alice, "chat-1");
