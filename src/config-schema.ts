@@ -74,6 +74,7 @@ export const ConfigSchema = Type.Object(
         requestsPerMinutePerAddress: Count,
         loginsPerMinutePerAddress: Count,
         loginsPerMinutePerAccount: Count,
+        loginsPerMinutePerAccountAndAddress: Count,
         registrationsPerMinutePerAddress: Count,
         vouchersPerDayPerAccount: Count,
         pendingLogins: Count,

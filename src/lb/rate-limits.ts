@@ -5,6 +5,7 @@ import type { Config } from "../config.js";
 import { FastChatError } from "../protocol/errors.js";
 import type { UserName } from "../protocol/ids.js";
 import type { App } from "./app.js";
+import { networkOf } from "./network-of.js";
 
 const MINUTE_MS = 60_000;
 /** Addresses and names that are counted at once; the one unused longest is forgotten. */
@@ -20,7 +21,8 @@ export interface RateLimits {
   readonly login: RouteLimit;
   /**
    * Counts a request that has OPAQUE evaluate a password for `name`. Sign-up counts like login: both answer what a
-   * guesser needs, who holds one answer to a login of that name.
+   * guesser needs, who holds one answer to a login of that name. One address has a share of what a name may be tried:
+   * a stranger who uses up its own does not keep the account's owner out.
    *
    * @throws FastChatError `tooMany`
    */
@@ -36,21 +38,27 @@ export async function limitRates(app: App, limits: Config["limits"]): Promise<Ra
     errorResponseBuilder: (_request, { ttl }) => tooMany("Too many requests from your address.", ttl),
   });
   const names = new WeakMap<FastifyRequest, UserName>();
-  const byName = {
-    max: limits.loginsPerMinutePerAccount,
-    timeWindow: MINUTE_MS,
-    cache: COUNTED,
-    keyGenerator: (request: FastifyRequest) => names.get(request) ?? "",
-  };
-  const count = app.createRateLimit(byName);
+  const counter = (max: number, keyGenerator: (request: FastifyRequest) => string) =>
+    app.createRateLimit({ max, timeWindow: MINUTE_MS, keyGenerator });
+  const nameOf = (request: FastifyRequest) => names.get(request) ?? "";
+  const counters = [
+    // In this order: what one address has too much does not count for the name.
+    counter(
+      limits.loginsPerMinutePerAccountAndAddress,
+      (request) => `${nameOf(request)} ${networkOf(request.ip)}`,
+    ),
+    counter(limits.loginsPerMinutePerAccount, nameOf),
+  ];
   return {
     register: routeLimit(limits.registrationsPerMinutePerAddress),
     login: routeLimit(limits.loginsPerMinutePerAddress),
     async countEvaluation(request, name) {
       names.set(request, name);
-      const verdict = await count(request);
-      if (!verdict.isAllowed && verdict.isExceeded) {
-        throw tooMany("Too many tries for this name.", verdict.ttl);
+      for (const count of counters) {
+        const verdict = await count(request);
+        if (!verdict.isAllowed && verdict.isExceeded) {
+          throw tooMany("Too many tries for this name.", verdict.ttl);
+        }
       }
     },
   };

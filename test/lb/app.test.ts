@@ -214,6 +214,21 @@ t.test("one name is not tried too often, by sign-up as little as by login", asyn
   t.equal((await ask(PATHS.loginStart, "bob")).status, 400, "another name is not held up");
 });
 
+t.test("a stranger who tries a name too often does not keep its owner out", async (t) => {
+  const limits = { loginsPerMinutePerAccountAndAddress: 2, loginsPerMinutePerAccount: 4 };
+  const strict = await startService(t, { limits });
+  const tryFrom = async (from: string): Promise<number> => {
+    const body = { name: "alice", request: "AAAA" };
+    return (await strict.ask("POST", PATHS.loginStart, { body, from })).status;
+  };
+  const tries: number[] = [];
+  for (let i = 0; i < 5; i++) tries.push(await tryFrom("127.0.0.2"));
+  t.same(tries, [400, 400, 429, 429, 429]);
+  t.equal(await tryFrom("127.0.0.1"), 400, "the owner, from elsewhere");
+  t.equal(await tryFrom("127.0.0.3"), 400);
+  t.equal(await tryFrom("127.0.0.4"), 429, "from everywhere together there is a limit as well");
+});
+
 t.test("a database that is away is said to be, and no more than that", async (t) => {
   let away = false;
   const failing: Database = {

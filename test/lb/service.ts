@@ -59,6 +59,8 @@ export interface Asked {
   readonly body?: unknown;
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The address of this machine that it comes from; 127.0.0.1 if not given. */
+  readonly from?: string;
   /** In place of a body: the bytes as they are. */
   readonly raw?: string;
 }
@@ -152,6 +154,7 @@ async function ask(agent: Agent, port: number, method: string, path: string, ask
     agent,
     host: "127.0.0.1",
     port,
+    localAddress: asked.from ?? "127.0.0.1",
     method,
     path,
     headers: {

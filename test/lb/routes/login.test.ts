@@ -8,6 +8,7 @@ const limits = {
   registrationsPerMinutePerAddress: 1000,
   loginsPerMinutePerAddress: 1000,
   loginsPerMinutePerAccount: 1000,
+  loginsPerMinutePerAccountAndAddress: 1000,
 };
 const service = await startService(t, { limits: { ...limits, sessionsPerAccount: 3 } });
 const finish = (login: string, request: string | null) =>

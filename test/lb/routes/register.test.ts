@@ -5,7 +5,11 @@ import { PATHS, type SignedIn } from "../../../src/protocol/http.js";
 import { logIn, signUp, signUpBody, startService, TINY_COST } from "../service.js";
 
 const service = await startService(t, {
-  limits: { registrationsPerMinutePerAddress: 1000, loginsPerMinutePerAccount: 1000 },
+  limits: {
+    registrationsPerMinutePerAddress: 1000,
+    loginsPerMinutePerAccount: 1000,
+    loginsPerMinutePerAccountAndAddress: 1000,
+  },
 });
 const finish = (body: unknown) => service.ask("POST", PATHS.registerFinish, { body });
 
