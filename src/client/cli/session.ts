@@ -76,6 +76,13 @@ export async function withPorts<T>(
           `Whoever runs the service can tell whether the pin is right: ${formatAddress({ ...service, pin })}`,
       );
     },
+    onAuthorityInstead: (service, pin) => {
+      output.note(
+        `${serviceName(service)} shows another key than the one remembered here, and a certificate authority vouches ` +
+          `for it; it is believed, and from now on only what an authority vouches for. Its pin is ${toBase64Url(pin)}. ` +
+          "If you did not expect this, ask whoever runs the service before you go on.",
+      );
+    },
   });
   try {
     return await work(device.ports);

@@ -13,6 +13,8 @@ export interface DeviceOptions {
   readonly address: ServiceAddress;
   /** Called when a service's key is believed for being the first, before anything is sent to it. */
   readonly onFirstUse: (address: ServiceAddress, pin: Uint8Array) => void;
+  /** Called when a certificate authority vouches for a key that is not the one remembered here, and it is believed. */
+  readonly onAuthorityInstead?: (address: ServiceAddress, pin: Uint8Array) => void;
   /** Certificates in PEM that vouch for services, instead of those that Node knows. */
   readonly certificateAuthorities?: readonly string[];
   /** Shared by several devices of one process; it stays open when a device closes. */
@@ -36,9 +38,10 @@ const CONNECTION = {
 
 export async function openDevice(options: DeviceOptions): Promise<NodeDevice> {
   const { home, address, certificateAuthorities } = options;
-  const trust = new ServiceTrust(address, await home.knownKey(address), async (key, firstUse) => {
+  const trust = new ServiceTrust(address, await home.knownKey(address), async (key, news, pin) => {
     await home.rememberKey(address, key);
-    if (firstUse && key.kind === "pin") options.onFirstUse(address, key.pin);
+    if (news === "firstUse") options.onFirstUse(address, pin);
+    else if (news === "authorityInstead") options.onAuthorityInstead?.(address, pin);
   });
   const connection = { ...CONNECTION, ...(certificateAuthorities ? { certificateAuthorities } : {}) };
   const transport = new TlsTransport(trust, connection);

@@ -20,8 +20,14 @@ export interface PresentedCertificate {
   readonly vouched: boolean;
 }
 
+/**
+ * What a person should know of a key that is believed: it is the first one here; or an authority vouches for it, and it
+ * is not the one whose pin was remembered.
+ */
+export type TrustNews = "firstUse" | "authorityInstead";
+
 export type Verdict =
-  | { readonly kind: "trusted"; readonly learned: KnownKey | null; readonly firstUse: boolean }
+  | { readonly kind: "trusted"; readonly learned: KnownKey | null; readonly news: TrustNews | null }
   | { readonly kind: "refused"; readonly because: "notAsAddressed" | "changed" | "noLongerVouched" };
 
 /** SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469, section 2.4): it outlives a renewal that keeps the key. */
@@ -43,23 +49,28 @@ export function judgeCertificate(
   if (addressPin !== null) {
     if (!equalBytes(addressPin, presented.pin)) return { kind: "refused", because: "notAsAddressed" };
     const remembered = known?.kind === "pin" && equalBytes(known.pin, presented.pin);
-    return { kind: "trusted", learned: remembered ? null : asPin, firstUse: false };
+    return { kind: "trusted", learned: remembered ? null : asPin, news: null };
   }
   if (presented.vouched) {
+    const replaced = known?.kind === "pin" && !equalBytes(known.pin, presented.pin);
     return {
       kind: "trusted",
       learned: known?.kind === "vouched" ? null : { kind: "vouched" },
-      firstUse: false,
+      news: replaced ? "authorityInstead" : null,
     };
   }
-  if (known === null) return { kind: "trusted", learned: asPin, firstUse: true };
+  if (known === null) return { kind: "trusted", learned: asPin, news: "firstUse" };
   if (known.kind === "vouched") return { kind: "refused", because: "noLongerVouched" };
   if (!equalBytes(known.pin, presented.pin)) return { kind: "refused", because: "changed" };
-  return { kind: "trusted", learned: null, firstUse: false };
+  return { kind: "trusted", learned: null, news: null };
 }
 
-/** Told what was learned about a service; the connection goes on once the promise is kept. */
-export type Learn = (key: KnownKey, firstUse: boolean) => Promise<void>;
+/**
+ * Told what was learned about a service; the connection goes on once the promise is kept.
+ *
+ * @param pin of the key that was shown
+ */
+export type Learn = (key: KnownKey, news: TrustNews | null, pin: Uint8Array) => Promise<void>;
 
 /** The trust in one service. All its listeners share one certificate, so balancer, chat servers and archive share this. */
 export class ServiceTrust {
@@ -86,7 +97,7 @@ export class ServiceTrust {
     const verdict = judgeCertificate(this.address.pin, this.#known, presented);
     if (verdict.kind === "refused") throw this.#refusal(verdict.because, presented.pin);
     if (verdict.learned === null) return;
-    await this.learn(verdict.learned, verdict.firstUse);
+    await this.learn(verdict.learned, verdict.news, presented.pin);
     this.#known = verdict.learned;
   }
 

@@ -62,6 +62,20 @@ t.test("what is believed", (t) => {
         { kind: "trusted", learned: vouched },
       ],
       [
+        "one vouched for whose key is remembered",
+        null,
+        pinOf(A),
+        { pin: A, vouched: true },
+        { kind: "trusted", learned: vouched, news: null },
+      ],
+      [
+        "one vouched for in place of the key that is remembered is told of",
+        null,
+        pinOf(A),
+        { pin: B, vouched: true },
+        { kind: "trusted", learned: vouched, news: "authorityInstead" },
+      ],
+      [
         "one vouched for may change its key",
         null,
         vouched,
@@ -80,7 +94,7 @@ t.test("what is believed", (t) => {
         null,
         null,
         { pin: A, vouched: false },
-        { kind: "trusted", learned: pinOf(A), firstUse: true },
+        { kind: "trusted", learned: pinOf(A), news: "firstUse" },
       ],
       ["the same again", null, pinOf(A), { pin: A, vouched: false }, { kind: "trusted", learned: null }],
       ["a changed one", null, pinOf(A), { pin: B, vouched: false }, { kind: "refused", because: "changed" }],
@@ -131,7 +145,7 @@ t.test(
     const endpoint = { host: "127.0.0.1", port: server.port };
     const sockets = await Promise.all([1, 2, 3].map(() => connectTls(endpoint, trust, options)));
     for (const socket of sockets) socket.destroy();
-    t.same(learned, [{ key: pinOf(certificate.pin), firstUse: true }]);
+    t.same(learned, [{ key: pinOf(certificate.pin), news: "firstUse" }]);
   },
 );
 
@@ -168,7 +182,7 @@ t.test("a certificate that an authority vouches for needs no pin", async (t) => 
   const { trust, learned } = trustIn(server.port);
   const socket = await connectTls(endpoint, trust, { ...options, certificateAuthorities: [authority.cert] });
   socket.destroy();
-  t.same(learned, [{ key: vouched, firstUse: false }]);
+  t.same(learned, [{ key: vouched, news: null }]);
 
   await t.rejects(
     connectTls(endpoint, trust, options),

@@ -5,7 +5,7 @@ import type { RequestListener } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { generate } from "selfsigned";
-import { certificatePin, ServiceTrust, type KnownKey } from "../../../src/client/node/pin.js";
+import { certificatePin, ServiceTrust, type KnownKey, type TrustNews } from "../../../src/client/node/pin.js";
 
 export interface Certificate {
   readonly cert: string;
@@ -101,7 +101,7 @@ async function follow(server: Server, port: number): Promise<TestListener> {
 
 export interface Learned {
   readonly key: KnownKey;
-  readonly firstUse: boolean;
+  readonly news: TrustNews | null;
 }
 
 /** Trust in a service on loopback, and what it learned. */
@@ -114,8 +114,8 @@ export function trustIn(
   }: { pin?: Uint8Array | null; known?: KnownKey | null; host?: string } = {},
 ): { trust: ServiceTrust; learned: Learned[] } {
   const learned: Learned[] = [];
-  const trust = new ServiceTrust({ host, port, pin }, known, (key, firstUse) => {
-    learned.push({ key, firstUse });
+  const trust = new ServiceTrust({ host, port, pin }, known, (key, news) => {
+    learned.push({ key, news });
     return Promise.resolve();
   });
   return { trust, learned };
