@@ -5,8 +5,11 @@ import { hideBin } from "yargs/helpers";
 import { faultsCommand } from "./faults.js";
 import { loginCommand } from "./login.js";
 import { pendingCommand } from "./pending.js";
+import { recoveryCommand } from "./recovery.js";
 import { relayCommand } from "./relay.js";
+import { restartCommand } from "./restart.js";
 import { simulateCommand } from "./simulate.js";
+import { slowReaderCommand } from "./slow-reader.js";
 
 await yargs(hideBin(process.argv))
   .scriptName("npm run bench --")
@@ -16,6 +19,9 @@ await yargs(hideBin(process.argv))
   .command(relayCommand)
   .command(loginCommand)
   .command(pendingCommand)
+  .command(recoveryCommand)
+  .command(restartCommand)
+  .command(slowReaderCommand)
   .command(faultsCommand)
   .command(simulateCommand)
   .demandCommand(1, "Name a command; --help lists them.")

@@ -4,8 +4,7 @@ import { HOT_HEADER_BYTES, Kind, Outcome } from "../../src/protocol/hot.js";
 import type { AccountId } from "../../src/protocol/ids.js";
 import type { Times } from "../percentiles.js";
 import type { Connections } from "../service/connections.js";
-import { helloOf } from "../service/hello.js";
-import { expectNoClosing, openLine, type Line } from "../service/line.js";
+import { expectNoClosing, openSession, type Line } from "../service/line.js";
 import { MessageMaker, markOf } from "../service/message.js";
 
 const OUTCOME_AT = HOT_HEADER_BYTES + 16;
@@ -34,7 +33,7 @@ export class WholeServer {
     const senders: Sender[] = [];
     for (const [index, person] of people.entries()) {
       const placement = await connections.placer(person)();
-      const line = await openLine(placement.server.port, helloOf(placement, false), 1);
+      const line = await openSession(placement, false);
       senders.push(new Sender(line, person.account, index, load));
     }
     return new WholeServer(senders);
@@ -84,6 +83,7 @@ class Sender {
     this.#sending = true;
     this.line.onFrame = (frame) => {
       expectNoClosing(frame);
+      if (frame[0] === Kind.control) return;
       if (frame[0] !== Kind.accepted || frame[OUTCOME_AT] !== Outcome.stored)
         throw new Error(`a message was not stored, its outcome is ${frame[OUTCOME_AT]}`);
       const mark = markOf(frame);

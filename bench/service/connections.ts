@@ -17,22 +17,25 @@ const CONNECTION = {
 } as const;
 
 export class Connections {
-  readonly transport: Transport;
   readonly #trust: ServiceTrust;
-  readonly #http: HttpsClient[] = [];
-  readonly #tls: TlsTransport;
+  readonly #open: { close(): void }[] = [];
 
   constructor(address: ServiceAddress) {
     this.#trust = new ServiceTrust(address, null, () => Promise.resolve());
-    this.#tls = new TlsTransport(this.#trust, CONNECTION);
-    this.transport = this.#tls;
   }
 
   /** HTTPS connections of their own, as each device has them. */
   http(): HttpClient {
     const http = new HttpsClient(this.#trust, CONNECTION);
-    this.#http.push(http);
+    this.#open.push(http);
     return http;
+  }
+
+  /** A device's way to chat servers. */
+  transport(): Transport {
+    const transport = new TlsTransport(this.#trust, CONNECTION);
+    this.#open.push(transport);
+    return transport;
   }
 
   /** How a device asks for a place. */
@@ -42,7 +45,6 @@ export class Connections {
   }
 
   close(): void {
-    this.#tls.close();
-    for (const http of this.#http) http.close();
+    for (const one of this.#open) one.close();
   }
 }

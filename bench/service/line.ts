@@ -2,8 +2,14 @@
 import { connect, type SecureContext, type TLSSocket } from "node:tls";
 import { GatherBuffer } from "../../src/node/gather-buffer.js";
 import { atTickEnd } from "../../src/node/tick.js";
+import { fromBase64Url } from "../../src/protocol/bytes.js";
+import { PROTOCOL_VERSION, clientMessages, serverMessages } from "../../src/protocol/chat.js";
 import { FrameSplitter, LENGTH_BYTES } from "../../src/protocol/frame.js";
 import { Kind } from "../../src/protocol/hot.js";
+import type { Placement } from "../../src/protocol/http.js";
+
+/** Well within the time after which silence means death, in milliseconds. */
+const PING_MS = 2000;
 
 export class Line {
   onFrame: (frame: Uint8Array) => void = () => {};
@@ -59,8 +65,28 @@ export async function openLine(
   return line;
 }
 
-/** @throws Error where a server says goodbye in the middle of a measurement; answers of other kinds are its caller's */
+/**
+ * Opens a session with a chat server, and speaks every now and then so that nobody takes it for dead.
+ *
+ * @param attach whether messages shall be delivered there
+ * @returns once it is welcome and, attached, has got what waited
+ */
+export async function openSession(placement: Placement, attach: boolean): Promise<Line> {
+  const ticket = fromBase64Url(placement.ticket);
+  if (ticket === null) throw new Error("the balancer gave a ticket that is not of its form");
+  const hello = clientMessages.encode({ type: "hello", version: PROTOCOL_VERSION, ticket, attach });
+  const line = await openLine(placement.server.port, hello, attach ? 2 : 1);
+  let ref = 0;
+  const pings = setInterval(() => line.send(clientMessages.encode({ type: "ping", ref: ref++ })), PING_MS);
+  line.socket.once("close", () => clearInterval(pings));
+  return line;
+}
+
+/** @throws Error where the frame is a server's goodbye in the middle of a measurement */
 export function expectNoClosing(frame: Uint8Array): void {
   if (frame[0] !== Kind.control) return;
-  throw new Error(`the server ended a session: ${Buffer.from(frame).toString("latin1")}`);
+  const message = serverMessages.decode(frame);
+  if (message.type === "closing") {
+    throw new Error(`the server ended a session with ${message.code}: ${message.message}`);
+  }
 }
