@@ -4,3 +4,4 @@ import "./delivering.js";
 import "./clients.js";
 import "./moving.js";
 import "./roaming.js";
+import "./sabotage.js";

@@ -2,35 +2,32 @@
 import t from "tap";
 import { Stage } from "./stage.js";
 
-t.test(
-  "a client killed between its archive's commit and the acknowledgement: shown again, kept once",
-  async (t) => {
-    const stage = await Stage.set(t);
-    const { world } = stage;
-    const alice = await stage.person("alice");
-    const bob = await stage.person("bob");
-    await stage.meet(alice, bob);
-    const { answer } = world.archiveDatabase.gates;
-    answer.hold();
-    const commits = world.archives.commits.length;
-    stage.say(alice, bob, "one");
-    await world.until(() => world.archives.commits.length > commits);
-    await world.settle();
-    t.same(stage.shown(bob), ["one"]);
-    t.same(stage.told(alice), [], "his archive has it, and he does not know");
-    bob.kill();
-    answer.release();
-    stage.say(alice, bob, "two");
-    bob.revive();
-    await stage.untilShown(bob, 3, 30_000);
-    await stage.untilTold(alice, 2, 30_000);
-    t.same(stage.shown(bob), ["one", "one", "two"]);
-    const history = await stage.end();
-    t.same(history(bob), ["alice: one", "alice: two"]);
-  },
-);
+t.test("a client killed between its archive's commit and its acknowledgement: kept once", async (t) => {
+  const stage = await Stage.set(t);
+  const { world } = stage;
+  const alice = await stage.person("alice");
+  const bob = await stage.person("bob");
+  await stage.meet(alice, bob);
+  const { answer } = world.archiveDatabase.gates;
+  answer.hold();
+  const commits = world.archives.commits.length;
+  stage.say(alice, bob, "one");
+  await world.until(() => world.archives.commits.length > commits);
+  await world.settle();
+  t.same(stage.shown(bob), ["one"]);
+  t.same(stage.told(alice), [], "his archive has it, and he does not know");
+  bob.kill();
+  answer.release();
+  stage.say(alice, bob, "two");
+  bob.revive();
+  await stage.untilShown(bob, 3, 30_000);
+  await stage.untilTold(alice, 2, 30_000);
+  t.same(stage.shown(bob), ["one", "one", "two"]);
+  const history = await stage.end();
+  t.same(history(bob), ["alice: one", "alice: two"]);
+});
 
-t.test("a client killed between writing its outbox and sending: it leaves before anything new", async (t) => {
+t.test("a client killed between writing its outbox and sending: it goes by itself, and first", async (t) => {
   const stage = await Stage.set(t);
   const { world } = stage;
   const alice = await stage.person("alice");
@@ -59,6 +56,42 @@ t.test("a client killed between writing its outbox and sending: it leaves before
 });
 
 t.test("a session whose refusal was not heard: what it sends behind it is refused, too", async (t) => {
+  for (const deaf of ["client", "server"] as const) {
+    const stage = await Stage.set(t, { limits: { pendingPerAccount: 2 } });
+    const { world } = stage;
+    const alice = await stage.person("alice");
+    const { server } = stage.place(alice);
+    const bob = await stage.person("bob", (place) => place.home !== server);
+    await stage.meet(alice, bob);
+    bob.kill();
+    await world.settle();
+    stage.say(alice, bob, "one", "two");
+    await stage.untilTold(alice, 2, 5_000);
+    const [connection] = world.connections(alice.name, "chat");
+    const fromHome = world.system.supervisor.way(stage.place(bob).home, server);
+    // Her server knows of the refusal, and refuses by itself; or the home alone does.
+    const way = deaf === "client" ? connection?.client.incoming : fromHome;
+    way?.hold();
+    stage.say(alice, bob, "three");
+    await world.until(() => way?.size === 1);
+    // Now there is room, and she does not know that there was none.
+    await stage.connectElsewhere(bob, server);
+    await world.until(() => stage.rows === 0 && stage.shown(bob).length === 2);
+    await world.settle();
+    stage.say(alice, bob, "four");
+    await world.until(() => way?.size === 2);
+    await world.settle();
+    t.same(stage.shown(bob), ["one", "two"], "the fourth must not be in front of the third");
+    await stage.roam(alice);
+    await stage.untilTold(alice, 4, 30_000);
+    fromHome.release();
+    t.same(stage.told(alice), ["one", "two", "three", "four"]);
+    const history = await stage.end();
+    t.same(history(bob), ["alice: one", "alice: two", "alice: three", "alice: four"]);
+  }
+});
+
+t.test("a refusal that was heard: it is told, and what comes next goes in a new session", async (t) => {
   const stage = await Stage.set(t, { limits: { pendingPerAccount: 2 } });
   const { world } = stage;
   const alice = await stage.person("alice");
@@ -66,49 +99,18 @@ t.test("a session whose refusal was not heard: what it sends behind it is refuse
   await stage.meet(alice, bob);
   bob.kill();
   await world.settle();
-  stage.say(alice, bob, "one", "two");
-  await stage.untilTold(alice, 2, 5_000);
-  const [connection] = world.connections(alice.name, "chat");
-  connection?.client.incoming.hold();
-  stage.say(alice, bob, "three");
-  await world.until(() => connection?.client.incoming.size === 1);
-  // Now there is room, and she does not know that there was none.
+  stage.say(alice, bob, "one", "two", "three");
+  await stage.untilTold(alice, 3, 5_000);
+  t.same(stage.told(alice), ["one", "two", "three: queueFull"]);
+  const before = world.connections(alice.name, "chat");
   bob.revive();
   await world.until(() => stage.rows === 0 && stage.shown(bob).length === 2);
   await world.settle();
   stage.say(alice, bob, "four");
-  await world.until(() => connection?.client.incoming.size === 2);
-  t.same(stage.shown(bob), ["one", "two"], "the fourth must not be in front of the third");
-  connection?.roam();
   await stage.untilTold(alice, 4, 30_000);
-  t.same(stage.told(alice), ["one", "two", "three", "four"]);
+  t.same(stage.told(alice), ["one", "two", "three: queueFull", "four"]);
+  t.not(world.connections(alice.name, "chat")[0], before[0]);
   const history = await stage.end();
-  t.same(history(bob), ["alice: one", "alice: two", "alice: three", "alice: four"]);
+  t.same(history(bob), ["alice: one", "alice: two", "alice: four"]);
+  t.same(history(alice), history(bob));
 });
-
-t.test(
-  "a refusal that was heard: it is told, leaves no trace, and what comes next goes in a new session",
-  async (t) => {
-    const stage = await Stage.set(t, { limits: { pendingPerAccount: 2 } });
-    const { world } = stage;
-    const alice = await stage.person("alice");
-    const bob = await stage.person("bob");
-    await stage.meet(alice, bob);
-    bob.kill();
-    await world.settle();
-    stage.say(alice, bob, "one", "two", "three");
-    await stage.untilTold(alice, 3, 5_000);
-    t.same(stage.told(alice), ["one", "two", "three: queueFull"]);
-    const before = world.connections(alice.name, "chat");
-    bob.revive();
-    await world.until(() => stage.rows === 0 && stage.shown(bob).length === 2);
-    await world.settle();
-    stage.say(alice, bob, "four");
-    await stage.untilTold(alice, 4, 30_000);
-    t.same(stage.told(alice), ["one", "two", "three: queueFull", "four"]);
-    t.not(world.connections(alice.name, "chat")[0], before[0]);
-    const history = await stage.end();
-    t.same(history(bob), ["alice: one", "alice: two", "alice: four"]);
-    t.same(history(alice), history(bob));
-  },
-);

@@ -3,7 +3,7 @@
  * at the end what each of them was told and has in their history, beside the judgement of the history checker.
  */
 import type { Test } from "tap";
-import { end } from "../../../bench/simulation/ending.js";
+import { end, type Ending } from "../../../bench/simulation/ending.js";
 import type { Person } from "../../../bench/simulation/person.js";
 import { homeOf } from "../../../src/protocol/view.js";
 import { World, type WorldOptions } from "../../../bench/simulation/world.js";
@@ -17,6 +17,9 @@ export interface Place {
 
 /** A server that was killed stays away until a story has ended: a view without it is all that comes of it. */
 export const LONG_DEAD = { timeouts: { restartMinMs: 60_000, restartMaxMs: 60_000 } };
+
+/** A server that was killed is back sooner than a client stops writing behind what is not accepted. */
+export const SHORTLY_DEAD = { timeouts: { restartMinMs: 1_000 } };
 
 /** A story that needs more people than this to find one in the right place has asked for a place that is none. */
 const MOST_CANDIDATES = 40;
@@ -34,7 +37,7 @@ export class Stage {
     return new Stage(t, await World.begin({ seed: 1, strategy: "round-robin", ...options }));
   }
 
-  /** Somebody who is there and listens. */
+  /** Somebody who is there and listens. Of those who do not fit each has another name, and plays no part. */
   async person(name: string, fits: (place: Place) => boolean = () => true): Promise<Person> {
     for (let i = 1; i <= MOST_CANDIDATES; i++) {
       const person = await this.world.join(i === 1 ? name : `${name}-${i}`);
@@ -120,16 +123,14 @@ export class Stage {
     return this.world.connections(name, "chat").reduce((sum, { client }) => sum + client.incoming.size, 0);
   }
 
-  /** Starts a person's client until it is connected to that server. */
-  async connect(person: Person, server: string): Promise<void> {
-    const connected = (): string | null => this.world.serverOf(person.name);
-    for (;;) {
-      person.revive();
-      await this.world.until(() => connected() !== null);
-      if (connected() === server) return;
-      person.kill();
-      await this.world.settle();
-    }
+  /** Starts a person's client, as often as it takes to be connected to that server. */
+  connect(person: Person, server: string): Promise<void> {
+    return this.#connect(person, (connected) => connected === server);
+  }
+
+  /** As {@link Stage.connect}, to any server but one. */
+  connectElsewhere(person: Person, server: string): Promise<void> {
+    return this.#connect(person, (connected) => connected !== server);
   }
 
   /** A person's device changes its network until its client is connected to another server. */
@@ -149,24 +150,49 @@ export class Stage {
     for (const server of servers) this.world.thread(server)?.kill();
   }
 
+  /** Does something, and goes on until the view that comes of it holds; nobody has been told yet that it does. */
+  async changesView(cause: () => void | Promise<void>): Promise<void> {
+    const { number } = this.world.system.state.view;
+    await cause();
+    await this.world.until(() => {
+      const { view, preparing } = this.world.system.state;
+      return view.number > number && preparing === null;
+    });
+  }
+
   /** Goes on until every thread runs, and all servers share the accounts in one view. */
   async untilComplete(): Promise<void> {
     await this.world.until(() => this.world.up && this.world.system.complete);
   }
 
+  /** Everything becomes quiet, and is judged. */
+  async judge(): Promise<Ending> {
+    await this.untilComplete();
+    return end(this.world);
+  }
+
   /**
    * Ends the story: everything becomes quiet, and the history checker finds nothing.
    *
-   * @returns a person's history, oldest first, each text with who wrote it
+   * @returns a person's history, oldest first, each text with the name that the story has for whoever wrote it
    */
   async end(): Promise<(person: Person) => string[]> {
-    await this.untilComplete();
-    const { violations, archives } = await end(this.world);
+    const { violations, archives } = await this.judge();
     this.t.same(violations, [], "the history checker finds nothing");
     return ({ name }) =>
       (archives.get(name) ?? [])
         .filter(({ text }) => !text.startsWith(GREETING))
-        .map(({ from, text }) => `${from}: ${text}`);
+        .map(({ from, text }) => `${roleOf(from)}: ${text}`);
+  }
+
+  async #connect(person: Person, fits: (server: string) => boolean): Promise<void> {
+    for (;;) {
+      person.revive();
+      await this.world.until(() => this.world.serverOf(person.name) !== null);
+      if (fits(this.place(person).server)) return;
+      person.kill();
+      await this.world.settle();
+    }
   }
 
   #shown(name: string): string[] {
@@ -174,4 +200,9 @@ export class Stage {
       event.type === "received" && event.account === name ? [event.message] : [],
     );
   }
+}
+
+/** Whoever fits may not have been the first of that name. */
+function roleOf(name: string): string {
+  return name.replace(/-\d+$/, "");
 }
