@@ -112,13 +112,16 @@ export class MemoryArchive implements ArchiveStore {
   #append({ archive, entries }: Append, maxEntries: number): AppendOutcome {
     const kept = this.#archives.get(archive);
     if (kept === undefined) return { type: "noSuchArchive" };
-    const fresh = new Set(entries.map(({ entry }) => toHex(entry)).filter((tag) => !kept.tags.has(tag)));
+    const unknown = entries.filter((entry) => counterIn(kept, entry) === undefined);
+    const fresh = new Set(unknown.map(({ entry }) => toHex(entry)));
     if (fresh.size > 0 && kept.entries.length + fresh.size > maxEntries) return { type: "full" };
     return { type: "appended", results: entries.map((entry) => this.#add(kept, entry)) };
   }
 
-  #add({ entries, tags }: Kept, { chat, entry, sealed }: NewEntry): { counter: number; had: boolean } {
-    const had = tags.get(toHex(entry));
+  #add(kept: Kept, added: NewEntry): { counter: number; had: boolean } {
+    const { entries, tags } = kept;
+    const { chat, entry, sealed } = added;
+    const had = counterIn(kept, added);
     if (had !== undefined) return { counter: had, had: true };
     const counter = entries.length + 1;
     entries.push({ counter, chat: chat.slice(), entry: entry.slice(), sealed: sealed.slice() });
@@ -141,6 +144,11 @@ export class MemoryArchive implements ArchiveStore {
     if (this.fault === "lostAnswer") throw connectionLost();
     return result;
   }
+}
+
+/** Where an entry stands already, or the one that it gives way to. */
+function counterIn({ tags }: Kept, { entry, unless }: NewEntry): number | undefined {
+  return tags.get(toHex(entry)) ?? (unless && tags.get(toHex(unless)));
 }
 
 function connectionLost(): StoreError {

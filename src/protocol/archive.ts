@@ -26,14 +26,22 @@ const Create = Type.Object({
 });
 /** Opens an archive on this connection. An unknown id and a wrong token are answered alike: `noSuchArchive`. */
 const Open = Type.Object({ type: Type.Literal("open"), ref: Ref, archive: ArchiveIdSchema, token: Token });
-/** Adds entries in order, idempotently by entry tag. */
+/**
+ * Adds entries in order, idempotently by entry tag. One that names another tag in `unless` is not added either where an
+ * entry of that tag stands: it then counts as had, with that entry's counter.
+ */
 const Append = Type.Object({
   type: Type.Literal("append"),
   ref: Ref,
-  entries: Type.Array(Type.Object({ chat: Tag, entry: Tag, sealed: Binary(1, MAX_ENTRY_BYTES) }), {
-    minItems: 1,
-    maxItems: MAX_ENTRIES,
-  }),
+  entries: Type.Array(
+    Type.Object({
+      chat: Tag,
+      entry: Tag,
+      unless: Type.Optional(Tag),
+      sealed: Binary(1, MAX_ENTRY_BYTES),
+    }),
+    { minItems: 1, maxItems: MAX_ENTRIES },
+  ),
 });
 /** Reads backwards: entries with a counter below `before` (or the newest), newest first; of one chat if it is named. */
 const Before = Type.Object({

@@ -7,10 +7,12 @@ export interface NewEntry {
   readonly chat: Uint8Array;
   /** Entry tag, 32 bytes: names the entry in its archive for ever. */
   readonly entry: Uint8Array;
+  /** Another entry tag, 32 bytes: where an entry of that tag stands, this one is not added and counts as had. */
+  readonly unless?: Uint8Array;
   readonly sealed: Uint8Array;
 }
 
-export interface StoredEntry extends NewEntry {
+export interface StoredEntry extends Omit<NewEntry, "unless"> {
   /** Place in the archive: counts up from 1 without gaps. */
   readonly counter: number;
 }

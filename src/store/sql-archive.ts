@@ -126,16 +126,18 @@ async function appendAll(
   const outcomes = appends.map(({ archive, entries }): AppendOutcome => {
     const state = locked.get(archive);
     if (state === undefined) return { type: "noSuchArchive" };
-    const tags = entries.map(({ entry }) => toHex(entry));
-    const fresh = new Set(tags.filter((tag) => !state.known.has(tag)));
+    const counterOf = ({ entry, unless }: NewEntry): number | undefined =>
+      state.known.get(toHex(entry)) ?? (unless && state.known.get(toHex(unless)));
+    const fresh = new Set(
+      entries.filter((entry) => counterOf(entry) === undefined).map(({ entry }) => toHex(entry)),
+    );
     if (fresh.size > 0 && state.counter + fresh.size > maxEntries) return { type: "full" };
-    const results = entries.map((entry, index): EntryResult => {
-      const tag = tags[index] as string;
-      const counter = state.known.get(tag);
+    const results = entries.map((entry): EntryResult => {
+      const counter = counterOf(entry);
       if (counter !== undefined) return { counter, had: true };
       state.counter++;
       state.grown = true;
-      state.known.set(tag, state.counter);
+      state.known.set(toHex(entry.entry), state.counter);
       added.push([archive, state.counter, entry.chat, entry.entry, entry.sealed, entryHash(entry)]);
       return { counter: state.counter, had: false };
     });
@@ -148,7 +150,9 @@ async function appendAll(
 /** Locks the archives, and then learns which of the tags they have. */
 async function lockArchives(tx: Queryable, appends: readonly Append[]): Promise<Map<string, LockedArchive>> {
   const ids = [...new Set(appends.map(({ archive }) => archive))];
-  const tags = appends.flatMap(({ archive, entries }) => entries.map(({ entry }) => [archive, entry]));
+  const tags = appends.flatMap(({ archive, entries }) =>
+    entries.flatMap(({ entry, unless }) => (unless ? [entry, unless] : [entry]).map((tag) => [archive, tag])),
+  );
   // Sent together, and yet one after the other: a statement sees what was committed when it began, and the second
   // begins when the rows are locked.
   const [archives, known] = await Promise.all([

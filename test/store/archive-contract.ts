@@ -129,6 +129,31 @@ export function archiveContract(t: Test, store: ArchiveStore): void {
     t.equal((await store.find(other))?.counter, 4);
   });
 
+  t.test(
+    "an entry gives way to the one that it names: stored before, earlier in the call, not at all",
+    async (t) => {
+      const archive = await made(store);
+      const first = { ...entry("judged"), unless: tag("unjudged") };
+      const outcomes = await store.append(
+        [{ archive, entries: [entry("other"), entry("unjudged"), first] }],
+        MANY,
+      );
+      t.same(outcomes.map(told), ["1 2 (2)"], "behind it in one call");
+      t.equal(await store.entry(archive, first.entry), null);
+      const second = { ...entry("again"), unless: tag("unjudged") };
+      const third = { ...entry("free"), unless: tag("nobody's") };
+      t.same((await store.append([{ archive, entries: [second, third, entry("next")] }], MANY)).map(told), [
+        "(2) 3 4",
+      ]);
+      t.same(
+        (await store.append([{ archive, entries: [second, third] }], 4)).map(told),
+        ["(2) (3)"],
+        "nor needs room",
+      );
+      t.same([...((await store.entry(archive, tag("free")))?.entry ?? [])], [...tag("free")]);
+    },
+  );
+
   t.test("a tag that is there is not added again: in one append, in one call, in later calls", async (t) => {
     const archive = await made(store);
     const [a, b, c] = [entry("a"), entry("b"), entry("c")];

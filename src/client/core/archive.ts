@@ -18,6 +18,8 @@ export interface NewEntry {
   readonly chat: Uint8Array;
   /** 32 bytes. */
   readonly entry: Uint8Array;
+  /** 32 bytes: where an entry of that tag stands, this one is not added. */
+  readonly unless?: Uint8Array;
   readonly sealed: Uint8Array;
 }
 

@@ -54,10 +54,25 @@ export class Entries {
     return this.#seal(header.conversation, tag, { type: "sent", header, payload, recipients });
   }
 
-  /** @param receivedAt milliseconds since 1970 */
-  async received(header: EnvelopeHeader, payload: Payload, receivedAt: number): Promise<NewEntry> {
+  /**
+   * It gives way to the same delivery that could not be judged when it came before: that one has its place in the order.
+   *
+   * @param receivedAt milliseconds since 1970
+   */
+  async received(
+    delivered: Delivered,
+    header: EnvelopeHeader,
+    payload: Payload,
+    receivedAt: number,
+  ): Promise<NewEntry> {
     const tag = await this.tagOf(header.sender, header.message);
-    return this.#seal(header.conversation, tag, { type: "received", header, payload, receivedAt });
+    const entry = await this.#seal(header.conversation, tag, {
+      type: "received",
+      header,
+      payload,
+      receivedAt,
+    });
+    return { ...entry, unless: await this.#unjudgedTag(delivered) };
   }
 
   /** @param receivedAt milliseconds since 1970 */
@@ -71,7 +86,7 @@ export class Entries {
   /** @param receivedAt milliseconds since 1970 */
   async unjudged(delivered: Delivered, receivedAt: number): Promise<NewEntry> {
     const { frame, wrappedKey, envelope } = delivered;
-    const tag = await unjudgedEntryTag(this.#secrets.indexKey, await bodyHash(wrappedKey, envelope));
+    const tag = await this.#unjudgedTag(delivered);
     const entry = { type: "unjudged", frame: headerOf(frame), wrappedKey, envelope, receivedAt } as const;
     return this.#seal(frame.conversation, tag, entry);
   }
@@ -85,6 +100,10 @@ export class Entries {
   /** @throws FastChatError `undecryptable` where it is damaged, moved or forged */
   open({ chat, entry, sealed }: PageEntry): Promise<ArchiveEntry> {
     return openEntry(this.#secrets.key, { archive: this.#secrets.id, chat, entry }, sealed);
+  }
+
+  async #unjudgedTag({ wrappedKey, envelope }: Delivered): Promise<Uint8Array> {
+    return unjudgedEntryTag(this.#secrets.indexKey, await bodyHash(wrappedKey, envelope));
   }
 
   async #seal(conversation: ConversationId, tag: Uint8Array, content: KnownArchiveEntry): Promise<NewEntry> {

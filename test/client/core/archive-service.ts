@@ -1,4 +1,5 @@
 /** Archives in memory, speaking the archive's protocol, faithful or not as a test likes. */
+import type { NewEntry } from "../../../src/client/core/archive.js";
 import {
   archiveReplies,
   archiveRequests,
@@ -150,9 +151,11 @@ export class ArchiveService {
 
 function append(
   { entries }: KeptArchive,
-  { chat, entry, sealed }: { chat: Uint8Array; entry: Uint8Array; sealed: Uint8Array },
+  { chat, entry, unless, sealed }: NewEntry,
 ): { counter: number; had: boolean } {
-  const known = entries.find((kept) => equalBytes(kept.entry, entry));
+  const known =
+    entries.find((kept) => equalBytes(kept.entry, entry)) ??
+    (unless && entries.find((kept) => equalBytes(kept.entry, unless)));
   if (known !== undefined) return { counter: known.counter, had: true };
   const counter = entries.length + 1;
   entries.push({

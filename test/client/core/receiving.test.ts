@@ -241,6 +241,31 @@ t.test("what was archived unjudged and came again shows once in history", async 
   await inTime(service, again.close());
 });
 
+t.test(
+  "what was archived unjudged keeps its place in history when it comes again and is judged",
+  async (t) => {
+    const { service, onBobs, waiting } = await mailFor("one", "two");
+    const [one] = waiting as [SendFrame, SendFrame];
+    const bob = await resume(onBobs);
+    t.strictSame(await historyOf(service, bob), []);
+    await bob.listen({
+      onMessage: () => undefined,
+      onStatus: ({ kind }) => {
+        if (kind === "connected") service.balancerAway = true;
+      },
+    });
+    await inTime(service, () => waiting.length === 0);
+    service.balancerAway = false;
+    // The acknowledgement of the first was lost with its session, that of the second was not.
+    service.mailbox(bob.me.account).push(one);
+    const again = await resume(onBobs.restart());
+    await listenTo(again);
+    await inTime(service, () => service.acks.length === 3);
+    t.strictSame(await historyOf(service, again), ["one", "two"]);
+    await inTime(service, again.close());
+  },
+);
+
 t.test("who uses the name of somebody pinned is not shown under it, and an alarm is raised", async (t) => {
   const { service, alice, onBobs, waiting } = await mailFor("from alice");
   const [frame] = waiting as [SendFrame];
