@@ -35,7 +35,7 @@ t.test("killed after the commit and before the answer: the repetition changes no
   await world.settle();
   world.service.gates.answer.hold();
   stage.say(alice, bob, "one", "two");
-  await world.until(() => stage.rows === 2);
+  await world.until(() => stage.rows > 0);
   await world.settle();
   t.same(stage.told(alice), []);
   world.crash();
@@ -58,22 +58,22 @@ t.test("killed after the commit, and delivered before it is sent again: the arch
   bob.kill();
   await world.settle();
   world.service.gates.answer.hold();
-  stage.say(alice, bob, "one", "two");
-  await world.until(() => stage.rows === 2);
+  stage.say(alice, bob, "one");
+  await world.until(() => stage.rows === 1);
   world.crash();
   alice.device.goOffline(false);
   world.start();
   await stage.untilComplete();
   bob.revive();
-  await world.until(() => stage.shown(bob).length === 2 && stage.rows === 0);
+  await world.until(() => stage.shown(bob).length === 1 && stage.rows === 0);
   // A new process knows nothing of what it was shown before.
   bob.kill();
   bob.revive();
   alice.device.goOnline();
-  await stage.untilTold(alice, 2, 60_000);
-  t.same(stage.shown(bob), ["one", "two", "one", "two"]);
+  await stage.untilTold(alice, 1, 60_000);
+  await stage.untilShown(bob, 2, 60_000);
   const history = await stage.end();
-  t.same(history(bob), ["alice: one", "alice: two"]);
+  t.same(history(bob), ["alice: one"]);
 });
 
 t.test("killed after the answer and before delivery: what was accepted waits", async (t) => {

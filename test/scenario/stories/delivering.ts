@@ -46,6 +46,7 @@ t.test("killed after delivery and before the archive has it: it was not acknowle
   world.start();
   bob.revive();
   await stage.untilTold(alice, 2, 60_000);
+  await stage.untilShown(bob, 4, 60_000);
   t.same(stage.shown(bob), ["one", "two", "one", "two"], "shown again, with the same ids");
   const history = await stage.end();
   t.same(history(bob), ["alice: one", "alice: two"]);
