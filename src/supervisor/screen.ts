@@ -4,6 +4,7 @@ import chalkOfProcess, { Chalk, type ChalkInstance, type ColorSupportLevel } fro
 import { createLogUpdate } from "log-update";
 import { prettyFactory } from "pino-pretty";
 import type { Config } from "../config.js";
+import { BoundedOutput } from "./bounded-output.js";
 import { drawTable, type Row } from "./table.js";
 
 /** The table is drawn again no more often than this, in milliseconds. */
@@ -35,17 +36,23 @@ export function openScreen({ format, stream, env }: ScreenOptions): Screen {
   const chalk = new Chalk({ level: plain ? 0 : atLeastOne(chalkOfProcess.level) });
   const show = format === "json" ? (line: string) => `${line}\n` : prettyLines(chalk.level > 0);
   if (!live) {
+    const output = new BoundedOutput(stream, (lines) => show(leftOutLine(lines)));
     return {
       chalk,
-      logLine: (line) => void stream.write(show(line)),
+      logLine: (line) => output.write(show(line)),
       notice: (text) => {
-        if (format === "pretty") stream.write(`${text}\n`);
+        if (format === "pretty") output.write(`${text}\n`);
       },
       showTable: () => undefined,
       close: () => undefined,
     };
   }
   return new LiveScreen(chalk, stream, show);
+}
+
+function leftOutLine(lines: number): string {
+  const time = new Date().toISOString();
+  return JSON.stringify({ level: "warn", time, thread: "supervisor", lines, msg: "nobody read these lines" });
 }
 
 function atLeastOne(level: ColorSupportLevel): ColorSupportLevel {
