@@ -43,6 +43,19 @@ t.test("a name that stands for another identity than the one pinned gets no mess
   await inTime(service, again.close());
 });
 
+t.test("who is known can be written to while the balancer is away, however old the card is", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  await inTime(service, alice.send("bob", "hello"));
+  service.balancerAway = true;
+  service.clock.sleep(2 * 3_600_000);
+  await inTime(service, alice.send("bob", "later"));
+  await inTime(service, t.rejects(alice.send("carol", "who are you?"), { code: "unreachable" }));
+  t.equal(service.sends.length, 2);
+  await inTime(service, alice.close());
+});
+
 t.test("a pin of one device holds on all others", async (t) => {
   const service = new Service();
   const { alice, bob, onAlices } = await twoPeople(service);
