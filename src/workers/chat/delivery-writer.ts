@@ -14,10 +14,20 @@ import { backoffMs } from "./backoff.js";
  */
 export type WriteOutcome = "committed" | "repeated" | "refused";
 
+/**
+ * A row to be. It is made when its batch goes out: buffers that wait in the queue by the thousand make the collector
+ * run whole collections, for memory that it cannot see into (kept-frame.ts).
+ */
+export interface QueuedRow {
+  /** About its size. */
+  readonly bytes: number;
+  /** Called for each try. */
+  make(): { readonly delivery: Delivery; readonly body: Body };
+}
+
 interface Insert {
   readonly type: "insert";
-  readonly delivery: Delivery;
-  readonly body: Body;
+  readonly row: QueuedRow;
   readonly done: (outcome: WriteOutcome) => void;
   dropped: boolean;
 }
@@ -60,8 +70,8 @@ export class DeliveryWriter {
     return this.#queue.length + this.#inFlight.length;
   }
 
-  insert(delivery: Delivery, body: Body, done: (outcome: WriteOutcome) => void): QueuedInsert {
-    const write: Insert = { type: "insert", delivery, body, done, dropped: false };
+  insert(row: QueuedRow, done: (outcome: WriteOutcome) => void): QueuedInsert {
+    const write: Insert = { type: "insert", row, done, dropped: false };
     this.#push(write);
     return {
       drop: () => {
@@ -121,7 +131,7 @@ export class DeliveryWriter {
     for (const write of this.#queue) {
       if (taken === maxRows || bytes > maxBytes) break;
       taken++;
-      if (write.type === "insert") bytes += write.body.content.length + write.delivery.key.length;
+      if (write.type === "insert") bytes += write.row.bytes;
     }
     const batch = this.#queue.slice(0, taken).filter((write) => write.type === "remove" || !write.dropped);
     this.#queue = this.#queue.slice(taken);
@@ -178,8 +188,9 @@ function batchOf(writes: readonly Write[]): {
     if (write.type === "remove") {
       removals.push(write.key);
     } else {
-      bodies.set(write.body.id, write.body);
-      deliveries.push(write.delivery);
+      const { delivery, body } = write.row.make();
+      bodies.set(body.id, body);
+      deliveries.push(delivery);
     }
   }
   return { bodies: [...bodies.values()], deliveries, removals };

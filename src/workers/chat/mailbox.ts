@@ -8,15 +8,16 @@
  * - `live`: what arrives goes to the attached sessions at once, held in memory until one of them acknowledges it.
  *   Online traffic so never touches the database.
  */
-import { Outcome, decodeSend } from "../../protocol/hot.js";
+import { Outcome } from "../../protocol/hot.js";
 import type { AccountId, MessageId, ServerId } from "../../protocol/ids.js";
-import type { Body, DeliveryKey } from "../../store/deliveries.js";
+import type { DeliveryKey } from "../../store/deliveries.js";
 import { CatchUp } from "./catch-up.js";
 import type { QueuedInsert, WriteOutcome } from "./delivery-writer.js";
 import { Echoes } from "./echoes.js";
 import { HeldMessages, askAgain, keyOf, leaveOut, type Held } from "./held-messages.js";
 import { RELEASED, keepFrame, restoreFrame } from "./kept-frame.js";
 import type { Attachment, MailboxPorts, Origin, SharedBody } from "./mailbox-ports.js";
+import { queuedRow } from "./queued-row.js";
 
 /** A message given to the writer. */
 interface Writing {
@@ -284,17 +285,9 @@ export class Mailbox {
       this.#recount();
       return;
     }
-    const { conversation, epoch, keys, envelope } = decodeSend(restoreFrame(held.frame));
-    held.body.id ??= this.ports.newBodyId();
-    const body: Body = { id: held.body.id, content: envelope };
-    const delivery = {
-      ...this.#deliveryKey(held.sender, held.message),
-      conversation,
-      epoch,
-      key: keys[0]?.key ?? new Uint8Array(),
-      body: body.id,
-    };
-    const queued = this.ports.writer.insert(delivery, body, (outcome) => this.#written(held, outcome));
+    const id = (held.body.id ??= this.ports.newBodyId());
+    const row = queuedRow(this.#deliveryKey(held.sender, held.message), held.frame, id);
+    const queued = this.ports.writer.insert(row, (outcome) => this.#written(held, outcome));
     this.#writing.set(held.key, { held, queued });
   }
 

@@ -38,7 +38,10 @@ function setUp(maxRows = 100) {
   };
   const outcomes: (WriteOutcome | undefined)[] = [];
   const insert = (index: number, recipient: AccountId = account("bob")) =>
-    writer.insert(delivery(index, recipient), body(index), (outcome) => (outcomes[index] = outcome));
+    writer.insert(
+      { bytes: 2, make: () => ({ delivery: delivery(index, recipient), body: body(index) }) },
+      (outcome) => (outcomes[index] = outcome),
+    );
   return { store, clock, writer, settle, outcomes, insert };
 }
 
