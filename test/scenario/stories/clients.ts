@@ -3,11 +3,7 @@ import t from "tap";
 import { Stage } from "./stage.js";
 
 t.test("a client killed between its archive's commit and its acknowledgement: kept once", async (t) => {
-  const stage = await Stage.set(t);
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
+  const { stage, world, alice, bob } = await Stage.ofTwo(t);
   const { answer } = world.archiveDatabase.gates;
   answer.hold();
   const commits = world.archives.commits.length;
@@ -28,11 +24,7 @@ t.test("a client killed between its archive's commit and its acknowledgement: ke
 });
 
 t.test("a client killed between writing its outbox and sending: it goes by itself, and first", async (t) => {
-  const stage = await Stage.set(t);
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
+  const { stage, world, alice, bob } = await Stage.ofTwo(t);
   const outbox = (): string[] =>
     [...alice.device.disk.files.keys()].filter((name) => name.startsWith("outbox-"));
   const before = alice.wireSent.size;
@@ -57,14 +49,14 @@ t.test("a client killed between writing its outbox and sending: it goes by itsel
 
 t.test("a session whose refusal was not heard: what it sends behind it is refused, too", async (t) => {
   for (const deaf of ["client", "server"] as const) {
-    const stage = await Stage.set(t, { limits: { pendingPerAccount: 2 } });
-    const { world } = stage;
-    const alice = await stage.person("alice");
+    const limits = { pendingPerAccount: 2 };
+    const { stage, world, alice, bob } = await Stage.ofTwo(
+      t,
+      { limits },
+      (hers, his) => his.home !== hers.server,
+    );
     const { server } = stage.place(alice);
-    const bob = await stage.person("bob", (place) => place.home !== server);
-    await stage.meet(alice, bob);
-    bob.kill();
-    await world.settle();
+    await stage.away(bob);
     stage.say(alice, bob, "one", "two");
     await stage.untilTold(alice, 2, 5_000);
     const [connection] = world.connections(alice.name, "chat");
@@ -92,13 +84,8 @@ t.test("a session whose refusal was not heard: what it sends behind it is refuse
 });
 
 t.test("a refusal that was heard: it is told, and what comes next goes in a new session", async (t) => {
-  const stage = await Stage.set(t, { limits: { pendingPerAccount: 2 } });
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
-  bob.kill();
-  await world.settle();
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, { limits: { pendingPerAccount: 2 } });
+  await stage.away(bob);
   stage.say(alice, bob, "one", "two", "three");
   await stage.untilTold(alice, 3, 5_000);
   t.same(stage.told(alice), ["one", "two", "three: queueFull"]);

@@ -3,13 +3,8 @@ import t from "tap";
 import { LONG_DEAD, Stage } from "./stage.js";
 
 t.test("killed before the commit: nothing was answered, and what is on the device goes again", async (t) => {
-  const stage = await Stage.set(t, { embedded: true });
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
-  bob.kill();
-  await world.settle();
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, { embedded: true });
+  await stage.away(bob);
   world.service.gates.commit.hold();
   stage.say(alice, bob, "one", "two");
   await stage.untilInserting();
@@ -26,13 +21,8 @@ t.test("killed before the commit: nothing was answered, and what is on the devic
 });
 
 t.test("killed after the commit and before the answer: the repetition changes nothing", async (t) => {
-  const stage = await Stage.set(t, { embedded: true });
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
-  bob.kill();
-  await world.settle();
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, { embedded: true });
+  await stage.away(bob);
   world.service.gates.answer.hold();
   stage.say(alice, bob, "one", "two");
   await world.until(() => stage.rows > 0);
@@ -50,13 +40,8 @@ t.test("killed after the commit and before the answer: the repetition changes no
 });
 
 t.test("killed after the commit, and delivered before it is sent again: the archive has it", async (t) => {
-  const stage = await Stage.set(t, { embedded: true });
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
-  bob.kill();
-  await world.settle();
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, { embedded: true });
+  await stage.away(bob);
   world.service.gates.answer.hold();
   stage.say(alice, bob, "one");
   await world.until(() => stage.rows === 1);
@@ -77,13 +62,8 @@ t.test("killed after the commit, and delivered before it is sent again: the arch
 });
 
 t.test("killed after the answer and before delivery: what was accepted waits", async (t) => {
-  const stage = await Stage.set(t, { embedded: true });
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
-  bob.kill();
-  await world.settle();
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, { embedded: true });
+  await stage.away(bob);
   stage.say(alice, bob, "one", "two");
   await stage.untilTold(alice, 2, 5_000);
   bob.revive();
@@ -104,18 +84,18 @@ t.test("killed after the answer and before delivery: what was accepted waits", a
 
 t.test("what a dead home commits late is read before what came behind it", async (t) => {
   // Links take no time, so that what is sent again together comes into one batch.
-  const stage = await Stage.set(t, { ...LONG_DEAD, limits: { catchUpWindow: 2 }, pace: { threadMs: 0 } });
-  const { world } = stage;
+  const { stage, world, alice, bob } = await Stage.ofTwo(
+    t,
+    { ...LONG_DEAD, limits: { catchUpWindow: 2 }, pace: { threadMs: 0 } },
+    (hers, his) => his.home !== hers.server && his.nextHome !== hers.server,
+  );
   const { commit, answer } = world.service.gates;
   world.service.abortedByDeath = 0;
-  const alice = await stage.person("alice");
   const { server: old } = stage.place(alice);
-  const bob = await stage.person("bob", ({ home, nextHome }) => home !== old && nextHome !== old);
   const { home, nextHome } = stage.place(bob);
   const carol = await stage.person("carol", ({ server }) => server === nextHome);
-  await stage.meet(alice, bob, carol);
-  bob.kill();
-  await world.settle();
+  await stage.meet(carol, bob);
+  await stage.away(bob);
 
   // Alice's first message has its place in the table, and is not committed when the home dies.
   commit.hold();

@@ -5,11 +5,7 @@ import { LONG_DEAD, Stage } from "./stage.js";
 t.test(
   "the whole process killed with messages held live: nobody was told, and they come again",
   async (t) => {
-    const stage = await Stage.set(t, { embedded: true });
-    const { world } = stage;
-    const alice = await stage.person("alice");
-    const bob = await stage.person("bob");
-    await stage.meet(alice, bob);
+    const { stage, world, alice, bob } = await Stage.ofTwo(t, { embedded: true });
     bob.device.process?.stopReading();
     stage.say(alice, bob, "one", "two", "three");
     await world.until(() => stage.onTheWayTo(bob) === 3);
@@ -30,11 +26,7 @@ t.test(
 );
 
 t.test("killed after delivery and before the archive has it: it was not acknowledged", async (t) => {
-  const stage = await Stage.set(t, { embedded: true });
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, { embedded: true });
   world.archiveDatabase.gates.commit.hold();
   stage.say(alice, bob, "one", "two");
   await stage.untilShown(bob, 2, 5_000);
@@ -53,14 +45,11 @@ t.test("killed after delivery and before the archive has it: it was not acknowle
 });
 
 t.test("the home killed with the acknowledgement on its way: delivered again, standing once", async (t) => {
-  const stage = await Stage.set(t, LONG_DEAD);
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person(
-    "bob",
-    ({ home, server }) => home !== server && home !== stage.place(alice).server,
+  const { stage, world, alice, bob } = await Stage.ofTwo(
+    t,
+    LONG_DEAD,
+    (hers, his) => his.home !== his.server && his.home !== hers.server,
   );
-  await stage.meet(alice, bob);
   const [connection] = world.connections(bob.name, "chat");
   const acknowledgements = connection?.server.incoming;
   acknowledgements?.hold();
@@ -78,15 +67,14 @@ t.test("the home killed with the acknowledgement on its way: delivered again, st
 });
 
 t.test("the home killed in the middle of catching up: the next goes on, in order", async (t) => {
-  const stage = await Stage.set(t, { ...LONG_DEAD, limits: { catchUpWindow: 2 } });
-  const { world } = stage;
+  const { stage, world, alice, bob } = await Stage.ofTwo(
+    t,
+    { ...LONG_DEAD, limits: { catchUpWindow: 2 } },
+    (hers, his) => his.home !== hers.server,
+  );
   const { commit } = world.archiveDatabase.gates;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob", ({ home }) => home !== stage.place(alice).server);
-  await stage.meet(alice, bob);
   const { home, nextHome } = stage.place(bob);
-  bob.kill();
-  await world.settle();
+  await stage.away(bob);
   stage.say(alice, bob, "one", "two", "three", "four", "five");
   await stage.untilTold(alice, 5, 5_000);
   // Now his archive takes its time: he is given no more than a window.
@@ -108,11 +96,7 @@ t.test("the home killed in the middle of catching up: the next goes on, in order
 });
 
 t.test("a reader that stops reading: its messages are stored, and nobody waits", async (t) => {
-  const stage = await Stage.set(t, { limits: { socketBufferBytes: 4096 } });
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, { limits: { socketBufferBytes: 4096 } });
   const carol = await stage.person("carol");
   const texts = Array.from({ length: 30 }, (_, i) => `text ${i + 1}`);
   const [connection] = world.connections(bob.name, "chat");

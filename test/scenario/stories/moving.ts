@@ -4,12 +4,11 @@ import { LONG_DEAD, SHORTLY_DEAD, Stage } from "./stage.js";
 import { beforeAServerJoins, whileTheOldHomeDoesNotHear } from "./server-joins.js";
 
 t.test("the home dies with messages held live: the sender's server sends them to the next", async (t) => {
-  const stage = await Stage.set(t, LONG_DEAD);
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const { server: senders } = stage.place(alice);
-  const bob = await stage.person("bob", ({ home, server }) => home !== senders && home !== server);
-  await stage.meet(alice, bob);
+  const { stage, world, alice, bob } = await Stage.ofTwo(
+    t,
+    LONG_DEAD,
+    (hers, his) => his.home !== his.server && his.home !== hers.server,
+  );
   const { commit } = world.archiveDatabase.gates;
   const connections = [alice, bob].map(({ name }) => world.connections(name, "chat")[0]);
   commit.hold();
@@ -32,15 +31,14 @@ t.test("the home dies with messages held live: the sender's server sends them to
 });
 
 t.test("the home dies with a batch at the database: the next one writes what is not there", async (t) => {
-  const stage = await Stage.set(t, LONG_DEAD);
-  const { world } = stage;
+  const { stage, world, alice, bob } = await Stage.ofTwo(
+    t,
+    LONG_DEAD,
+    (hers, his) => his.home !== hers.server,
+  );
   const { service } = world;
   service.abortedByDeath = 1;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob", ({ home }) => home !== stage.place(alice).server);
-  await stage.meet(alice, bob);
-  bob.kill();
-  await world.settle();
+  await stage.away(bob);
   service.gates.commit.hold();
   stage.say(alice, bob, "one", "two");
   await stage.untilInserting();
@@ -89,8 +87,7 @@ t.test("a server joins with a batch of the old home at the database: the new one
   const { world } = stage;
   const { alice, bob, joins } = await beforeAServerJoins(stage);
   const { commit } = world.service.gates;
-  bob.kill();
-  await world.settle();
+  await stage.away(bob);
   commit.hold();
   stage.say(alice, bob, "one");
   await stage.untilInserting();

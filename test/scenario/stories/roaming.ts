@@ -1,15 +1,18 @@
 /** PROTOCOL.md, "Accepted" and "Mailboxes": people who change their network while the first copy is on its way. */
 import t from "tap";
-import { LONG_DEAD, Stage } from "./stage.js";
+import { LONG_DEAD, Stage, type Place } from "./stage.js";
+
+function onAServerOfHisOwn(hers: Place, his: Place): boolean {
+  return his.server !== his.home && his.server !== hers.server;
+}
 
 t.test("the sender roams while the first copy is in flight: both come, and it stands once", async (t) => {
-  const stage = await Stage.set(t);
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const { server: first } = stage.place(alice);
-  const bob = await stage.person("bob", ({ home, server }) => home !== first && server !== first);
-  await stage.meet(alice, bob);
-  const way = world.system.supervisor.way(first, stage.place(bob).home);
+  const { stage, world, alice, bob } = await Stage.ofTwo(
+    t,
+    {},
+    (hers, his) => his.home !== hers.server && his.server !== hers.server,
+  );
+  const way = world.system.supervisor.way(stage.place(alice).server, stage.place(bob).home);
   way.hold();
   stage.say(alice, bob, "one", "two");
   await world.until(() => way.size > 0);
@@ -33,14 +36,7 @@ t.test("the sender roams while the first copy is in flight: both come, and it st
 });
 
 t.test("the recipient roams while the first copy is in flight: the new session is given it", async (t) => {
-  const stage = await Stage.set(t);
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person(
-    "bob",
-    ({ home, server }) => home !== server && server !== stage.place(alice).server,
-  );
-  await stage.meet(alice, bob);
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, {}, onAServerOfHisOwn);
   const { home, server } = stage.place(bob);
   const way = world.system.supervisor.way(home, server);
   way.hold();
@@ -62,11 +58,7 @@ t.test("the recipient roams while the first copy is in flight: the new session i
 t.test(
   "the sender roams while the home holds the first copy: both sessions are answered for it",
   async (t) => {
-    const stage = await Stage.set(t);
-    const { world } = stage;
-    const alice = await stage.person("alice");
-    const bob = await stage.person("bob");
-    await stage.meet(alice, bob);
+    const { stage, world, alice, bob } = await Stage.ofTwo(t);
     const { commit } = world.archiveDatabase.gates;
     commit.hold();
     stage.say(alice, bob, "one", "two");
@@ -83,14 +75,7 @@ t.test(
 );
 
 t.test("the recipient's server dies with deliveries on their way: they are stored and told", async (t) => {
-  const stage = await Stage.set(t, LONG_DEAD);
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person(
-    "bob",
-    ({ home, server }) => home !== server && server !== stage.place(alice).server,
-  );
-  await stage.meet(alice, bob);
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, LONG_DEAD, onAServerOfHisOwn);
   const { home, server } = stage.place(bob);
   world.system.supervisor.way(home, server).hold();
   stage.say(alice, bob, "one", "two");

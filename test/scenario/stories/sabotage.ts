@@ -18,13 +18,8 @@ t.test("the checker finds what a server loses that acknowledges before the commi
       return Promise.resolve({ repeated: false });
     },
   });
-  const stage = await Stage.set(t, { embedded: true, sabotage: { store } });
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
-  bob.kill();
-  await world.settle();
+  const { stage, world, alice, bob } = await Stage.ofTwo(t, { embedded: true, sabotage: { store } });
+  await stage.away(bob);
   world.service.gates.commit.hold();
   stage.say(alice, bob, "one", "two");
   await stage.untilTold(alice, 2, 1_000);
@@ -64,11 +59,7 @@ t.test("the checker finds what stands twice where a client skips its archive's `
   t.teardown(() => {
     primitives.hmacSha256 = hmacSha256;
   });
-  const stage = await Stage.set(t);
-  const { world } = stage;
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
+  const { stage, world, alice, bob } = await Stage.ofTwo(t);
   const { answer } = world.archiveDatabase.gates;
   answer.hold();
   stage.say(alice, bob, "one");
@@ -88,12 +79,8 @@ t.test("the checker finds the one message in a thousand that a server drops", as
     write: ({ deliveries, ...batch }) =>
       real.write({ ...batch, deliveries: deliveries.filter(() => ++taken % 1000 !== 0) }),
   });
-  const stage = await Stage.set(t, { sabotage: { store } });
-  const alice = await stage.person("alice");
-  const bob = await stage.person("bob");
-  await stage.meet(alice, bob);
-  bob.kill();
-  await stage.world.settle();
+  const { stage, alice, bob } = await Stage.ofTwo(t, { sabotage: { store } });
+  await stage.away(bob);
   const texts = Array.from({ length: 1000 }, (_, i) => `text ${i + 1}`);
   stage.say(alice, bob, ...texts);
   await stage.world.until(() => alice.open.size === 0);

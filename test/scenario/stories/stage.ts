@@ -37,6 +37,23 @@ export class Stage {
     return new Stage(t, await World.begin({ seed: 1, strategy: "round-robin", ...options }));
   }
 
+  /**
+   * Alice and Bob, who know each other, and listen.
+   *
+   * @param fits what has to be so of Alice's place and Bob's
+   */
+  static async ofTwo(
+    t: Test,
+    options: Omit<WorldOptions, "seed"> = {},
+    fits: (alice: Place, bob: Place) => boolean = () => true,
+  ) {
+    const stage = await Stage.set(t, options);
+    const alice = await stage.person("alice");
+    const bob = await stage.person("bob", (place) => fits(stage.place(alice), place));
+    await stage.meet(alice, bob);
+    return { stage, world: stage.world, alice, bob };
+  }
+
   /** Somebody who is there and listens. Of those who do not fit each has another name, and plays no part. */
   async person(name: string, fits: (place: Place) => boolean = () => true): Promise<Person> {
     for (let i = 1; i <= MOST_CANDIDATES; i++) {
@@ -71,10 +88,13 @@ export class Stage {
    */
   async meet(...people: readonly Person[]): Promise<void> {
     for (const from of people) {
-      for (const to of people) if (from !== to) this.say(from, to, `${GREETING} ${from.name} to ${to.name}`);
+      for (const to of people) {
+        if (from === to) continue;
+        const greeting = `${GREETING} ${from.name} to ${to.name}`;
+        this.say(from, to, greeting);
+        await this.world.until(() => this.#shown(to.name).includes(greeting));
+      }
     }
-    const greetings = people.length - 1;
-    await this.world.until(() => people.every(({ name }) => this.#shown(name).length === greetings));
     await this.world.pass(SOON_MS);
   }
 
@@ -112,6 +132,12 @@ export class Stage {
     await this.world.until(() => this.shown(person).length >= count, withinMs);
   }
 
+  /** Ends a person's client, and the service knows. */
+  async away(person: Person): Promise<void> {
+    person.kill();
+    await this.world.settle();
+  }
+
   /** Goes on until a batch of deliveries has reached the database, and is not committed. */
   async untilInserting(): Promise<void> {
     await this.world.until(() => this.world.tables.deliveries.locks.size > 0, 30_000);
@@ -145,9 +171,9 @@ export class Stage {
     } while (this.place(person).server === before);
   }
 
-  /** Kills the threads of chat servers. */
-  kill(...servers: readonly string[]): void {
-    for (const server of servers) this.world.thread(server)?.kill();
+  /** Kills the thread of a chat server. */
+  kill(server: string): void {
+    this.world.thread(server)?.kill();
   }
 
   /** Does something, and goes on until the view that comes of it holds; nobody has been told yet that it does. */
