@@ -53,7 +53,14 @@ export type FromHost =
   | { readonly type: "begun" }
   /** A person's session is live, or is no more. Times are those of {@link elapsed}. */
   | { readonly type: "live"; readonly person: number; readonly at: number; readonly server: string }
-  | { readonly type: "offline"; readonly person: number; readonly at: number; readonly server: string }
+  | {
+      readonly type: "offline";
+      readonly person: number;
+      readonly at: number;
+      readonly server: string;
+      /** Of the latest failure, in words. */
+      readonly why: string;
+    }
   /** The sockets of a person were cut or held; `sockets` of them. */
   | { readonly type: "struck"; readonly person: number; readonly at: number; readonly sockets: number }
   | { readonly type: "polled"; readonly state: HostState }

@@ -16,6 +16,9 @@ export interface HostsPlan {
   onProblem(text: string): void;
 }
 
+/** The most people who are named with what keeps them away. */
+const MOST_MISSING = 3;
+
 type Told<Type extends FromHost["type"]> = Extract<FromHost, { type: Type }>;
 
 interface PeopleEvents {
@@ -72,6 +75,14 @@ export class Hosts extends EventEmitter<PeopleEvents> {
   /** How many of all people are in a session, from 0 to 1. */
   get liveShare(): number {
     return this.#live.size / this.#plan.people.length;
+  }
+
+  /** Why the first few of those who are in no session are in none. */
+  get missing(): string[] {
+    return this.#plan.people
+      .filter(({ number }) => !this.#live.has(number))
+      .slice(0, MOST_MISSING)
+      .map(({ number, name }) => `${name}: ${this.#offline.get(number)?.why ?? "nothing was heard of it"}`);
   }
 
   /** Whether a host's people all came up after its last start. */
@@ -155,11 +166,14 @@ export class Hosts extends EventEmitter<PeopleEvents> {
         this.emit("live", message);
         return;
       }
-      case "offline":
+      case "offline": {
         this.#live.delete(message.person);
-        this.#offline.set(message.person, message);
+        // Lost once; what comes behind it only says why it lasts.
+        const lost = this.#offline.get(message.person) ?? message;
+        this.#offline.set(message.person, { ...lost, why: message.why });
         this.emit("offline", message);
         return;
+      }
       case "struck":
         this.emit("struck", message);
         return;

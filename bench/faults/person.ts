@@ -199,8 +199,9 @@ export class Person {
     if (status.kind === "live") {
       this.#server = status.server;
       tell({ type: "live", person, at: elapsed(), server: status.server });
-    } else if (status.kind === "offline" && this.#server !== null) {
-      tell({ type: "offline", person, at: elapsed(), server: this.#server });
+    } else if (status.kind === "offline") {
+      const why = `${status.error.message} Again in ${status.retryMs} ms.`;
+      tell({ type: "offline", person, at: elapsed(), server: this.#server ?? "", why });
       this.#server = null;
     } else if (status.kind === "keyChanged") {
       tell({ type: "problem", text: `${this.plan.name} was shown another key of ${status.name}` });
@@ -232,6 +233,9 @@ export class Person {
   #write(to: string, bytes: number): void {
     const { chance, recorder, host } = this.context;
     const { name } = this.plan;
+    const client = this.#client;
+    // It is being started.
+    if (client === null) return;
     const message = `${name}.${host.start}#${++this.#sent}`;
     const text = `${message} ${Buffer.from(chance.bytes(Math.ceil(bytes / 2))).toString("hex")}`;
     // Before the client has it: what a kill leaves unwritten was never sent.
@@ -245,7 +249,7 @@ export class Person {
       digest: digestOf(text),
     });
     this.waiting += 1;
-    this.#client?.send(to, text).then(
+    client.send(to, text).then(
       () => {
         this.waiting -= 1;
         recorder.write({ type: "accepted", message, refused: [] });

@@ -58,6 +58,8 @@ const STILL_MS = 3_000;
  * that was killed when it had archived a message, and could not judge it yet, shows it in history only.
  */
 const UNSEEN_MS = 20_000;
+/** From this share of people on, those who are missing are named. */
+const ALMOST_ALL = 0.97;
 const MOST_PROBLEMS = 100;
 
 /**
@@ -206,7 +208,7 @@ class Run {
       const waiting = states.reduce((sum, state) => sum + state.waiting, 0);
       const outbox = states.reduce((sum, state) => sum + state.outbox, 0);
       const lastAt = Math.max(...states.map((state) => state.lastAt));
-      left = `${waiting} messages are not accepted, ${outbox} files are in outboxes, ${Math.round(hosts.liveShare * 100)} % of the people in session`;
+      left = `${waiting} messages are not accepted, ${outbox} files are in outboxes, ${Math.round(hosts.liveShare * 100)} % of the people in session; ${hosts.missing.join(" ")}`;
       const still = elapsed() - Math.max(lastAt, start);
       if (waiting === 0 && outbox === 0 && hosts.liveShare === 1 && still > STILL_MS) {
         if (still > UNSEEN_MS || isAllSeen(this.#events(hosts))) return Math.max(0, lastAt - start);
@@ -234,6 +236,7 @@ class Run {
     this.progress(
       `${((elapsed() - start) / 1000).toFixed(0)} s: ${this.#injected} of ${planned} faults, ${live} of ${this.#people.length} people in session`,
     );
+    if (live > this.#people.length * ALMOST_ALL) for (const text of hosts.missing) this.progress(`  ${text}`);
   }
 }
 
