@@ -27,7 +27,7 @@ export class CatchUp {
   #position = 0;
   /** What all sessions were given, nobody acknowledged yet, and stands in the database or is on its way there. */
   readonly #unacknowledged = new Map<string, number>();
-  /** Bytes of these; not known of what was given in another way. */
+  /** Bytes of these. */
   #unacknowledgedBytes = 0;
   #reading = false;
   /** Counts starts over: the rows of a read from before are for sessions that may be gone, and come again. */
@@ -57,10 +57,10 @@ export class CatchUp {
     this.readOn();
   }
 
-  /** Goes on behind what was read. The sessions were given the messages of these keys in another way. */
-  resume(given: readonly string[]): void {
+  /** Goes on behind what was read. The sessions were given these messages in another way. */
+  resume(given: readonly { readonly key: string; readonly bytes: number }[]): void {
     this.#active = true;
-    for (const key of given) this.#unacknowledged.set(key, 0);
+    for (const { key, bytes } of given) this.#give(key, bytes);
   }
 
   /** The sessions are up to date, but for what they have yet to acknowledge. */
@@ -110,6 +110,11 @@ export class CatchUp {
     });
   }
 
+  #give(key: string, bytes: number): void {
+    this.#unacknowledged.set(key, bytes);
+    this.#unacknowledgedBytes += bytes;
+  }
+
   #forget(): void {
     this.#unacknowledged.clear();
     this.#unacknowledgedBytes = 0;
@@ -128,9 +133,7 @@ export class CatchUp {
       if (!given && this.ports.isWriting(key)) return false;
       this.#position = row.position;
       if (given) continue;
-      const bytes = row.content.length + row.key.length;
-      this.#unacknowledged.set(key, bytes);
-      this.#unacknowledgedBytes += bytes;
+      this.#give(key, row.content.length + row.key.length);
       this.ports.deliver(
         encodeSend(Kind.deliver, {
           epoch: row.epoch,

@@ -89,7 +89,7 @@ export class ChatServer {
       log,
       soon,
       send,
-      full: (to) => to !== id && link.full(to),
+      full: (to) => this.#isFull(to),
       limits,
       timeouts,
     });
@@ -118,7 +118,9 @@ export class ChatServer {
       toHome: (account, message) => {
         const home = homeOf(this.#view, account);
         if (home !== null) send(home.id, message);
+        return home === null || !this.#isFull(home.id);
       },
+      hold: (session) => this.#hold(session),
     };
     this.#sweptAt = clock.now();
     this.#tickDueAt = this.#sweptAt + TICK_MS;
@@ -259,6 +261,17 @@ export class ChatServer {
     }
   }
 
+  #isFull(server: ServerId): boolean {
+    return server !== this.options.id && this.options.link.full(server);
+  }
+
+  /** Reads nothing more of the session until its account's home has caught up: messages to it are not bounded otherwise. */
+  #hold(session: Session): void {
+    session.held = true;
+    session.frames = this.options.limits.framesPerSecond;
+    session.channel.pause();
+  }
+
   #failed(session: Session, error: unknown): void {
     if (!(error instanceof FastChatError))
       this.options.log.error({ error: describe(error) }, "a frame failed");
@@ -371,13 +384,19 @@ export class ChatServer {
       }
     }
     for (const session of this.#sessions.values()) {
+      if (session.held) {
+        const home = session.state.name === "open" ? homeOf(this.#view, session.state.account) : null;
+        session.held = home !== null && this.#isFull(home.id);
+        session.lastFrameAt = now;
+        if (session.held) continue;
+      }
       if (session.frames >= this.options.limits.framesPerSecond) session.channel.resume();
       session.frames = 0;
       if (now - session.lastFrameAt > timeouts.idleMs) {
         this.#end(session, new FastChatError("timeout", "Nothing was heard from this client for too long."));
       }
     }
-    this.#home.tick();
+    this.#home.tick(Math.max(0, lateMs));
     this.#home.readOn();
     if (now - this.#sweptAt > timeouts.sweepMs) this.#sweep(now);
     this.#tickDueAt = clock.now() + TICK_MS;

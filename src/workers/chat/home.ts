@@ -165,8 +165,8 @@ export class Home {
   }
 
   /** Has what waited too long for an acknowledgement written; called every now and then. */
-  tick(): void {
-    const before = this.options.clock.now() - this.options.timeouts.ackMs;
+  tick(lateMs: number): void {
+    const before = this.options.clock.now() - this.options.timeouts.ackMs - lateMs;
     for (const mailbox of this.#watched) {
       if (mailbox.oldestHeld === null) this.#watched.delete(mailbox);
       else mailbox.spillOverdue(before);

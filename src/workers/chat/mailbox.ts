@@ -261,7 +261,8 @@ export class Mailbox {
   #spill(): void {
     const held = this.#held.takeAll();
     this.#phase = "catchingUp";
-    this.#catchUp.resume(held.filter(({ delivered }) => delivered).map(({ key }) => key));
+    const given = held.filter(({ delivered }) => delivered);
+    this.#catchUp.resume(given.map(({ key, frame }) => ({ key, bytes: frame.length })));
     for (const one of held) this.#write(one);
   }
 

@@ -39,6 +39,8 @@ export interface Session {
   lastFrameAt: number;
   /** Frames taken since the second began. */
   frames: number;
+  /** Whether nothing more is read until the account's home has caught up. */
+  held: boolean;
   /** Messages and bytes taken and not answered by `accepted` yet. */
   unaccepted: number;
   unacceptedBytes: number;
@@ -52,6 +54,7 @@ export function newSession(channel: FrameChannel, now: number): Session {
     state: { name: "awaitingHello" },
     lastFrameAt: now,
     frames: 0,
+    held: false,
     unaccepted: 0,
     unacceptedBytes: 0,
   };

@@ -346,6 +346,26 @@ t.test("what a former start of a server asked for is not answered to its next st
   t.same(outcomes(t, after), [Outcome.acknowledged]);
 });
 
+t.test("acknowledgements wait with their sender while the way to its account's home is full", async (t) => {
+  const cluster = await threeServers();
+  const bob = cluster.accountAt("chat-3", "bob");
+  const listening = await cluster.connect(bob, "chat-2");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  alice.send(bob, "hello");
+  await cluster.settle();
+  cluster.fullLinks.add("chat-3" as ServerId);
+  listening.acknowledge();
+  await cluster.settle();
+  t.ok(listening.paused);
+  t.same(outcomes(t, alice), [Outcome.acknowledged], "what was read is passed on all the same");
+  await cluster.pass(config.timeouts.idleMs + 2000);
+  t.ok(listening.paused, "for as long as it takes");
+  t.notOk(listening.closed, "its silence is not its own");
+  cluster.fullLinks.clear();
+  await cluster.pass(1000);
+  t.notOk(listening.paused);
+});
+
 t.test("behind a refused message nothing of its session is taken, until the next session", async (t) => {
   const cluster = await threeServers({ pendingPerAccount: 2 });
   const bob = cluster.accountAt("chat-3", "bob");

@@ -24,6 +24,12 @@ export interface HandlerContext {
   open(session: Session, state: OpenState, ticketNonce: Uint8Array): SessionNumber;
   /** Asks the account's home to deliver to the session. */
   attach(session: Session): void;
-  /** Sends to the home of an account, wherever it is in the present view; dropped where there is none. */
-  toHome(account: AccountId, message: LinkMessage): void;
+  /**
+   * Sends to the home of an account, wherever it is in the present view; dropped where there is none.
+   *
+   * @returns whether the link there has room for more
+   */
+  toHome(account: AccountId, message: LinkMessage): boolean;
+  /** Reads on from the session only once the link to its account's home has room. */
+  hold(session: Session): void;
 }

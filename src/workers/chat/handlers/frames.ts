@@ -24,7 +24,7 @@ export function frameOnSession(
       sendOnSession(context, session, opened(session), frame);
       return undefined;
     case Kind.ack:
-      ackOnSession(context, opened(session), frame);
+      ackOnSession(context, session, opened(session), frame);
       return undefined;
     case Kind.control:
       return controlOnSession(context, session, frame);
