@@ -1,5 +1,5 @@
 /** The configuration's form: every setting, its type and its bounds. What it means stands in docs/OPERATIONS.md. */
-import Type, { type Static, type TSchema } from "typebox";
+import Type, { type Static, type TSchema } from "#typebox";
 
 const Port = Type.Integer({ minimum: 0, maximum: 65535 });
 const Count = Type.Integer({ minimum: 1, maximum: 2 ** 31 });

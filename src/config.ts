@@ -1,9 +1,9 @@
 /** The configuration: config/globals.json, overridden by `FASTCHAT_*` variables, overridden by flags. Read once, validated, frozen. */
 import { readFileSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
-import type { TSchema } from "typebox";
-import { Compile } from "typebox/compile";
-import { Check } from "typebox/value";
+import type { TSchema } from "#typebox";
+import { Compile } from "#typebox/compile";
+import { Check } from "#typebox/value";
 import { checkTogether } from "./config-rules.js";
 import { ConfigSchema, type Config } from "./config-schema.js";
 import { assign, describe, fromText, isObject, lookUp, refuseUnknown, SETTINGS } from "./config-settings.js";

@@ -2,8 +2,8 @@
  * The balancer in a simulated thread: its routes, placement, load view and lines to the servers, without the HTTPS
  * server around them, which needs real sockets.
  */
-import { Compile, type Validator } from "typebox/compile";
-import type { TSchema } from "typebox";
+import { Compile, type Validator } from "#typebox/compile";
+import type { TSchema } from "#typebox";
 import type { Config } from "../../src/config.js";
 import { Admission } from "../../src/lb/admission.js";
 import type { App } from "../../src/lb/app.js";

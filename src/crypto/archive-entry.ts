@@ -3,8 +3,8 @@
  * to archive, chat tag and entry tag, so that none can be moved.
  */
 import { primitives } from "#primitives";
-import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import Type, { type Static } from "#typebox";
+import { Compile } from "#typebox/compile";
 import { concatBytes } from "../protocol/bytes.js";
 import { pack, unpack } from "../protocol/codec.js";
 import type { HotHeader } from "../protocol/hot.js";

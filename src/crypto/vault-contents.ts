@@ -1,7 +1,7 @@
 /** What a vault holds, and its bytes: MessagePack, checked. Fields of later releases are kept as they came. */
 import { primitives } from "#primitives";
-import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import Type, { type Static } from "#typebox";
+import { Compile } from "#typebox/compile";
 import { pack, unpack } from "../protocol/codec.js";
 import { ARCHIVE_TOKEN_BYTES } from "../protocol/archive.js";
 import { readId16, type ArchiveId } from "../protocol/ids.js";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import swagger from "@fastify/swagger";
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import {
   fastify,
   type FastifyBaseLogger,
@@ -21,6 +21,7 @@ import { LINGER_MS } from "../node/tls-channel.js";
 import { httpFailure, noSuchRoute } from "./http-failure.js";
 import { limitRates, type RateLimits } from "./rate-limits.js";
 import { RELEASE } from "./release.js";
+import { checkOf } from "./request-check.js";
 
 export type App = FastifyInstance<
   Server,
@@ -92,7 +93,7 @@ export async function createApp(options: AppOptions): Promise<CreatedApp> {
     frameworkErrors: (error, request, reply) => void answerFailure(log, request, reply, error),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = limits.connectionsPerServer;
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(checkOf);
   app.setErrorHandler((error, request, reply) => answerFailure(log, request, reply, error));
   app.addHook("onRequest", async (request, reply) => {
     addHeaders(request, reply);

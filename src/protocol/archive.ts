@@ -1,5 +1,5 @@
 /** Messages between a client and the archive (PROTOCOL.md, "Archive"). Every request has a `ref`, every reply names it. */
-import Type, { type Static } from "typebox";
+import Type, { type Static } from "#typebox";
 import { controlCodec } from "./codec.js";
 import { ArchiveIdSchema, Binary, Counter, Ref } from "./schema.js";
 

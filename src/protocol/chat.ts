@@ -1,5 +1,5 @@
 /** Control messages between a client and a chat server (PROTOCOL.md, "Sessions"). The hot kinds stand in hot.ts. */
-import Type, { type Static } from "typebox";
+import Type, { type Static } from "#typebox";
 import { controlCodec } from "./codec.js";
 import { Binary, Counter, Ref, ServerIdSchema } from "./schema.js";
 

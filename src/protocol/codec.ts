@@ -1,8 +1,8 @@
 /** Control frames: a kind byte, then a MessagePack map with a literal `type`, checked against the schema of that type. */
 // Its part in JavaScript: the package's main entry hands strings to native code, on the platforms that have it.
 import { Packr } from "msgpackr/pack";
-import type { Static, TLiteral, TObject, TUnion } from "typebox";
-import { Compile } from "typebox/compile";
+import type { Static, TLiteral, TObject, TUnion } from "#typebox";
+import { Compile } from "#typebox/compile";
 import { FastChatError } from "./errors.js";
 import { Kind } from "./hot.js";
 import { isPlainMessagePack } from "./plain-msgpack.js";

@@ -3,8 +3,8 @@
  * server, a voucher for the archive. Wire form: the packed claims, then 64 bytes of Ed25519 signature over
  * label || 0x00 || claims.
  */
-import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import Type, { type Static } from "#typebox";
+import { Compile } from "#typebox/compile";
 import { pack, unpack } from "./codec.js";
 import { FastChatError } from "./errors.js";
 import {

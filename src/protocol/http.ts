@@ -1,5 +1,5 @@
 /** What the balancer speaks over HTTPS (PROTOCOL.md, "Accounts and placement"): one schema for type, validation and OpenAPI. */
-import Type, { type Static } from "typebox";
+import Type, { type Static } from "#typebox";
 import {
   AccountIdSchema,
   Base64Url,

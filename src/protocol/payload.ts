@@ -2,8 +2,8 @@
  * What people write to each other (PROTOCOL.md, "Payloads"): MessagePack inside the encryption. A payload of a type
  * that this release does not know is no error: it is kept as it came and shown as what it is.
  */
-import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import Type, { type Static } from "#typebox";
+import { Compile } from "#typebox/compile";
 import { pack, unpack } from "./codec.js";
 import { FastChatError } from "./errors.js";
 import { redacted } from "./redacted.js";

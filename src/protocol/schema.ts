@@ -1,5 +1,5 @@
 /** Schemas of the values that more than one message uses. One schema gives type, validation and, over HTTP, OpenAPI. */
-import Type, { type TUnsafe } from "typebox";
+import Type, { type TUnsafe } from "#typebox";
 import { fromBase64Url } from "./bytes.js";
 import {
   NAME_PATTERN,

@@ -1,6 +1,6 @@
 /** Accounts: credentials, card and sealed vault of each, with what must change together in one transaction. */
-import Type from "typebox";
-import { Compile } from "typebox/compile";
+import Type from "#typebox";
+import { Compile } from "#typebox/compile";
 import { fromBase64Url, toBase64Url } from "../protocol/bytes.js";
 import { Stretching, type Card, type VaultRecord } from "../protocol/http.js";
 import { parseUserName, type AccountId, type DeviceId, type UserName } from "../protocol/ids.js";

@@ -9,7 +9,7 @@ import {
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { generate, type SelfsignedOptions } from "selfsigned";
+import type { SelfsignedOptions } from "selfsigned";
 import { readPrivateFile, writePrivateFile } from "../node/private-file.js";
 import { FastChatError } from "../protocol/errors.js";
 import type { TlsMaterial } from "../workers/entries.js";
@@ -129,6 +129,8 @@ async function makeCertificate(key: string, publicHost: string, now: number): Pr
       },
     ],
   };
+  // Needed once in ten years, and slow to load.
+  const { generate } = await import("selfsigned");
   const made = await generate([{ name: "commonName", value: "FastChat" }], options);
   return made.cert;
 }

@@ -1,7 +1,7 @@
 /** PROTOCOL.md, "Accounts and placement": the forms of requests and answers. */
 import t from "tap";
-import type { TSchema } from "typebox";
-import { Check } from "typebox/value";
+import type { TSchema } from "#typebox";
+import { Check } from "#typebox/value";
 import * as http from "../../src/protocol/http.js";
 import { alterations } from "./altered.js";
 import type { Value } from "./msgpack.js";

@@ -1,6 +1,6 @@
 /** What this device remembers of its account, in the sealed file `account`. */
-import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import Type, { type Static } from "#typebox";
+import { Compile } from "#typebox/compile";
 import { undecryptable } from "../../crypto/undecryptable.js";
 import { decodeVaultContents, encodeVaultContents, type VaultContents } from "../../crypto/vault-contents.js";
 import { pack, unpack } from "../../protocol/codec.js";

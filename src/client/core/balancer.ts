@@ -1,6 +1,6 @@
 /** What the client asks of the balancer (PROTOCOL.md, "Accounts and placement"). Answers are checked once, here. */
-import type { TSchema, Static } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
+import type { TSchema, Static } from "#typebox";
+import { Compile, type Validator } from "#typebox/compile";
 import { FastChatError } from "../../protocol/errors.js";
 import {
   Card,

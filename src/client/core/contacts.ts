@@ -2,8 +2,8 @@
  * Contacts: their cards come from the balancer, and are pinned on first use in the archive, so that all devices share
  * the pins. The first pin wins. A copy of each lies on the device, so that one can write while the archive is away.
  */
-import Type from "typebox";
-import { Compile } from "typebox/compile";
+import Type from "#typebox";
+import { Compile } from "#typebox/compile";
 import { verifyCard, type VerifiedCard } from "../../crypto/card.js";
 import { toHex } from "../../protocol/bytes.js";
 import { pack, unpack } from "../../protocol/codec.js";

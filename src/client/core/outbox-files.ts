@@ -2,8 +2,8 @@
  * The outbox on disk: sealed files, each with a few messages in the order of sending, and the running numbers. Whoever
  * touches them holds the device's lock.
  */
-import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import Type, { type Static } from "#typebox";
+import { Compile } from "#typebox/compile";
 import { TAG_BYTES } from "../../protocol/archive.js";
 import { pack, unpack } from "../../protocol/codec.js";
 import { FastChatError } from "../../protocol/errors.js";

@@ -1,8 +1,8 @@
 /** The folder that holds one account's state on this device, and what it remembers of services. */
 import { join } from "node:path";
 import envPaths from "env-paths";
-import Type, { type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import Type, { type Static } from "#typebox";
+import { Compile } from "#typebox/compile";
 import { formatAddress, parseAddress, type ServiceAddress } from "../../protocol/address.js";
 import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";

@@ -1,5 +1,5 @@
 /** Ends the session of the device that asks. */
-import Type from "typebox";
+import Type from "#typebox";
 import { HttpError, PATHS } from "../../protocol/http.js";
 import type { App } from "../app.js";
 import { BEARER, signedIn } from "../bearer.js";
