@@ -7,16 +7,18 @@ import type { FromHost, HostPlan, ToHost } from "./host-messages.js";
 import { Person } from "./person.js";
 import { Recorder } from "./recorder.js";
 
-/** People who sign up, come back or read their archives at the same time. */
+/** People who sign up or read their archives at the same time; after a kill all come back at once. */
 const AT_ONCE = 6;
 
 class Host {
   readonly #opaque = new OpaqueWorker();
   readonly #recorder: Recorder;
   readonly #people: readonly Person[];
+  readonly #isFirst: boolean;
 
   constructor(plan: HostPlan) {
     this.#recorder = new Recorder(plan.events);
+    this.#isFirst = plan.start === 0;
     const chance = new Chance(plan.seed);
     this.#people = plan.people.map(
       (person) =>
@@ -53,7 +55,7 @@ class Host {
         await Promise.all(this.#people.map((person) => person.close()));
         return tell({ type: "closed" });
       case "readBack":
-        await this.#each(async (person) => {
+        await this.#each(AT_ONCE, async (person) => {
           const archive = await person.readBack();
           appendFileSync(message.file, `${JSON.stringify(archive)}\n`);
         });
@@ -62,7 +64,8 @@ class Host {
   }
 
   async begin(sending: boolean): Promise<void> {
-    await this.#each(async (person) => {
+    const atOnce = this.#isFirst ? AT_ONCE : this.#people.length;
+    await this.#each(atOnce, async (person) => {
       await person.begin();
       if (sending) person.send(true);
     });
@@ -74,12 +77,12 @@ class Host {
     this.#recorder.close();
   }
 
-  async #each(work: (person: Person) => Promise<void>): Promise<void> {
+  async #each(atOnce: number, work: (person: Person) => Promise<void>): Promise<void> {
     const left = [...this.#people];
     const worker = async (): Promise<void> => {
       for (let person = left.shift(); person !== undefined; person = left.shift()) await work(person);
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    await Promise.all(Array.from({ length: atOnce }, worker));
   }
 }
 

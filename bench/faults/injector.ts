@@ -1,10 +1,10 @@
 /** Breaks what the schedule says, when it says so, and sees how long it takes until everything answers again. */
-import { once, setMaxListeners } from "node:events";
 import type { FaultEvent } from "../history/events.js";
 import type { Gate } from "./gate.js";
 import { elapsed, type ClientBreak } from "./host-messages.js";
 import type { Hosts } from "./hosts.js";
-import { until, type Probe } from "./probe.js";
+import { inTime, pause, until, within } from "./patience.js";
+import type { Probe } from "./probe.js";
 import type { Break, Fault } from "./schedule.js";
 import type { SystemUnderTest } from "./system-under-test.js";
 
@@ -21,13 +21,13 @@ export interface InjectorParts {
 }
 
 /** How long a fault waits until what it is to break is there, in milliseconds. */
-const TARGET_MS = 120_000;
+const TARGET_MS = 300_000;
 /** A kill waits until this share of the people is in a session, so that it strikes a system at work. */
 const AT_WORK = 0.8;
 /** How long it waits for that, in milliseconds. */
 const AT_WORK_MS = 60_000;
 /** How long anything may take to answer again, whatever else breaks meanwhile, in milliseconds. */
-const RECOVERY_MS = 240_000;
+const RECOVERY_MS = 600_000;
 /** People who write to somebody who does not read, and what each of them writes. */
 const FLOODERS = 3;
 const FLOOD = { messages: 60, bytes: 48_000 } as const;
@@ -54,11 +54,7 @@ export class Injector {
     const target = targetOf(fault.what);
     try {
       await this.#atWork(fault.what, stop);
-      await until(
-        () => this.#isThere(fault.what),
-        AbortSignal.any([stop, AbortSignal.timeout(TARGET_MS)]),
-        5,
-      );
+      await inTime(stop, TARGET_MS, (signal) => until(() => this.#isThere(fault.what), signal, 5));
     } catch {
       if (!stop.aborted)
         onProblem(`${fault.kind}: ${target} was not there to be broken within ${TARGET_MS} ms`);
@@ -67,10 +63,7 @@ export class Injector {
     onFault(fault);
     const at = elapsed();
     try {
-      const signal = AbortSignal.any([stop, AbortSignal.timeout(RECOVERY_MS)]);
-      // As many listen as people are struck.
-      setMaxListeners(0, signal);
-      await this.#break(fault.what, at, signal);
+      await inTime(stop, RECOVERY_MS, (signal) => this.#break(fault.what, at, signal));
       return { type: "fault", kind: fault.kind, target, at, until: elapsed() };
     } catch (error) {
       if (!stop.aborted) {
@@ -84,8 +77,9 @@ export class Injector {
   async #atWork(what: Break, stop: AbortSignal): Promise<void> {
     if (what.do !== "kill" && what.do !== "killClients") return;
     const { hosts } = this.parts;
-    const enough = AbortSignal.any([stop, AbortSignal.timeout(AT_WORK_MS)]);
-    await until(() => hosts.liveShare >= AT_WORK, enough).catch(() => undefined);
+    await inTime(stop, AT_WORK_MS, (signal) => until(() => hosts.liveShare >= AT_WORK, signal)).catch(
+      () => undefined,
+    );
   }
 
   #isThere(what: Break): boolean {
@@ -267,31 +261,4 @@ function targetOf(what: Break): string {
     case "jumpClientClocks":
       return `people ${what.people.join(", ")}`;
   }
-}
-
-/** The promise's value, unless the signal comes first. */
-async function within<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const over = new AbortController();
-  const aborted = once(signal, "abort", { signal: over.signal }).then(() => signal.throwIfAborted());
-  aborted.catch(() => undefined);
-  try {
-    return (await Promise.race([promise, aborted])) as T;
-  } finally {
-    over.abort();
-  }
-}
-
-/** Resolves after so many milliseconds, or once the signal comes. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms <= 0 || signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

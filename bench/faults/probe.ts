@@ -6,11 +6,11 @@ import { openDevice, type NodeDevice } from "../../src/client/node/device.js";
 import { DeviceHome } from "../../src/client/node/home.js";
 import type { ServiceAddress } from "../../src/protocol/address.js";
 import { FastChatError, type ErrorCode } from "../../src/protocol/errors.js";
+import { until } from "./patience.js";
 import { PASSWORD } from "./person.js";
 
 const OPTIONS = { acceptWeakStretching: true, sendPatienceMs: 3_600_000 };
 const AWAY: ReadonlySet<ErrorCode> = new Set(["unreachable", "unavailable", "timeout"]);
-const RETRY_MS = 25;
 /** For the first message, in milliseconds. */
 const FIRST_MS = 60_000;
 /** A listener whose loop stands still takes the connection and says nothing. */
@@ -85,17 +85,4 @@ function shakesHands(port: number): Promise<boolean> {
     socket.once("error", () => done(false));
     socket.once("close", () => done(false));
   });
-}
-
-/** Asks until it is so. */
-export async function until(
-  question: () => boolean | Promise<boolean>,
-  signal: AbortSignal,
-  everyMs = RETRY_MS,
-): Promise<void> {
-  while (!(await question())) {
-    signal.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-  signal.throwIfAborted();
 }
