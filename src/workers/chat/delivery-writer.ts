@@ -19,6 +19,7 @@ export type WriteOutcome = "committed" | "repeated" | "refused";
  * run whole collections, for memory that it cannot see into (kept-frame.ts).
  */
 export interface QueuedRow {
+  readonly key: DeliveryKey;
   /** About its size. */
   readonly bytes: number;
   /** Called for each try. */
@@ -57,6 +58,8 @@ export interface WriterOptions {
 
 export class DeliveryWriter {
   #queue: Write[] = [];
+  /** Deliveries whose removal is queued behind every insert of theirs: once is enough. */
+  readonly #removals = new Set<string>();
   #running = false;
   #inFlight: readonly Write[] = [];
   readonly #idle: (() => void)[] = [];
@@ -72,6 +75,7 @@ export class DeliveryWriter {
 
   insert(row: QueuedRow, done: (outcome: WriteOutcome) => void): QueuedInsert {
     const write: Insert = { type: "insert", row, done, dropped: false };
+    this.#removals.delete(nameOf(row.key));
     this.#push(write);
     return {
       drop: () => {
@@ -82,8 +86,14 @@ export class DeliveryWriter {
     };
   }
 
-  /** Removes a delivery, after every insert that was queued before. */
+  /**
+   * Removes a delivery, after every insert that was queued before. A session that is parked and attached again is read
+   * the same rows until they are gone, and acknowledges them each time: a slow database must not be asked each time.
+   */
   remove(key: DeliveryKey): void {
+    const name = nameOf(key);
+    if (this.#closed || this.#removals.has(name)) return;
+    this.#removals.add(name);
     this.#push({ type: "remove", key });
   }
 
@@ -103,6 +113,7 @@ export class DeliveryWriter {
   close(): void {
     this.#closed = true;
     this.#queue = [];
+    this.#removals.clear();
   }
 
   #push(write: Write): void {
@@ -134,6 +145,7 @@ export class DeliveryWriter {
       if (write.type === "insert") bytes += write.row.bytes;
     }
     const batch = this.#queue.slice(0, taken).filter((write) => write.type === "remove" || !write.dropped);
+    for (const write of batch) if (write.type === "remove") this.#removals.delete(nameOf(write.key));
     this.#queue = this.#queue.slice(taken);
     return batch.length > 0 || this.#queue.length === 0 ? batch : this.#takeBatch();
   }
@@ -173,6 +185,10 @@ export class DeliveryWriter {
     const { clock, retryMinMs, retryMaxMs } = this.options;
     return new Promise((resolve) => clock.after(backoffMs(tries, retryMinMs, retryMaxMs), resolve));
   }
+}
+
+function nameOf({ recipient, sender, message }: DeliveryKey): string {
+  return recipient + sender + message;
 }
 
 /** Removals come last in a batch: one that stands before an insert of the same key was acknowledged, so it may. */

@@ -10,6 +10,7 @@ import { restoreFrame, type KeptFrame } from "./kept-frame.js";
  */
 export function queuedRow(key: DeliveryKey, frame: KeptFrame, body: BodyId): QueuedRow {
   return {
+    key,
     bytes: frame.length,
     make() {
       const { conversation, epoch, keys, envelope } = decodeSend(restoreFrame(frame));

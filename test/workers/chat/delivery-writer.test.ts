@@ -39,7 +39,11 @@ function setUp(maxRows = 100) {
   const outcomes: (WriteOutcome | undefined)[] = [];
   const insert = (index: number, recipient: AccountId = account("bob")) =>
     writer.insert(
-      { bytes: 2, make: () => ({ delivery: delivery(index, recipient), body: body(index) }) },
+      {
+        key: delivery(index, recipient),
+        bytes: 2,
+        make: () => ({ delivery: delivery(index, recipient), body: body(index) }),
+      },
       (outcome) => (outcomes[index] = outcome),
     );
   return { store, clock, writer, settle, outcomes, insert };
@@ -127,6 +131,21 @@ t.test("a removal takes effect after every insert before it", async (t) => {
   });
   await settle();
   t.equal(store.rows, 0);
+});
+
+t.test("a removal that is queued already is not queued again, unless an insert came between", async (t) => {
+  const { store, writer, insert, settle } = setUp(1);
+  const { recipient, sender, message } = delivery(1, account("bob"));
+  insert(0);
+  await settle();
+  store.fault = "away";
+  insert(2);
+  await settle();
+  for (let i = 0; i < 1000; i++) writer.remove({ recipient, sender, message });
+  t.equal(writer.pending, 2, "the insert on its way, and one removal");
+  insert(1);
+  writer.remove({ recipient, sender, message });
+  t.equal(writer.pending, 4);
 });
 
 t.test("an insert can be taken back until the database has it", async (t) => {
