@@ -58,14 +58,16 @@ export class ArchiveOrder {
     }
   }
 
-  /** Forgets messages: they hold up nothing any more. */
-  leave(items: readonly OutboxItem[]): void {
-    const left = new Set(items);
-    for (const [conversation, chain] of [...this.#chains]) {
-      const rest = chain.filter((item) => !left.has(item));
-      if (rest.length === 0) this.#chains.delete(conversation);
-      else this.#chains.set(conversation, rest);
-    }
+  /**
+   * Lets go of all that is not given to the archive yet: each of these waits for an earlier one of its conversation, and
+   * whoever takes that one up again must take those behind it up again, too, or they would be archived before it.
+   *
+   * @returns what was let go of
+   */
+  clear(): OutboxItem[] {
+    const left = [...this.#chains.values()].flat();
+    this.#chains.clear();
+    return left;
   }
 
   async #append(item: OutboxItem): Promise<void> {

@@ -25,6 +25,10 @@ export class Flight {
   #bytesOnTheWay = 0;
   /** Whose queues were full in this session: it takes nothing more for them, so that no message overtakes another. */
   readonly #refusedBy = new Set<AccountId>();
+  /** Refused, with nobody who could be told: they go again in the next session. */
+  readonly #putOff = new Set<OutboxItem>();
+  /** Their recipients: what is behind them must not come before them. */
+  readonly #putOffFor = new Set<AccountId>();
   /** Files with messages that are not archived. */
   readonly #open = new Map<string, OutboxItem[]>();
   /** Whether this process holds the outbox's lock, and puts the files away itself. */
@@ -43,9 +47,14 @@ export class Flight {
     this.#order = new ArchiveOrder(archive, (item) => this.#onArchived(item));
   }
 
-  /** Messages that are not accepted. */
+  /** Messages that are not accepted, without those that are put off. */
   get size(): number {
-    return this.#items.size;
+    return this.#items.size - this.#putOff.size;
+  }
+
+  /** Whether some are put off to the next session. */
+  get hasPutOff(): boolean {
+    return this.#putOff.size > 0;
   }
 
   /** Whether somebody waits for one of them. */
@@ -92,11 +101,15 @@ export class Flight {
     if (welcome === null) return;
     let sent = 0;
     while (this.#unsent.length > sent && !this.#session.congested) {
-      const onTheWay = this.#items.size - (this.#unsent.length - sent);
+      const onTheWay = this.size - (this.#unsent.length - sent);
       const item = this.#unsent[sent];
       if (item === undefined || onTheWay >= welcome.sendWindow) break;
       const { frame } = item.entry;
-      if (this.#isRefused(frame)) {
+      if (namesOneOf(frame, this.#putOffFor)) {
+        this.#refuse(item, refused(Outcome.queueFull, item.entry.to));
+        continue;
+      }
+      if (namesOneOf(frame, this.#refusedBy)) {
         if (onTheWay === 0) this.#session.renew();
         break;
       }
@@ -117,6 +130,8 @@ export class Flight {
     this.#unsent = [...this.#items.values()];
     this.#bytesOnTheWay = 0;
     this.#refusedBy.clear();
+    this.#putOff.clear();
+    this.#putOffFor.clear();
     this.transmit();
   }
 
@@ -167,21 +182,26 @@ export class Flight {
   }
 
   forget(): void {
-    for (const { file } of this.#items.values()) {
-      this.#order.leave(this.#open.get(file) ?? []);
-      this.#open.delete(file);
-    }
+    for (const { file } of this.#order.clear()) this.#open.delete(file);
     this.#items.clear();
     this.#unsent = [];
     this.#bytesOnTheWay = 0;
+    this.#putOff.clear();
+    this.#putOffFor.clear();
   }
 
-  #isRefused(frame: Uint8Array): boolean {
-    if (this.#refusedBy.size === 0) return false;
-    return decodeSend(frame).keys.some(({ recipient }) => this.#refusedBy.has(recipient));
-  }
-
+  /**
+   * Where somebody was told that a message leaves by itself, nobody would hear that it is refused. Nor is that certainly
+   * its first answer: the one before may have come right before a crash. So it stays for the next session.
+   */
   #refuse(item: OutboxItem, error: FastChatError): void {
+    if (error.code === "queueFull" && (item.pending === null || item.pending.over)) {
+      this.#putOff.add(item);
+      for (const { recipient } of decodeSend(item.entry.frame).keys) this.#putOffFor.add(recipient);
+      this.#takeOff(item);
+      this.#onChange();
+      return;
+    }
     this.#settle(item, "done");
     item.pending?.refuse(error);
   }
@@ -189,11 +209,15 @@ export class Flight {
   #settle(item: OutboxItem, progress: "accepted" | "done"): void {
     item.progress = progress;
     this.#items.delete(item.entry.message);
-    const at = this.#unsent.indexOf(item);
-    if (at >= 0) this.#unsent.splice(at, 1);
-    else this.#bytesOnTheWay -= item.entry.frame.length;
+    this.#takeOff(item);
     this.#order.advance([item]);
     this.#onChange();
+  }
+
+  /** It is neither on the way in this session nor about to be. */
+  #takeOff(item: OutboxItem): void {
+    if (this.#unsent.includes(item)) this.#unsent = this.#unsent.filter((other) => other !== item);
+    else this.#bytesOnTheWay -= item.entry.frame.length;
   }
 
   #onArchived({ file }: OutboxItem): void {
@@ -208,6 +232,10 @@ export class Flight {
     // If this fails the file says that all is accepted, and its messages are archived once more.
     this.#files.remove(file).catch(() => undefined);
   }
+}
+
+function namesOneOf(frame: Uint8Array, accounts: ReadonlySet<AccountId>): boolean {
+  return accounts.size > 0 && decodeSend(frame).keys.some(({ recipient }) => accounts.has(recipient));
 }
 
 function isDone(items: readonly OutboxItem[]): boolean {

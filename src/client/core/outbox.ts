@@ -47,6 +47,8 @@ const BATCH = 64;
 const SHARE_MS = 2_000;
 /** How long the lock is held for the archive's sake, in milliseconds: it saves writing down that all is accepted. */
 const ARCHIVE_GRACE_MS = 500;
+/** How long what a recipient's full queue refused waits before it is tried in another session, in milliseconds. */
+const PUT_OFF_MS = 60_000;
 /** How long closing waits for the archive, in milliseconds. */
 const CLOSE_GRACE_MS = 3_000;
 
@@ -61,6 +63,9 @@ export class Outbox {
   #lookUps: Promise<void> = Promise.resolve();
   /** Whether something may be left from before. */
   #leftovers = true;
+  /** Whether something is left for the next session, since this one's server refuses it. */
+  #putOff = false;
+  #renewal: Timer | null = null;
   #working: Promise<void> | null = null;
   #grace: Timer | null = null;
   #graceOver = false;
@@ -114,6 +119,8 @@ export class Outbox {
   }
 
   onOpened(welcome: Welcome): void {
+    this.#renewal?.cancel();
+    this.#leftovers ||= this.#putOff;
     this.#flight.onOpened(welcome);
     this.#start();
   }
@@ -133,12 +140,14 @@ export class Outbox {
 
   /** The session ended for good. */
   onClosed(error: ErrorRecord | null): void {
+    this.#renewal?.cancel();
     this.#rejectAll(error === null ? closedError() : new FastChatError(error.code, error.message));
   }
 
   /** Ends for good; waits a little for the archive. What is not accepted stays on disk. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#renewal?.cancel();
     this.#rejectAll(closedError());
     await within(this.#context.clock, CLOSE_GRACE_MS, this.#finished());
   }
@@ -228,12 +237,21 @@ export class Outbox {
       // Before any file goes: a number must not be given twice.
       if (numbered) await files.writeNumbers(numbers);
       this.#leftovers = flight.size > 0;
+      this.#putOff = flight.hasPutOff;
       await flight.putAway();
+      this.#renewLater();
     } finally {
       flight.holding = false;
       this.#grace?.cancel();
       this.#grace = null;
     }
+  }
+
+  /** By then the recipient may have read what waits; a session that refused once goes on refusing. */
+  #renewLater(): void {
+    this.#renewal?.cancel();
+    if (!this.#putOff || this.#closing) return;
+    this.#renewal = this.#context.clock.after(PUT_OFF_MS, () => this.#session.renew());
   }
 
   /** Whether the lock has served its purpose. */

@@ -325,6 +325,27 @@ t.test("what a process left when it died is sent by another of the device that s
   t.strictSame((await bobsMail(service, onBobs)).texts, ["left behind", "next"]);
 });
 
+t.test("a refusal of what is left from before is not the end: it leaves with the next session", async (t) => {
+  const service = new Service();
+  const { onAlices, onBobs } = await twoPeople(service);
+  let full = true;
+  service.onSend = () => true;
+  void (await resume(onAlices)).send("bob", "left behind").catch(() => undefined);
+  await until(() => service.sends.length === 1);
+  service.onSend = (session, frame) => {
+    if (full) service.answer(session, frame, Outcome.queueFull);
+    return full;
+  };
+  const heir = await resume(onAlices.restart());
+  await t.rejects(inTime(service, heir.send("bob", "too early")), { code: "queueFull" });
+  full = false;
+  service.cut();
+  await inTime(service, heir.send("bob", "next"));
+  t.strictSame(await historyOf(service, heir), ["left behind", "next"]);
+  await inTime(service, heir.close());
+  t.strictSame((await bobsMail(service, onBobs)).texts, ["left behind", "next"]);
+});
+
 t.test("a device that logs in anew counts from 1 again, since it is another device", async (t) => {
   const service = new Service();
   const { alice, onAlices, onBobs } = await twoPeople(service);
