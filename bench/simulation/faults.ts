@@ -31,6 +31,8 @@ export class Faults {
   /** Mends all that is broken, now. */
   heal(): void {
     for (const mend of [...this.#broken]) mend();
+    this.world.service.lostAnswers = 0;
+    this.world.archiveDatabase.lostAnswers = 0;
   }
 
   #break(fault: Fault): void {
@@ -61,10 +63,14 @@ export class Faults {
         return this.#mendIn(fault.forMs, () => person.revive());
       }
       case "clientDiskFull": {
-        const { disk } = world.person(fault.who).device;
+        const person = world.person(fault.who);
+        const { disk } = person.device;
         disk.full = true;
         return this.#mendIn(fault.forMs, () => {
           disk.full = false;
+          // A client whose disk failed it sends what is left with its next message. This one may have none to send.
+          person.kill();
+          person.revive();
         });
       }
       case "clientClock":
