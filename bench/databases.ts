@@ -7,10 +7,39 @@ export interface DatabaseUrls {
   readonly archive: string;
 }
 
+/** Options of a command that runs on either engine. */
+export interface DatabaseOptions {
+  readonly database: string | undefined;
+  readonly "archive-database": string | undefined;
+}
+
+/** Spread into the options of a command. */
+export const DATABASE_OPTIONS = {
+  database: {
+    type: "string",
+    describe:
+      "PostgreSQL in place of embedded databases: the service's database; without --archive-database somebody's who may make databases, and two are made for the run",
+  },
+  "archive-database": { type: "string", describe: "PostgreSQL database of the archives" },
+} as const;
+
 export interface LentDatabases {
   readonly urls: DatabaseUrls;
   /** Removes what was made. */
   close(): Promise<void>;
+}
+
+/** @returns `null` where the run is to have embedded databases; else as {@link lendDatabases} */
+export function lendIfNamed(options: DatabaseOptions): Promise<LentDatabases | null> {
+  if (options.database === undefined) return Promise.resolve(null);
+  return lendDatabases(options.database, options["archive-database"]);
+}
+
+/** Settings of a system that is to use them; none for embedded ones. */
+export function databaseSettings(lent: LentDatabases | null): Record<string, string> {
+  if (lent === null) return {};
+  const { service, archive } = lent.urls;
+  return { FASTCHAT_DATABASE: service, FASTCHAT_ARCHIVE_DATABASE: archive };
 }
 
 /**

@@ -9,7 +9,13 @@ import type { CommandModule } from "yargs";
 import { folderForSockets } from "../src/node/short-folder.js";
 import { openDatabase, type Database, type DatabaseAddress } from "../src/store/database.js";
 import { sqlDeliveries } from "../src/store/sql-deliveries.js";
-import { lendDatabases, type DatabaseUrls } from "./databases.js";
+import {
+  DATABASE_OPTIONS,
+  databaseSettings,
+  lendIfNamed,
+  type DatabaseOptions,
+  type LentDatabases,
+} from "./databases.js";
 import { BareStatement } from "./pending/bare-statement.js";
 import { WholeServer } from "./pending/whole-server.js";
 import { Times, type Percentiles } from "./percentiles.js";
@@ -17,7 +23,7 @@ import { Connections } from "./service/connections.js";
 import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
 import { startSystem, type SystemProcess } from "./system-process.js";
 
-interface PendingOptions {
+interface PendingOptions extends DatabaseOptions {
   readonly seconds: number;
   readonly rounds: number;
   readonly senders: number;
@@ -25,8 +31,6 @@ interface PendingOptions {
   readonly window: number;
   readonly size: number;
   readonly servers: number;
-  readonly database: string | undefined;
-  readonly "archive-database": string | undefined;
   readonly goal: number;
   readonly json: boolean;
 }
@@ -51,12 +55,7 @@ export const pendingCommand: CommandModule<object, PendingOptions> = {
         default: 3,
         describe: "chat servers, and writers of the other side",
       })
-      .option("database", {
-        type: "string",
-        describe:
-          "PostgreSQL in place of embedded databases: the service's database; without --archive-database somebody's who may make databases, and two are made for the run",
-      })
-      .option("archive-database", { type: "string", describe: "PostgreSQL database of the archives" })
+      .options(DATABASE_OPTIONS)
       .option("goal", {
         type: "number",
         default: 0.7,
@@ -88,12 +87,8 @@ async function measurePending(options: PendingOptions): Promise<void> {
     if (!json) console.error(text);
   };
   progress("starting a system and signing people up");
-  const lent =
-    options.database === undefined
-      ? null
-      : await lendDatabases(options.database, options["archive-database"]);
-  const urls = lent?.urls ?? null;
-  const system = await startSystem(settingsOf(options, urls));
+  const lent = await lendIfNamed(options);
+  const system = await startSystem(settingsOf(options, lent));
   const connections = new Connections(system.address);
   let database: Database | null = null;
   let whole: WholeServer | null = null;
@@ -102,7 +97,7 @@ async function measurePending(options: PendingOptions): Promise<void> {
     const senders = await signUpMany(http, "sender", options.senders);
     const recipients = await signUpMany(http, "offline", options.recipients);
     const accounts = recipients.map(({ account }) => account);
-    database = await openService(system, urls, options.servers);
+    database = await openService(system, lent, options.servers);
     const bare = new BareStatement(sqlDeliveries(database), {
       senders: senders.map(({ account }) => account),
       recipients: accounts,
@@ -142,28 +137,28 @@ async function measurePending(options: PendingOptions): Promise<void> {
   }
 }
 
-function settingsOf({ servers }: PendingOptions, urls: DatabaseUrls | null): Record<string, string> {
+function settingsOf({ servers }: PendingOptions, lent: LentDatabases | null): Record<string, string> {
   return {
     ...OPEN_DOORS,
     FASTCHAT_SERVERS: String(servers),
     FASTCHAT_LIMITS_PENDING_PER_ACCOUNT: "100000000",
     FASTCHAT_LIMITS_WRITE_BATCH_ROWS: String(BATCH_ROWS),
-    ...(urls === null ? {} : { FASTCHAT_DATABASE: urls.service, FASTCHAT_ARCHIVE_DATABASE: urls.archive }),
+    ...databaseSettings(lent),
   };
 }
 
 async function openService(
   { data }: SystemProcess,
-  urls: DatabaseUrls | null,
+  lent: LentDatabases | null,
   writers: number,
 ): Promise<Database> {
   const address: DatabaseAddress =
-    urls === null
+    lent === null
       ? {
           kind: "socket",
           directory: await folderForSockets(join(data, "sockets", "service"), ".s.PGSQL.5432"),
         }
-      : { kind: "url", url: urls.service };
+      : { kind: "url", url: lent.urls.service };
   return openDatabase(address, writers + 1, DATABASE_MS, (error) => console.error(error.message));
 }
 

@@ -7,22 +7,13 @@ import type { CommandModule } from "yargs";
 import type { ServerId } from "../src/protocol/ids.js";
 import { Times } from "./percentiles.js";
 import { Crowd } from "./recovery/crowd.js";
-import { report, seconds, type Storms } from "./recovery/report.js";
+import { report, seconds, type RecoveryOptions, type Storms } from "./recovery/report.js";
 import { endServer, type ServerDeath } from "./recovery/server-death.js";
 import { stormOf, type Storm } from "./recovery/storm.js";
 import { Connections } from "./service/connections.js";
 import type { Device } from "./service/device.js";
 import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
 import { WatchedSystem } from "./service/watched-system.js";
-
-interface RecoveryOptions {
-  readonly clients: number;
-  readonly rounds: number;
-  readonly storm: number;
-  readonly servers: number;
-  readonly rate: number;
-  readonly json: boolean;
-}
 
 export const recoveryCommand: CommandModule<object, RecoveryOptions> = {
   command: "recovery",

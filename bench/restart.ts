@@ -5,22 +5,20 @@
 import { loadavg } from "node:os";
 import chalk from "chalk";
 import type { CommandModule } from "yargs";
-import { lendDatabases } from "./databases.js";
+import { DATABASE_OPTIONS, databaseSettings, lendIfNamed, type DatabaseOptions } from "./databases.js";
 import { Times, type Percentiles } from "./percentiles.js";
 import { Ledger, reader, Writer, type Balance } from "./restart/correspondence.js";
 import { Connections } from "./service/connections.js";
 import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
 import { startSystem } from "./system-process.js";
 
-interface RestartOptions {
+interface RestartOptions extends DatabaseOptions {
   readonly pending: number;
   readonly kills: number;
   readonly senders: number;
   readonly recipients: number;
   readonly window: number;
   readonly servers: number;
-  readonly database: string | undefined;
-  readonly "archive-database": string | undefined;
   readonly json: boolean;
 }
 
@@ -44,12 +42,7 @@ export const restartCommand: CommandModule<object, RestartOptions> = {
       })
       .option("window", { type: "number", default: 64, describe: "messages a sender has on the way" })
       .option("servers", { type: "number", default: 3, describe: "chat servers" })
-      .option("database", {
-        type: "string",
-        describe:
-          "PostgreSQL in place of embedded databases: the service's database; without --archive-database somebody's who may make databases, and two are made for the run",
-      })
-      .option("archive-database", { type: "string", describe: "PostgreSQL database of the archives" })
+      .options(DATABASE_OPTIONS)
       .option("json", { type: "boolean", default: false, describe: "print one JSON object" })
       .check(({ pending, kills, senders, recipients, window, servers }) => {
         for (const [name, value] of Object.entries({
@@ -75,17 +68,12 @@ async function measureRestart(options: RestartOptions): Promise<void> {
     if (!json) console.error(text);
   };
   progress("starting a system and signing people up");
-  const lent =
-    options.database === undefined
-      ? null
-      : await lendDatabases(options.database, options["archive-database"]);
+  const lent = await lendIfNamed(options);
   const system = await startSystem({
     ...OPEN_DOORS,
     FASTCHAT_SERVERS: String(options.servers),
     FASTCHAT_LIMITS_PENDING_PER_ACCOUNT: "100000000",
-    ...(lent === null
-      ? {}
-      : { FASTCHAT_DATABASE: lent.urls.service, FASTCHAT_ARCHIVE_DATABASE: lent.urls.archive }),
+    ...databaseSettings(lent),
   });
   const connections = new Connections(system.address);
   const writers: Writer[] = [];

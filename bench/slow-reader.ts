@@ -1,9 +1,11 @@
 /**
  * `npm run bench -- slow-reader`: somebody never reads while others send them many messages: how much memory that takes,
- * and whether other people's messages get slower. Beside it, in turns, the same traffic to somebody who reads.
+ * and whether other people's messages get slower. Beside it, in turns, the same traffic to somebody who reads, and to
+ * somebody who is not there: that is stored, too, and costs what storing costs.
  */
 import { loadavg } from "node:os";
 import type { CommandModule } from "yargs";
+import type { AccountId } from "../src/protocol/ids.js";
 import { Times } from "./percentiles.js";
 import { Connections } from "./service/connections.js";
 import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
@@ -11,19 +13,7 @@ import { WatchedSystem } from "./service/watched-system.js";
 import { Flood, type FloodOutcome } from "./slow-reader/flood.js";
 import { Others } from "./slow-reader/others.js";
 import { Reader } from "./slow-reader/readers.js";
-import { report, type Memory } from "./slow-reader/report.js";
-
-interface SlowReaderOptions {
-  readonly messages: number;
-  readonly rounds: number;
-  readonly pace: number;
-  readonly pairs: number;
-  readonly rate: number;
-  readonly size: number;
-  readonly servers: number;
-  readonly refusals: boolean;
-  readonly json: boolean;
-}
+import { SIDES, report, type Memory, type Side, type SlowReaderOptions } from "./slow-reader/report.js";
 
 export const slowReaderCommand: CommandModule<object, SlowReaderOptions> = {
   command: "slow-reader",
@@ -34,7 +24,7 @@ export const slowReaderCommand: CommandModule<object, SlowReaderOptions> = {
       .option("rounds", {
         type: "number",
         default: 4,
-        describe: "reading and not reading take turns so many times",
+        describe: "the three take turns so many times",
       })
       .option("pace", {
         type: "number",
@@ -72,14 +62,21 @@ async function measureSlowReader(options: SlowReaderOptions): Promise<void> {
     if (!json) console.error(text);
   };
   progress("starting a system and signing people up");
-  const times = { reading: new Times(), stuck: new Times() };
-  const memory: { reading: Memory[]; stuck: Memory[] } = { reading: [], stuck: [] };
+  const times: Record<Side, Times> = { reading: new Times(), away: new Times(), stuck: new Times() };
+  const memory: Record<Side, Memory[]> = { reading: [], away: [], stuck: [] };
   const outcomes: FloodOutcome[] = [];
   let drained = { received: 0, repeated: 0, reordered: 0 };
   await withSystem(String(messages * 2), options, async ({ system, connections, flood }) => {
     const people = await signUpMany(connections.http(), "other", options.pairs * 2);
-    const [reading, stuck] = await signUpMany(connections.http(), "flooded", 2);
-    if (reading === undefined || stuck === undefined) throw new Error("nobody was signed up");
+    const [reading, away, stuck] = await signUpMany(connections.http(), "flooded", 3);
+    if (reading === undefined || away === undefined || stuck === undefined) {
+      throw new Error("nobody was signed up");
+    }
+    const accounts: Record<Side, AccountId> = {
+      reading: reading.account,
+      away: away.account,
+      stuck: stuck.account,
+    };
     const others = await Others.connect(connections, people, options.size);
     const reader = await Reader.connect(connections, reading);
     const slow = await Reader.connect(connections, stuck);
@@ -91,16 +88,15 @@ async function measureSlowReader(options: SlowReaderOptions): Promise<void> {
       await flood.send(reading.account, options.pace * 3, options.pace);
       const share = Math.ceil(messages / rounds);
       for (let round = 1; round <= rounds; round++) {
-        for (const side of ["reading", "stuck"] as const) {
+        for (const side of SIDES) {
           system.forgetPeaks();
           others.recordInto(times[side]);
-          const to = side === "reading" ? reading.account : stuck.account;
-          const outcome = await flood.send(to, share, options.pace);
+          const outcome = await flood.send(accounts[side], share, options.pace);
           if (side === "stuck") outcomes.push(outcome);
           memory[side].push(memoryOf(system));
         }
         progress(
-          `round ${round} of ${rounds}: others p99 ${times.stuck.percentiles().p99.toFixed(1)} ms, with a reader ${times.reading.percentiles().p99.toFixed(1)} ms; memory ${mib(system.rss.now)} MiB`,
+          `round ${round} of ${rounds}: others p99 ${times.stuck.percentiles().p99.toFixed(1)} ms, with a reader ${times.reading.percentiles().p99.toFixed(1)} ms, with nobody there ${times.away.percentiles().p99.toFixed(1)} ms; memory ${mib(system.rss.now)} MiB`,
         );
       }
       others.recordInto(new Times());
@@ -118,7 +114,7 @@ async function measureSlowReader(options: SlowReaderOptions): Promise<void> {
       slow.close();
     }
   });
-  let refusals: FloodOutcome | null = null;
+  let withDefault: FloodOutcome | null = null;
   if (options.refusals) {
     progress("the same with the default limit on what waits for one account");
     await withSystem(null, options, async ({ connections, flood }) => {
@@ -127,7 +123,7 @@ async function measureSlowReader(options: SlowReaderOptions): Promise<void> {
       const slow = await Reader.connect(connections, stuck);
       slow.stopReading();
       try {
-        refusals = await flood.send(stuck.account, DEFAULT_PENDING + REFUSALS, Infinity);
+        withDefault = await flood.send(stuck.account, DEFAULT_PENDING + REFUSALS, Infinity);
       } finally {
         slow.close();
       }
@@ -135,11 +131,15 @@ async function measureSlowReader(options: SlowReaderOptions): Promise<void> {
   }
   const reached = report({
     ...options,
-    others: { reading: times.reading.percentiles(), stuck: times.stuck.percentiles() },
+    others: {
+      reading: times.reading.percentiles(),
+      away: times.away.percentiles(),
+      stuck: times.stuck.percentiles(),
+    },
     memory,
     outcomes,
     drained,
-    refusals,
+    withDefault,
     load: loadavg()[0] ?? 0,
   });
   if (!reached) process.exitCode = 1;

@@ -13,13 +13,16 @@ export interface Storms {
   readonly readyMs: number;
 }
 
-export interface RecoveryResult {
+export interface RecoveryOptions {
   readonly clients: number;
   readonly rounds: number;
   readonly storm: number;
   readonly servers: number;
   readonly rate: number;
   readonly json: boolean;
+}
+
+export interface RecoveryResult extends RecoveryOptions {
   readonly deaths: readonly ServerDeath[];
   /** Of all people of all rounds, in milliseconds. */
   readonly back: Percentiles;

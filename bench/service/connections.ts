@@ -1,20 +1,12 @@
 /** The client's own ways to a service, for as many devices as a bench has: HTTPS to the balancer, TLS to chat servers. */
 import { Balancer } from "../../src/client/core/balancer.js";
 import type { HttpClient, Transport } from "../../src/client/core/ports.js";
+import { CONNECTION } from "../../src/client/node/device.js";
 import { HttpsClient } from "../../src/client/node/https.js";
 import { ServiceTrust } from "../../src/client/node/pin.js";
 import { TlsTransport } from "../../src/client/node/transport.js";
 import type { ServiceAddress } from "../../src/protocol/address.js";
 import type { Placement, SignedIn } from "../../src/protocol/http.js";
-
-/** As FastChat's client has them. */
-const CONNECTION = {
-  timeoutMs: 10_000,
-  requestMs: 30_000,
-  maxReplyBytes: 2 * 1024 * 1024,
-  maxFrameBytes: 8 * 1024 * 1024,
-  bufferBytes: 8 * 1024 * 1024,
-} as const;
 
 export class Connections {
   readonly #trust: ServiceTrust;

@@ -3,6 +3,16 @@ import chalk from "chalk";
 import type { Percentiles } from "../percentiles.js";
 import type { FloodOutcome } from "./flood.js";
 
+/** Who is sent the many messages: somebody who reads, who is not there, who is there and never reads. */
+export const SIDES = ["reading", "away", "stuck"] as const;
+export type Side = (typeof SIDES)[number];
+
+const NAMES: Readonly<Record<Side, string>> = {
+  reading: "all read",
+  away: "one is away",
+  stuck: "one never reads",
+};
+
 /** At the end of a round, and the most within it. */
 export interface Memory {
   readonly rssBytes: number;
@@ -12,7 +22,7 @@ export interface Memory {
   readonly externalBytes: number;
 }
 
-export interface SlowReaderResult {
+export interface SlowReaderOptions {
   readonly messages: number;
   readonly rounds: number;
   readonly pace: number;
@@ -20,15 +30,19 @@ export interface SlowReaderResult {
   readonly rate: number;
   readonly size: number;
   readonly servers: number;
+  readonly refusals: boolean;
   readonly json: boolean;
+}
+
+export interface SlowReaderResult extends SlowReaderOptions {
   /** Other people's messages, from sending to being delivered, in milliseconds. */
-  readonly others: { readonly reading: Percentiles; readonly stuck: Percentiles };
-  readonly memory: { readonly reading: readonly Memory[]; readonly stuck: readonly Memory[] };
+  readonly others: Readonly<Record<Side, Percentiles>>;
+  readonly memory: Readonly<Record<Side, readonly Memory[]>>;
   readonly outcomes: readonly FloodOutcome[];
   /** What came to the one who did not read, once they did. */
   readonly drained: { readonly received: number; readonly repeated: number; readonly reordered: number };
   /** With the default limit. */
-  readonly refusals: FloodOutcome | null;
+  readonly withDefault: FloodOutcome | null;
   readonly load: number;
 }
 
@@ -40,7 +54,7 @@ const GROWTH = 0.25;
 
 /** @returns whether every goal is reached */
 export function report(result: SlowReaderResult): boolean {
-  const { others, memory, outcomes, drained, refusals } = result;
+  const { others, memory, outcomes, drained, withDefault } = result;
   const stored = outcomes.reduce((sum, { stored: more, acknowledged }) => sum + more + acknowledged, 0);
   const refused = outcomes.reduce((sum, { queueFull, other }) => sum + queueFull + other, 0);
   // Two thirds of a message are the envelope; the rest is the wrapped key and what names it.
@@ -58,32 +72,30 @@ export function report(result: SlowReaderResult): boolean {
     drained.received === stored && drained.reordered === 0
       ? null
       : `of ${stored} messages ${drained.received} came once they were read, ${drained.reordered} out of order`,
-    refusals === null || (refusals.queueFull > 0 && refusals.other === 0)
+    withDefault === null || (withDefault.queueFull > 0 && withDefault.other === 0)
       ? null
       : "nothing was refused with the default limit",
   ].filter((miss) => miss !== null);
   if (result.json) {
     const { messages, rounds, pace, pairs, rate, size, servers, load } = result;
     const run = { messages, rounds, pace, pairs, rate, size, servers, node: process.version };
-    console.log(JSON.stringify({ run, load, others, memory, outcomes, drained, refusals, misses }));
+    console.log(JSON.stringify({ run, load, others, memory, outcomes, drained, withDefault, misses }));
     return misses.length === 0;
   }
   console.log(chalk.bold("others' messages         p50 ms    p99 ms    max ms"));
-  console.log(row("all read", others.reading));
-  console.log(row("one never reads", others.stuck));
+  for (const side of SIDES) console.log(row(NAMES[side], others[side]));
   console.log(chalk.bold("memory, MiB             process      peak  chat heaps  chat buffers"));
-  for (const [name, rounds] of [
-    ["all read", memory.reading],
-    ["one never reads", memory.stuck],
-  ] as const) {
-    for (const [index, one] of rounds.entries()) console.log(memoryRow(`${name}, ${index + 1}`, one));
+  for (const side of SIDES) {
+    for (const [index, one] of memory[side].entries()) {
+      console.log(memoryRow(`${NAMES[side]}, ${index + 1}`, one));
+    }
   }
   console.log(
     `${stored} messages waited; ${drained.received} came once they were read, ${drained.repeated} of them again; load average ${result.load.toFixed(1)}`,
   );
-  if (refusals !== null) {
+  if (withDefault !== null) {
     console.log(
-      `default limit: ${refusals.stored + refusals.acknowledged} taken, ${refusals.queueFull} refused with queueFull`,
+      `default limit: ${withDefault.stored + withDefault.acknowledged} taken, ${withDefault.queueFull} refused with queueFull`,
     );
   }
   for (const miss of misses) console.log(chalk.red(miss));

@@ -28,7 +28,7 @@ export interface NodeDevice {
 }
 
 /** What a client holds at most for a service it talks to, and how long it waits for it. */
-const CONNECTION = {
+export const CONNECTION = {
   timeoutMs: 10_000,
   requestMs: 30_000,
   maxReplyBytes: 2 * 1024 * 1024,
