@@ -3,6 +3,7 @@
  * is killed in between has done it without knowing. Locks end with their process.
  */
 import type { DeviceStorage } from "../../src/client/core/ports.js";
+import type { HeldLock } from "../../src/protocol/runtime.js";
 import type { Chance } from "./chance.js";
 import type { SimulatedThread } from "./thread.js";
 import type { VirtualClock } from "./virtual-clock.js";
@@ -12,14 +13,17 @@ export class Disk {
   readonly files = new Map<string, Uint8Array>();
   /** Nothing more can be written. */
   full = false;
-  readonly #locks = new Map<string, { readonly thread: SimulatedThread; readonly ended: Promise<void> }>();
+  readonly #locks = new Map<string, { readonly ended: Promise<void>; waiting: number }>();
 
   /** Runs `work` alone among all processes of the device. */
-  async withLock<T>(thread: SimulatedThread, name: string, work: () => Promise<T>): Promise<T> {
-    for (let held = this.#locks.get(name); held !== undefined; held = this.#locks.get(name)) await held.ended;
+  async withLock<T>(thread: SimulatedThread, name: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
+    for (let held = this.#locks.get(name); held !== undefined; held = this.#locks.get(name)) {
+      held.waiting++;
+      await held.ended;
+    }
     let end: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => (end = resolve));
-    const lock = { thread, ended };
+    const lock = { ended, waiting: 0 };
     this.#locks.set(name, lock);
     const release = (): void => {
       if (this.#locks.get(name) === lock) this.#locks.delete(name);
@@ -27,7 +31,11 @@ export class Disk {
     };
     thread.onDeath(release);
     try {
-      return await work();
+      return await work({
+        get wanted() {
+          return lock.waiting > 0;
+        },
+      });
     } finally {
       release();
     }
@@ -66,7 +74,7 @@ export class ProcessStorage implements DeviceStorage {
     return this.#act(() => void this.disk.files.delete(name));
   }
 
-  withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
+  withLock<T>(name: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
     return this.disk.withLock(this.thread, name, work);
   }
 

@@ -19,14 +19,19 @@
  */
 import { randomBytes } from "node:crypto";
 import { readdir, readlink, rename, rm, symlink, unlink } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, Socket, type Server } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { FastChatError } from "../protocol/errors.js";
+import type { HeldLock } from "../protocol/runtime.js";
 import { spaceError, systemCode } from "./private-file.js";
 import { folderForSockets } from "./short-folder.js";
 
 /** Gives a lock back; harmless when called again. */
 export type Release = () => Promise<void>;
+
+interface Hold extends HeldLock {
+  readonly release: Release;
+}
 
 const SOCKET_PREFIX = ".lock.";
 const ID_BYTES = 12;
@@ -43,7 +48,7 @@ const CROWDED_MS = 50;
  */
 export async function acquireLock(path: string): Promise<Release> {
   const found = await contend(path);
-  if (typeof found === "function") return found;
+  if (!(found instanceof Socket)) return found.release;
   found.destroy();
   throw new FastChatError("dataInUse", `${dirname(path)} is in use by another process.`);
 }
@@ -54,21 +59,21 @@ export async function acquireLock(path: string): Promise<Release> {
  *
  * @param path as in {@link acquireLock}
  */
-export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(path: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
   let found = await contend(path);
-  while (typeof found !== "function") {
+  while (found instanceof Socket) {
     await closed(found);
     found = await contend(path);
   }
   try {
-    return await work();
+    return await work(found);
   } finally {
-    await found();
+    await found.release();
   }
 }
 
 /** Takes the lock, or returns a connection to its holder. */
-async function contend(path: string): Promise<Release | Socket> {
+async function contend(path: string): Promise<Hold | Socket> {
   const sockets = await folderForSockets(dirname(path), SOCKET_PREFIX + "0".repeat(2 * ID_BYTES));
   const socketOf = (id: string) => join(sockets, SOCKET_PREFIX + id);
   // Most locks that are held stay so: to look first spares a socket.
@@ -87,10 +92,16 @@ async function contend(path: string): Promise<Release | Socket> {
       if (!(await link(id, slot))) continue;
       if ((await lastLink(path)) === id) {
         if (dead.length > 0) await shorten(path, id, dead.map(socketOf));
-        return once(async () => {
+        const release = once(async () => {
           if ((await readLink(path)) === id) await unlink(path);
           await listener.close();
         });
+        return {
+          release,
+          get wanted() {
+            return listener.waiting.size > 0;
+          },
+        };
       }
       await rm(slot, { force: true });
     }
@@ -181,6 +192,8 @@ async function readLink(slot: string): Promise<string | null> {
 }
 
 interface Listener {
+  /** Connections of those who wait for the lock. */
+  readonly waiting: ReadonlySet<Socket>;
   close(): Promise<void>;
 }
 
@@ -200,6 +213,7 @@ async function listen(path: string): Promise<Listener> {
   // A lock that somebody forgot to give back must not keep the process from ending.
   server.unref();
   return {
+    waiting,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

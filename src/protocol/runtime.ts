@@ -61,3 +61,9 @@ export interface Log {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
+
+/** A lock between processes, while one holds it. */
+export interface HeldLock {
+  /** Whether somebody else waits for it. */
+  readonly wanted: boolean;
+}

@@ -126,6 +126,17 @@ t.test(
   },
 );
 
+t.test("a holder knows whether others wait, and no longer once they are gone", async (t) => {
+  const path = join(await folder(t), "lock");
+  await withLock(path, async (lock) => {
+    t.equal(lock.wanted, false);
+    const other = contender(t, "wait", path);
+    while (!lock.wanted) await new Promise((resolve) => setImmediate(resolve));
+    other.process.kill("SIGKILL");
+    while (lock.wanted) await new Promise((resolve) => setImmediate(resolve));
+  });
+});
+
 t.test("work that fails gives the lock back", async (t) => {
   const path = join(await folder(t), "lock");
   await t.rejects(

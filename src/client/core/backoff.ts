@@ -9,7 +9,7 @@ export interface Backoff {
 }
 
 /** For connections to the service: a thousand clients of a dead server come back spread over the first second. */
-export const RECONNECT: Backoff = { baseMs: 1_000, capMs: 30_000 };
+export const RECONNECT: Backoff = { baseMs: 1_000, capMs: 8_000 };
 
 /**
  * Exponential backoff with full jitter: anything between nothing and the cap of that try, so that clients that lost

@@ -2,6 +2,7 @@
 import { newDeviceKey, openForDevice, sealForDevice } from "../../crypto/device-seal.js";
 import { SEALING_KEY_BYTES } from "../../crypto/sealed.js";
 import { FastChatError } from "../../protocol/errors.js";
+import type { HeldLock } from "../../protocol/runtime.js";
 import type { DeviceStorage } from "./ports.js";
 
 /** The one file that is not sealed: the key that seals the others. */
@@ -64,7 +65,7 @@ export class DeviceFiles {
   }
 
   /** Runs `work` while no other process or task of this device holds the lock of that name. */
-  withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
+  withLock<T>(name: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
     return this.#storage.withLock(name, work);
   }
 }

@@ -159,6 +159,11 @@ export class Flight {
     for (const { pending } of this.#items.values()) pending?.reject(error);
   }
 
+  /** Removes the files whose messages are all done with. */
+  async tidy(): Promise<void> {
+    for (const [name, items] of [...this.#open]) if (isDone(items)) await this.#drop(name);
+  }
+
   /**
    * Makes the files say what has become of their messages, and lets go of what is not accepted: whoever has the lock next
    * reads it from disk.
@@ -167,8 +172,7 @@ export class Flight {
     for (const [name, items] of [...this.#open]) {
       const left = items.filter(({ progress }) => progress !== "done");
       if (left.length === 0) {
-        this.#open.delete(name);
-        await this.#files.remove(name);
+        await this.#drop(name);
         continue;
       }
       const entries = left.map(({ entry, progress }) => ({ ...entry, accepted: progress === "accepted" }));
@@ -178,7 +182,7 @@ export class Flight {
     this.forget();
     // From here on who is archived last removes the file; what was archived while files were written is left to do.
     this.holding = false;
-    for (const [name, items] of this.#open) if (isDone(items)) this.#removeDone(name);
+    for (const [name, items] of this.#open) if (isDone(items)) this.#dropLate(name);
   }
 
   forget(): void {
@@ -224,13 +228,17 @@ export class Flight {
     this.#onChange();
     if (this.holding) return;
     const items = this.#open.get(file);
-    if (items !== undefined && isDone(items)) this.#removeDone(file);
+    if (items !== undefined && isDone(items)) this.#dropLate(file);
   }
 
-  #removeDone(file: string): void {
+  #drop(file: string): Promise<void> {
     this.#open.delete(file);
+    return this.#files.remove(file);
+  }
+
+  #dropLate(file: string): void {
     // If this fails the file says that all is accepted, and its messages are archived once more.
-    this.#files.remove(file).catch(() => undefined);
+    this.#drop(file).catch(() => undefined);
   }
 }
 

@@ -17,6 +17,7 @@ import {
   MessageIdSchema,
   UserNameSchema,
 } from "../../protocol/schema.js";
+import type { HeldLock } from "../../protocol/runtime.js";
 import type { DeviceFiles } from "./device-files.js";
 
 const LOCK = "outbox";
@@ -76,7 +77,7 @@ export class OutboxFiles {
   }
 
   /** Runs `work` while no other process or task of this device numbers or sends. */
-  withLock<T>(work: () => Promise<T>): Promise<T> {
+  withLock<T>(work: (lock: HeldLock) => Promise<T>): Promise<T> {
     return this.#files.withLock(LOCK, work);
   }
 

@@ -10,7 +10,7 @@ import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
 import type { AcceptedFrame } from "../../protocol/hot.js";
 import type { ConversationId, UserName } from "../../protocol/ids.js";
 import type { Payload } from "../../protocol/payload.js";
-import type { Clock, Timer } from "../../protocol/runtime.js";
+import type { Clock, HeldLock, Timer } from "../../protocol/runtime.js";
 import type { Archive } from "./archive.js";
 import type { Welcome } from "./connection.js";
 import type { Contacts } from "./contacts.js";
@@ -43,7 +43,7 @@ const MAX_DRAFTS = 10_000;
 const MAX_ON_THE_WAY = 1_024;
 /** Messages that are written to disk at once. */
 const BATCH = 64;
-/** How long one process takes new messages before it lets another have the lock, in milliseconds. */
+/** How long a process that has the lock takes new messages although another waits for it, in milliseconds. */
 const SHARE_MS = 2_000;
 /** How long the lock is held for the archive's sake, in milliseconds: it saves writing down that all is accepted. */
 const ARCHIVE_GRACE_MS = 500;
@@ -194,7 +194,7 @@ export class Outbox {
     try {
       while (once || this.#hasWork()) {
         once = false;
-        await this.#context.files.withLock(() => this.#hold());
+        await this.#context.files.withLock((lock) => this.#hold(lock));
       }
     } catch (error) {
       // This device fails (its disk is full, its files are damaged); what is written is sent another time.
@@ -205,7 +205,7 @@ export class Outbox {
   }
 
   /** One hold of the lock: what is left from before, then what is new, until all of it is accepted. */
-  async #hold(): Promise<void> {
+  async #hold(lock: HeldLock): Promise<void> {
     if (this.#closing) return;
     const { files, clock, archive } = this.#context;
     const flight = this.#flight;
@@ -221,10 +221,18 @@ export class Outbox {
       // What was numbered right before a crash may stand in the outbox only.
       let numbered = stored.length > 0;
       let last = stored.at(-1)?.name ?? null;
-      const takesUntil = clock.now() + SHARE_MS;
+      let tidyAt = clock.now() + SHARE_MS;
+      let shares = true;
       for (;;) {
-        const takes = clock.now() < takesUntil && flight.size < MAX_ON_THE_WAY && this.#failure() === null;
-        if (takes && this.#drafts.length > 0) {
+        if (clock.now() >= tidyAt) {
+          // Before any file goes: a number must not be given twice.
+          if (numbered) await files.writeNumbers(numbers);
+          await flight.tidy();
+          tidyAt = clock.now() + SHARE_MS;
+          shares = false;
+        }
+        const takes = shares || !lock.wanted;
+        if (takes && this.#drafts.length > 0 && flight.size < MAX_ON_THE_WAY && this.#failure() === null) {
           last = (await this.#take(numbers, last)) ?? last;
           numbered = true;
           flight.transmit();
@@ -234,7 +242,6 @@ export class Outbox {
           await this.#changed.wait();
         }
       }
-      // Before any file goes: a number must not be given twice.
       if (numbered) await files.writeNumbers(numbers);
       this.#leftovers = flight.size > 0;
       this.#putOff = flight.hasPutOff;

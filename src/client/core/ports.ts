@@ -1,6 +1,6 @@
 /** What the client's core needs of the device it runs on; client/node implements it for Node, a browser would beside it. */
 import type { Stretching } from "../../protocol/http.js";
-import type { Clock, FrameChannel, FrameHandlers, Random } from "../../protocol/runtime.js";
+import type { Clock, FrameChannel, FrameHandlers, HeldLock, Random } from "../../protocol/runtime.js";
 
 export interface Endpoint {
   readonly host: string;
@@ -58,7 +58,7 @@ export interface DeviceStorage {
   /** Names that start with `prefix`, sorted. */
   list(prefix: string): Promise<string[]>;
   /** Runs `work` while no other process or task of this device holds the lock of that name. */
-  withLock<T>(name: string, work: () => Promise<T>): Promise<T>;
+  withLock<T>(name: string, work: (lock: HeldLock) => Promise<T>): Promise<T>;
 }
 
 export interface ClientPorts {

@@ -11,6 +11,7 @@ import {
 } from "../../node/private-file.js";
 import { withLock } from "../../node/socket-lock.js";
 import { FastChatError } from "../../protocol/errors.js";
+import type { HeldLock } from "../../protocol/runtime.js";
 import type { DeviceStorage } from "../core/ports.js";
 
 /** File systems end names at 255 bytes; what a temporary file's name adds must fit too. */
@@ -60,7 +61,7 @@ export class FileStorage implements DeviceStorage {
       .sort();
   }
 
-  async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async withLock<T>(name: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
     await this.#make();
     return withLock(join(this.folder, `.lock-${fileOfName(name)}`), work);
   }

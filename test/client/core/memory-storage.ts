@@ -1,5 +1,6 @@
 /** A device's files in memory, on a device that can lose its power between any two of its acts. */
 import type { DeviceStorage } from "../../../src/client/core/ports.js";
+import type { HeldLock } from "../../../src/protocol/runtime.js";
 
 export type Act = "write" | "remove";
 
@@ -46,13 +47,17 @@ export class MemoryStorage implements DeviceStorage {
     return [...this.files.keys()].filter((name) => name.startsWith(prefix)).sort();
   }
 
-  async withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async withLock<T>(name: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
     const before = this.#locks.get(name) ?? Promise.resolve();
-    const running = before.then(work);
-    this.#locks.set(
-      name,
-      running.catch(() => undefined),
-    );
+    const isLast = (): boolean => this.#locks.get(name) === ended;
+    const lock: HeldLock = {
+      get wanted() {
+        return !isLast();
+      },
+    };
+    const running = before.then(() => work(lock));
+    const ended = running.catch(() => undefined);
+    this.#locks.set(name, ended);
     return running;
   }
 

@@ -260,6 +260,71 @@ t.test("what was left behind leaves by itself once there is a session again", as
   await inTime(service, alice.close());
 });
 
+t.test("however long the service is away, what is written meanwhile is on disk at once", async (t) => {
+  const service = new Service();
+  const { onAlices, onBobs } = await twoPeople(service);
+  const alice = await resume(onAlices, { sendPatienceMs: 3_600_000 });
+  await inTime(service, alice.send("bob", "0"));
+  await inTime(service, () => outboxOf(onAlices).length === 0);
+  service.chatAway = true;
+  service.cut();
+  const texts = ["1", "2", "3", "4"];
+  for (const text of texts) {
+    void alice.send("bob", text).catch(() => undefined);
+    await inTime(service, () => outboxOf(onAlices).length === Number(text));
+    service.clock.advance(60_000);
+  }
+  // Nobody closes it: it is killed where it stands.
+  const next = onAlices.restart();
+  service.chatAway = false;
+  const again = await resume(next);
+  await inTime(service, again.send("bob", "5"));
+  t.strictSame(await historyOf(service, again), ["0", ...texts, "5"]);
+  await inTime(service, again.close());
+  t.strictSame((await bobsMail(service, onBobs)).texts, ["0", ...texts, "5"]);
+});
+
+t.test("a message that takes long to be accepted keeps none back behind it", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices, { sendPatienceMs: 60_000 });
+  const slow: [ServerSession, SendFrame][] = [];
+  service.onSend = (session, frame) => {
+    if (slow.length > 0) return false;
+    slow.push([session, frame]);
+    return true;
+  };
+  const first = alice.send("bob", "slow");
+  await until(() => slow.length === 1);
+  service.clock.advance(5_000);
+  await inTime(service, alice.send("bob", "quick"));
+  t.equal(service.sends.length, 2);
+  service.answer(...(slow[0] as [ServerSession, SendFrame]), Outcome.stored);
+  await inTime(service, first);
+  await inTime(service, alice.close());
+  t.strictSame(outboxOf(onAlices), []);
+});
+
+t.test("a device that goes on writing leaves no files of what is done with", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices, { sendPatienceMs: 60_000 });
+  let most = 0;
+  let sending = alice.send("bob", "0");
+  for (let index = 1; index <= 12; index++) {
+    // The next is written before the last is accepted: the lock is never given back.
+    const next = alice.send("bob", `${index}`);
+    await inTime(service, sending);
+    sending = next;
+    service.clock.advance(1_000);
+    most = Math.max(most, outboxOf(onAlices).length);
+  }
+  await inTime(service, sending);
+  t.ok(most <= 6, `${most} files at once`);
+  await inTime(service, alice.close());
+  t.strictSame(outboxOf(onAlices), []);
+});
+
 t.test("a session that ended for good says so to all who wait, and to those who come after", async (t) => {
   const service = new Service();
   const { onAlices } = await twoPeople(service);
