@@ -11,7 +11,11 @@ export class SeedPool {
   /** @param size processes */
   constructor(size: number) {
     this.#workers = Array.from({ length: size }, () =>
-      fork(WORKER, { execArgv: ["--conditions=simulation"], serialization: "advanced" }),
+      // A world is garbage all at once; with room for it, a tenth of the time is saved.
+      fork(WORKER, {
+        execArgv: ["--conditions=simulation", "--max-semi-space-size=64"],
+        serialization: "advanced",
+      }),
     );
   }
 
