@@ -119,7 +119,7 @@ export class Outbox {
   }
 
   onOpened(welcome: Welcome): void {
-    this.#renewal?.cancel();
+    this.#cancelRenewal();
     this.#leftovers ||= this.#putOff;
     this.#flight.onOpened(welcome);
     this.#start();
@@ -140,14 +140,14 @@ export class Outbox {
 
   /** The session ended for good. */
   onClosed(error: ErrorRecord | null): void {
-    this.#renewal?.cancel();
+    this.#cancelRenewal();
     this.#rejectAll(error === null ? closedError() : new FastChatError(error.code, error.message));
   }
 
   /** Ends for good; waits a little for the archive. What is not accepted stays on disk. */
   async close(): Promise<void> {
     this.#closing = true;
-    this.#renewal?.cancel();
+    this.#cancelRenewal();
     this.#rejectAll(closedError());
     await within(this.#context.clock, CLOSE_GRACE_MS, this.#finished());
   }
@@ -228,6 +228,7 @@ export class Outbox {
           // Before any file goes: a number must not be given twice.
           if (numbered) await files.writeNumbers(numbers);
           await flight.tidy();
+          this.#renewLater();
           tidyAt = clock.now() + SHARE_MS;
           shares = false;
         }
@@ -244,9 +245,8 @@ export class Outbox {
       }
       if (numbered) await files.writeNumbers(numbers);
       this.#leftovers = flight.size > 0;
-      this.#putOff = flight.hasPutOff;
-      await flight.putAway();
       this.#renewLater();
+      await flight.putAway();
     } finally {
       flight.holding = false;
       this.#grace?.cancel();
@@ -256,9 +256,19 @@ export class Outbox {
 
   /** By then the recipient may have read what waits; a session that refused once goes on refusing. */
   #renewLater(): void {
+    this.#putOff = this.#flight.hasPutOff;
+    if (!this.#putOff) this.#cancelRenewal();
+    else if (!this.#closing) {
+      this.#renewal ??= this.#context.clock.after(PUT_OFF_MS, () => {
+        this.#renewal = null;
+        this.#session.renew();
+      });
+    }
+  }
+
+  #cancelRenewal(): void {
     this.#renewal?.cancel();
-    if (!this.#putOff || this.#closing) return;
-    this.#renewal = this.#context.clock.after(PUT_OFF_MS, () => this.#session.renew());
+    this.#renewal = null;
   }
 
   /** Whether the lock has served its purpose. */

@@ -411,6 +411,44 @@ t.test("a refusal of what is left from before is not the end: it leaves with the
   t.strictSame((await bobsMail(service, onBobs)).texts, ["left behind", "next"]);
 });
 
+t.test("what was put off leaves with a new session, though the device never stops writing", async (t) => {
+  const service = new Service();
+  const { bob, onAlices } = await twoPeople(service);
+  service.onSend = () => true;
+  void (await resume(onAlices)).send("bob", "left behind").catch(() => undefined);
+  await until(() => service.sends.length === 1);
+  let refusals = 0;
+  let notes = 0;
+  let unanswered: [ServerSession, SendFrame] | null = null;
+  service.onSend = (session, frame) => {
+    if (frame.keys.some(({ recipient }) => recipient === bob.account)) {
+      if (refusals++ > 0) return false;
+      service.answer(session, frame, Outcome.queueFull);
+    } else {
+      // What alice writes to herself is answered when the next has come: there is always one on the way.
+      notes++;
+      if (unanswered !== null) service.answer(...unanswered, Outcome.stored);
+      unanswered = [session, frame];
+    }
+    return true;
+  };
+  const restarted = onAlices.restart();
+  const heir = await resume(restarted, { sendPatienceMs: 3_600_000 });
+  const sending: Promise<unknown>[] = [];
+  for (let index = 1; index <= 40; index++) {
+    sending.push(heir.send("alice", `${index}`));
+    await inTime(service, () => notes >= index);
+    service.clock.advance(2_000);
+  }
+  await inTime(service, () => service.mailbox(bob.account).length === 1);
+  t.equal(refusals, 2);
+  service.onSend = () => false;
+  service.cut();
+  await inTime(service, Promise.all(sending));
+  await inTime(service, heir.close());
+  t.strictSame(outboxOf(restarted), []);
+});
+
 t.test("a device that logs in anew counts from 1 again, since it is another device", async (t) => {
   const service = new Service();
   const { alice, onAlices, onBobs } = await twoPeople(service);
