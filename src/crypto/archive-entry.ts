@@ -10,7 +10,7 @@ import { pack, unpack } from "../protocol/codec.js";
 import type { HotHeader } from "../protocol/hot.js";
 import { Card } from "../protocol/http.js";
 import type { AccountId, ArchiveId } from "../protocol/ids.js";
-import { decodePayload, encodePayload, type Payload } from "../protocol/payload.js";
+import { decodePayload, type Payload } from "../protocol/payload.js";
 import { redacted } from "../protocol/redacted.js";
 import {
   AccountIdSchema,
@@ -79,8 +79,16 @@ export interface UnknownEntry {
   readonly name: string;
 }
 
-export type KnownArchiveEntry = ReceivedEntry | SentEntry | InvalidEntry | UnjudgedEntry | PinEntry;
-export type ArchiveEntry = KnownArchiveEntry | UnknownEntry;
+export type ArchiveEntry = ReceivedEntry | SentEntry | InvalidEntry | UnjudgedEntry | PinEntry | UnknownEntry;
+
+/** With the payload as the bytes that were encrypted: what this release does not know of it stays, and it cannot grow. */
+type Packed<Entry extends { readonly payload: Payload }> = Omit<Entry, "payload"> & {
+  readonly payload: Uint8Array;
+};
+
+/** An entry as it is sealed. */
+export type EntryContent =
+  Packed<ReceivedEntry> | Packed<SentEntry> | InvalidEntry | UnjudgedEntry | PinEntry;
 
 /** Where an entry stands. */
 export interface EntryPlace {
@@ -140,7 +148,7 @@ export function bodyHash(wrappedKey: Uint8Array, envelope: Uint8Array): Promise<
 export async function sealEntry(
   key: Uint8Array,
   place: EntryPlace,
-  entry: KnownArchiveEntry,
+  entry: EntryContent,
 ): Promise<Uint8Array<ArrayBuffer>> {
   return seal(key, contextOf(place), pad(pack(toStored(entry))));
 }
@@ -165,22 +173,12 @@ export async function openEntry(
   }
 }
 
-function toStored(entry: KnownArchiveEntry): Stored {
+function toStored(entry: EntryContent): Stored {
   switch (entry.type) {
-    case "received": {
-      const { type, receivedAt } = entry;
-      return {
-        type,
-        header: encodeEnvelopeHeader(entry.header),
-        payload: encodePayload(entry.payload),
-        receivedAt,
-      };
-    }
-    case "sent": {
-      const { type, recipients } = entry;
-      const header = encodeEnvelopeHeader(entry.header);
-      return { type, header, payload: encodePayload(entry.payload), recipients: [...recipients] };
-    }
+    case "received":
+      return { ...entry, header: encodeEnvelopeHeader(entry.header) };
+    case "sent":
+      return { ...entry, header: encodeEnvelopeHeader(entry.header), recipients: [...entry.recipients] };
     case "invalid":
     case "unjudged":
     case "pin":

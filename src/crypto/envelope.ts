@@ -125,6 +125,13 @@ export interface OpenEnvelopeInput {
   readonly privateKeys: readonly RsaPrivateKey[];
 }
 
+export interface OpenedEnvelope {
+  readonly header: EnvelopeHeader;
+  readonly payload: Payload;
+  /** The payload as its sender encrypted it. */
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Opens an envelope: first the frame against the header, then the signature, then the key and its commitment, last the
  * token. An envelope that names no group must be of the conversation between `sender` and `recipient`, so that nobody
@@ -133,9 +140,7 @@ export interface OpenEnvelopeInput {
  *
  * @throws FastChatError `undecryptable`, alike for all causes
  */
-export async function openEnvelope(
-  input: OpenEnvelopeInput,
-): Promise<{ header: EnvelopeHeader; payload: Payload }> {
+export async function openEnvelope(input: OpenEnvelopeInput): Promise<OpenedEnvelope> {
   const header = readEnvelopeHeader(input.envelope);
   if (header === null || !(await isFromSender(input, header))) throw undecryptable();
   const label = await primitives.sha256(headerOf(input.envelope));
@@ -145,8 +150,8 @@ export async function openEnvelope(
     if (key === null || key.length !== FERNET_KEY_BYTES) continue;
     if (!equalBytes(await commitmentTo(key), header.commitment)) break;
     const padded = await decryptFernet(key, token);
-    const payload = padded === null ? null : unpad(padded);
-    if (payload !== null) return { header, payload: payloadOf(payload) };
+    const bytes = padded === null ? null : unpad(padded);
+    if (bytes !== null) return { header, payload: payloadOf(bytes), bytes };
     break;
   }
   throw undecryptable();

@@ -5,14 +5,16 @@ import {
   bodyHash,
   openEntry,
   sealEntry,
+  type ArchiveEntry,
+  type EntryContent,
   type EntryPlace,
-  type KnownArchiveEntry,
 } from "../../src/crypto/archive-entry.js";
 import { readEnvelopeHeader } from "../../src/crypto/envelope-header.js";
 import { pad } from "../../src/crypto/padding.js";
 import { seal } from "../../src/crypto/sealed.js";
 import { utf8 } from "../../src/protocol/bytes.js";
 import type { ArchiveId } from "../../src/protocol/ids.js";
+import { encodePayload } from "../../src/protocol/payload.js";
 import { bytesOf, flipped, independent } from "./vectors.js";
 
 const refused = { code: "undecryptable", message: "This is damaged, forged, or meant for somebody else." };
@@ -28,8 +30,14 @@ if (header === null) throw new Error("the vector has no header");
 const { message, conversation } = header;
 const frame = { epoch: 0, message, account: header.sender, conversation };
 
-const entries: readonly KnownArchiveEntry[] = [
-  { type: "received", header, payload: { type: "text", text: "hello" }, receivedAt: 5 },
+const RECEIVED = {
+  type: "received",
+  header,
+  payload: { type: "text", text: "hello" },
+  receivedAt: 5,
+} as const;
+const entries: readonly Exclude<ArchiveEntry, { type: "unknown" }>[] = [
+  RECEIVED,
   {
     type: "sent",
     header,
@@ -41,17 +49,20 @@ const entries: readonly KnownArchiveEntry[] = [
   { type: "pin", card: independent.bob.card, pinnedAt: 5 },
 ];
 
+function contentOf(entry: Exclude<ArchiveEntry, { type: "unknown" }>): EntryContent {
+  return "payload" in entry ? { ...entry, payload: encodePayload(entry.payload) } : entry;
+}
+
 for (const entry of entries) {
   t.test(`an entry "${entry.type}" comes back whole, and prints as [redacted]`, async (t) => {
-    const opened = await openEntry(key, place, await sealEntry(key, place, entry));
+    const opened = await openEntry(key, place, await sealEntry(key, place, contentOf(entry)));
     t.same(opened, entry);
     t.equal(inspect(opened), "[redacted]");
   });
 }
 
 t.test("an entry opens in no other archive, chat or place, and under no other key", async (t) => {
-  const [entry] = entries as readonly [KnownArchiveEntry];
-  const sealed = await sealEntry(key, place, entry);
+  const sealed = await sealEntry(key, place, contentOf(RECEIVED));
   await t.rejects(openEntry(flipped(key, 0), place, sealed), refused);
   const others: Partial<EntryPlace>[] = [
     { archive: "ab".repeat(16) as ArchiveId },
@@ -71,7 +82,7 @@ t.test("entries of short messages are of one length", async (t) => {
     const sealed = await sealEntry(key, place, {
       type: "received",
       header,
-      payload: { type: "text", text },
+      payload: encodePayload({ type: "text", text }),
       receivedAt: 1,
     });
     lengths.add(sealed.length);
@@ -82,8 +93,8 @@ t.test("entries of short messages are of one length", async (t) => {
 t.test("a payload that this release does not know is kept as it came", async (t) => {
   const raw = pack({ type: "hologram", light: 3 });
   const payload = { type: "unknown", name: "hologram", raw: new Uint8Array(raw) } as const;
-  const entry: KnownArchiveEntry = { type: "received", header, payload, receivedAt: 1 };
-  t.same(await openEntry(key, place, await sealEntry(key, place, entry)), entry);
+  const entry = { type: "received", header, payload, receivedAt: 1 } as const;
+  t.same(await openEntry(key, place, await sealEntry(key, place, contentOf(entry))), entry);
 });
 
 /** Seals anything in an entry's place, as only a holder of the archive key can. */

@@ -3,13 +3,13 @@ import { v7 } from "uuid";
 import type { AccountKeys } from "../../crypto/account-keys.js";
 import type { VerifiedCard } from "../../crypto/card.js";
 import { directConversation } from "../../crypto/conversation.js";
-import { openEnvelope, sealEnvelope } from "../../crypto/envelope.js";
-import { NO_HEAD, readEnvelopeHeader, type EnvelopeHeader } from "../../crypto/envelope-header.js";
+import { openEnvelope, sealEnvelope, type OpenedEnvelope } from "../../crypto/envelope.js";
+import { NO_HEAD, readEnvelopeHeader } from "../../crypto/envelope-header.js";
 import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
 import { Kind, encodeSend } from "../../protocol/hot.js";
 import { readId16, type ConversationId, type DeviceId, type MessageId } from "../../protocol/ids.js";
-import type { Payload } from "../../protocol/payload.js";
+import { encodePayload, type Payload } from "../../protocol/payload.js";
 import type { Clock, Random } from "../../protocol/runtime.js";
 import type { NewEntry } from "./archive.js";
 import type { Contacts } from "./contacts.js";
@@ -23,12 +23,7 @@ export interface SealedMessage {
 }
 
 export type Judgement =
-  | {
-      readonly kind: "genuine";
-      readonly header: EnvelopeHeader;
-      readonly payload: Payload;
-      readonly sender: VerifiedCard;
-    }
+  | ({ readonly kind: "genuine"; readonly sender: VerifiedCard } & OpenedEnvelope)
   | { readonly kind: "invalid" }
   /** `soon`: what is missing may turn up at any moment. */
   | { readonly kind: "unjudged"; readonly soon: boolean };
@@ -92,7 +87,7 @@ export class Conversations {
       keys: wrapped,
       envelope,
     });
-    return { message, frame, entry: await entries.sent(header, payload, [to.account]) };
+    return { message, frame, entry: await entries.sent(header, encodePayload(payload), [to.account]) };
   }
 
   /**

@@ -4,7 +4,7 @@ import {
   openEntry,
   sealEntry,
   type ArchiveEntry,
-  type KnownArchiveEntry,
+  type EntryContent,
 } from "../../crypto/archive-entry.js";
 import {
   chatTag,
@@ -19,7 +19,6 @@ import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
 import type { HotHeader } from "../../protocol/hot.js";
 import type { Card } from "../../protocol/http.js";
 import type { AccountId, ConversationId, MessageId, UserName } from "../../protocol/ids.js";
-import type { Payload } from "../../protocol/payload.js";
 import type { NewEntry, PageEntry } from "./archive.js";
 
 /** A message as it was delivered to this account. */
@@ -49,7 +48,12 @@ export class Entries {
     return pinEntryTag(this.#secrets.indexKey, name);
   }
 
-  async sent(header: EnvelopeHeader, payload: Payload, recipients: readonly AccountId[]): Promise<NewEntry> {
+  /** @param payload its bytes */
+  async sent(
+    header: EnvelopeHeader,
+    payload: Uint8Array,
+    recipients: readonly AccountId[],
+  ): Promise<NewEntry> {
     const tag = await this.tagOf(header.sender, header.message);
     return this.#seal(header.conversation, tag, { type: "sent", header, payload, recipients });
   }
@@ -57,12 +61,13 @@ export class Entries {
   /**
    * It gives way to the same delivery that could not be judged when it came before: that one has its place in the order.
    *
+   * @param payload its bytes, as its sender encrypted them
    * @param receivedAt milliseconds since 1970
    */
   async received(
     delivered: Delivered,
     header: EnvelopeHeader,
-    payload: Payload,
+    payload: Uint8Array,
     receivedAt: number,
   ): Promise<NewEntry> {
     const tag = await this.tagOf(header.sender, header.message);
@@ -106,11 +111,11 @@ export class Entries {
     return unjudgedEntryTag(this.#secrets.indexKey, await bodyHash(wrappedKey, envelope));
   }
 
-  async #seal(conversation: ConversationId, tag: Uint8Array, content: KnownArchiveEntry): Promise<NewEntry> {
+  async #seal(conversation: ConversationId, tag: Uint8Array, content: EntryContent): Promise<NewEntry> {
     return this.#sealAt(await this.chat(conversation), tag, content);
   }
 
-  async #sealAt(chat: Uint8Array, entry: Uint8Array, content: KnownArchiveEntry): Promise<NewEntry> {
+  async #sealAt(chat: Uint8Array, entry: Uint8Array, content: EntryContent): Promise<NewEntry> {
     const place = { archive: this.#secrets.id, chat, entry };
     return { chat, entry, sealed: await sealEntry(this.#secrets.key, place, content) };
   }

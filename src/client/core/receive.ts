@@ -178,7 +178,7 @@ export class Receiver {
     const { entries, clock } = this.#context;
     switch (judgement.kind) {
       case "genuine":
-        return entries.received(delivered, judgement.header, judgement.payload, clock.now());
+        return entries.received(delivered, judgement.header, judgement.bytes, clock.now());
       case "invalid":
         return entries.invalid(delivered, clock.now());
       case "unjudged":

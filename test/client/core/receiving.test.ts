@@ -1,10 +1,12 @@
 /** What this account gets (PROTOCOL.md, "Receiving"). */
 import t from "tap";
 import { signCard } from "../../../src/crypto/card.js";
+import { sealEnvelope } from "../../../src/crypto/envelope.js";
 import { identityFromSeed } from "../../../src/crypto/identity.js";
+import { concatBytes, utf8 } from "../../../src/protocol/bytes.js";
 import { FastChatError } from "../../../src/protocol/errors.js";
 import type { SendFrame } from "../../../src/protocol/hot.js";
-import type { UserName } from "../../../src/protocol/ids.js";
+import { readId16, type DeviceId, type MessageId, type UserName } from "../../../src/protocol/ids.js";
 import type { Person } from "../../crypto/people.js";
 import { inTime, listenTo, resume, twoPeople, type Process } from "./device.js";
 import { historyOf } from "./mail.js";
@@ -188,6 +190,50 @@ t.test("what a later release sends is kept whole, acknowledged, and waits to be 
   );
   await inTime(service, bob.close());
 });
+
+t.test(
+  "what a payload has besides what is known does not keep it from the archive, or what is behind it",
+  async (t) => {
+    const { service, alice, bob, onBobs, waiting } = await mailFor("before", "behind");
+    // Nobody who packs numbers anew would find room for them: four bytes each become eight.
+    const numbers = 13_000;
+    const raw = concatBytes(
+      Uint8Array.of(
+        0x83,
+        0xa4,
+        ...utf8("type"),
+        0xa4,
+        ...utf8("text"),
+        0xa4,
+        ...utf8("text"),
+        0xa2,
+        ...utf8("hi"),
+      ),
+      Uint8Array.of(0xa1, ...utf8("x"), 0xdc, numbers >> 8, numbers & 255),
+      ...Array.from({ length: numbers }, () => Uint8Array.of(0xca, 0x3d, 0xcc, 0xcc, 0xcd)),
+    );
+    const [before] = waiting as [SendFrame];
+    const message = "018bcfe56800700000000000000000ff" as MessageId;
+    const { envelope, keys } = await sealEnvelope({
+      message,
+      conversation: before.conversation,
+      device: readId16<DeviceId>(new Uint8Array(16)),
+      sequence: 3,
+      sentAt: 1_700_000_000_000,
+      epoch: 0,
+      payload: { type: "unknown", name: "text", raw },
+      recipients: [bob.verified],
+      identity: alice.keys.identity,
+    });
+    waiting.splice(1, 0, { ...before, message, keys, envelope });
+    const client = await resume(onBobs);
+    const { texts } = await listenTo(client);
+    await inTime(service, () => service.acks.length === 3);
+    t.strictSame(texts(), ["before", "hi", "behind"]);
+    t.strictSame(await historyOf(service, client), ["before", "hi", "behind"]);
+    await inTime(service, client.close());
+  },
+);
 
 t.test("what cannot be judged for want of a card is shown, in order, once it can be", async (t) => {
   const { service, alice, onBobs, waiting } = await mailFor("one", "two");
