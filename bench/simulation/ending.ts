@@ -61,7 +61,15 @@ class EndOfWorld {
       person.revive();
     }
     const waiting = (): number => world.tables.deliveries.rows.size;
-    await this.#until("nothing waits", () => waiting() === 0 && world.unsettled === 0 && this.#allLive());
+    await this.#until(
+      "nothing waits",
+      () =>
+        waiting() === 0 &&
+        world.unsettled === 0 &&
+        this.#unsent().length === 0 &&
+        this.#allLive() &&
+        world.system.complete,
+    );
     if (waiting() > 0) this.#violations.push(`${waiting()} deliveries stay in the database`);
     if (world.unsettled > 0) this.#violations.push(`${world.unsettled} messages stay unsettled`);
     if (!world.system.complete) this.#violations.push("the system did not become complete");
@@ -73,8 +81,8 @@ class EndOfWorld {
 
   #unsent(): string[] {
     const wrong: string[] = [];
-    for (const { name, open, device, wireSent, wireAnswers } of this.world.people.values()) {
-      if (open.size > 0) wrong.push(`${name} waits for ${open.size} sends to be answered`);
+    for (const { name, unanswered: sends, device, wireSent, wireAnswers } of this.world.people.values()) {
+      if (sends > 0) wrong.push(`${name} waits for ${sends} sends to be answered`);
       const left = [...device.disk.files.keys()].filter((file) => file.startsWith("outbox-"));
       if (left.length > 0) wrong.push(`${name}'s outbox keeps ${left.length} files`);
       const unanswered = [...wireSent].filter((id) => !wireAnswers.has(id));

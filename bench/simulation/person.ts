@@ -65,6 +65,11 @@ export class Person {
     return this.device.process?.client ?? null;
   }
 
+  /** What is to be sent and was not answered, here or where there was no client to tell. */
+  get unanswered(): number {
+    return this.open.size + this.#wishes.length;
+  }
+
   /** Whether a listening client runs. */
   get listening(): boolean {
     return this.#listening && this.client !== null;
@@ -92,8 +97,7 @@ export class Person {
     const { client } = this;
     if (client === null) return;
     const listening = await client.listen({
-      onMessage: ({ from, text, fromAccount }) => {
-        void fromAccount;
+      onMessage: ({ from, text }) => {
         this.record.events.push({
           type: "received",
           at: this.record.now(),
