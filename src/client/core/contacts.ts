@@ -1,6 +1,7 @@
 /**
  * Contacts: their cards come from the balancer, and are pinned on first use in the archive, so that all devices share
- * the pins. The first pin wins. A copy of each lies on the device, so that one can write while the archive is away.
+ * the pins. The first pin wins. A copy of each lies on the device, with the card, so that one can write while the archive
+ * or the balancer is away.
  */
 import Type from "#typebox";
 import { Compile } from "#typebox/compile";
@@ -8,7 +9,7 @@ import { verifyCard, type VerifiedCard } from "../../crypto/card.js";
 import { toHex } from "../../protocol/bytes.js";
 import { pack, unpack } from "../../protocol/codec.js";
 import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
-import type { Card } from "../../protocol/http.js";
+import { Card } from "../../protocol/http.js";
 import type { AccountId, UserName } from "../../protocol/ids.js";
 import type { Clock } from "../../protocol/runtime.js";
 import { AccountIdSchema } from "../../protocol/schema.js";
@@ -35,6 +36,8 @@ const LocalPin = Type.Object({
   generation: Type.Integer({ minimum: 1, maximum: 0xffffffff }),
   /** Whether the archive has it. */
   archived: Type.Boolean(),
+  /** As it was seen last. */
+  card: Type.Optional(Card),
 });
 type LocalPin = Type.Static<typeof LocalPin>;
 const localPins = Compile(LocalPin);
@@ -43,6 +46,8 @@ const localPins = Compile(LocalPin);
 const PIN_PATIENCE_MS = 3_000;
 /** After so long a card is asked for again before it is written to: its encryption key may have changed. In milliseconds. */
 const CARD_MS = 3_600_000;
+/** How long nobody is asked for a card that is at hand, after there was no answer; in milliseconds. */
+const ASK_AGAIN_MS = 10_000;
 const ALARMING: ReadonlySet<ErrorCode> = new Set(["keyChanged", "undecryptable", "badFrame"]);
 /** Whoever is known can be written to although the balancer is away. */
 const AWAY: ReadonlySet<ErrorCode> = new Set(["unreachable", "unavailable", "timeout"]);
@@ -81,9 +86,12 @@ export class Contacts {
     try {
       card = await balancer.cardOf(name);
     } catch (error) {
+      if (!(error instanceof FastChatError && AWAY.has(error.code))) throw error;
       // Old keys stay in the vault: what is encrypted to an older card can be read all the same.
-      if (known !== undefined && error instanceof FastChatError && AWAY.has(error.code)) return known.card;
-      throw error;
+      const kept = known?.card ?? (await this.#kept(name));
+      if (kept === null) throw error;
+      this.#use(kept, clock.now() - CARD_MS + ASK_AGAIN_MS);
+      return kept;
     }
     const verified = await verifyCard(card);
     if (verified.name !== name) throw new FastChatError("badFrame", "The service gave another one's card.");
@@ -152,7 +160,7 @@ export class Contacts {
 
   /** Takes a card into use, once its name is pinned to its identity. */
   async #accept(card: Card, verified: VerifiedCard): Promise<void> {
-    const { name, account } = verified;
+    const { name } = verified;
     if (name === this.#context.me.name) throw this.#alarm(name);
     const before = this.#pinning.get(name) ?? Promise.resolve();
     const pinning = before.catch(() => undefined).then(() => this.#pin(card, verified));
@@ -162,14 +170,30 @@ export class Contacts {
     } finally {
       if (this.#pinning.get(name) === pinning) this.#pinning.delete(name);
     }
-    this.#byAccount.set(account, { card: verified, fetchedAt: this.#context.clock.now() });
-    this.#byName.set(name, account);
+    this.#use(verified, this.#context.clock.now());
+  }
+
+  #use(card: VerifiedCard, fetchedAt: number): void {
+    this.#byAccount.set(card.account, { card, fetchedAt });
+    this.#byName.set(card.name, card.account);
+  }
+
+  /** The card that lies on the device with a name's pin. */
+  async #kept(name: UserName): Promise<VerifiedCard | null> {
+    const pin = await this.#readLocal(await this.#fileOf(name));
+    if (pin?.card === undefined) return null;
+    const verified = await verifyCard(pin.card);
+    return verified.account === pin.account && verified.name === name ? verified : null;
+  }
+
+  async #fileOf(name: UserName): Promise<string> {
+    return `pin-${toHex(await this.#context.entries.pinTag(name), 0, 16)}`;
   }
 
   /** @throws FastChatError `keyChanged` */
   async #pin(card: Card, verified: VerifiedCard): Promise<void> {
     const { name, account, generation } = verified;
-    const file = `pin-${toHex(await this.#context.entries.pinTag(name), 0, 16)}`;
+    const file = await this.#fileOf(name);
     const local = await this.#readLocal(file);
     if (local !== null && local.account !== account) throw this.#alarm(name);
     if (local !== null && generation < local.generation) {
@@ -178,8 +202,8 @@ export class Contacts {
         `The service gave an older card of "${name}" than was seen before.`,
       );
     }
-    const pin = { account, generation, archived: local?.archived ?? false };
-    if (local?.generation !== generation) await this.#writeLocal(file, pin);
+    const pin = { account, generation, archived: local?.archived ?? false, card };
+    if (local?.generation !== generation || local.card === undefined) await this.#writeLocal(file, pin);
     if (pin.archived) return;
     const archived = this.#archivePin(file, card, pin, name);
     // Told of a conflict later, when nobody waits for it any more.
@@ -192,9 +216,8 @@ export class Contacts {
     const { archive, entries, clock } = this.#context;
     const { had } = await archive.append(await entries.pin(card, clock.now()));
     const first = had ? await this.#firstPin(name) : pin.account;
-    const generation = first === pin.account ? pin.generation : 1;
-    await this.#writeLocal(file, { account: first, generation, archived: true });
-    if (first === pin.account) return;
+    if (first === pin.account) return this.#writeLocal(file, { ...pin, archived: true });
+    await this.#writeLocal(file, { account: first, generation: 1, archived: true });
     this.#byName.delete(name);
     this.#byAccount.delete(pin.account);
     throw this.#alarm(name);

@@ -2,11 +2,11 @@
 import t from "tap";
 import { signCard } from "../../../src/crypto/card.js";
 import { identityFromSeed } from "../../../src/crypto/identity.js";
-import type { Card } from "../../../src/protocol/http.js";
+import { PATHS, type Card } from "../../../src/protocol/http.js";
 import type { UserName } from "../../../src/protocol/ids.js";
 import type { Person } from "../../crypto/people.js";
 import { inTime, listenTo, resume, signedIn, twoPeople } from "./device.js";
-import { historyOf } from "./mail.js";
+import { bobsMail, historyOf } from "./mail.js";
 import { Service } from "./service.js";
 
 const bobs = "bob" as UserName;
@@ -55,6 +55,34 @@ t.test("who is known can be written to while the balancer is away, however old t
   t.equal(service.sends.length, 2);
   await inTime(service, alice.close());
 });
+
+t.test(
+  "who was written to before can be written to offline, from a client that was just started",
+  async (t) => {
+    const service = new Service();
+    const { onAlices, onBobs } = await twoPeople(service);
+    const alice = await resume(onAlices);
+    await inTime(service, alice.send("bob", "hello"));
+    await inTime(service, alice.close());
+    service.balancerAway = true;
+    const offline = onAlices.restart();
+    const again = await resume(offline, { sendPatienceMs: 2_000 });
+    const asked = service.requests.length;
+    const sending = ["kept", "as well"].map((text) =>
+      t.rejects(again.send("bob", text), { code: "unreachable", message: /is kept/ }),
+    );
+    await inTime(service, Promise.all(sending));
+    const cards = service.requests.slice(asked).filter((request) => request.includes(PATHS.cards));
+    t.equal(cards.length, 1, "nobody waits for the balancer twice");
+    await inTime(service, again.close());
+    service.balancerAway = false;
+    const online = await resume(offline.restart());
+    await inTime(service, online.send("bob", "online"));
+    t.strictSame(await historyOf(service, online), ["hello", "kept", "as well", "online"]);
+    await inTime(service, online.close());
+    t.strictSame((await bobsMail(service, onBobs)).texts, ["hello", "kept", "as well", "online"]);
+  },
+);
 
 t.test("a pin of one device holds on all others", async (t) => {
   const service = new Service();
