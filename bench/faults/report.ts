@@ -1,6 +1,6 @@
 /** What a run is told as: figures, and for people a table. */
 import chalk from "chalk";
-import { describeViolation, type HistoryCounts } from "../history/verdict.js";
+import { describeViolation, isClean, type HistoryCounts } from "../history/verdict.js";
 import type { RunResult } from "./run.js";
 import { countByKind } from "./schedule.js";
 
@@ -13,8 +13,10 @@ export interface FaultsReport {
   readonly faults: number;
   readonly faultsByKind: Readonly<Record<string, number>>;
   readonly check: HistoryCounts;
-  /** By kind, from the injection until everything answered again, in milliseconds. */
-  readonly recoveryMs: Readonly<Record<string, Times>>;
+  /** By kind, from the injection until everything answered again, in milliseconds; `null` where nothing came back. */
+  readonly recoveryMs: Readonly<Record<string, Times | null>>;
+  /** One for each fault, with times in milliseconds after the run began; `until: null` if it did not come back. */
+  readonly injected: RunResult["faults"];
   /** How long people of a chat server that was ended were without a session, in milliseconds. */
   readonly peopleBackMs: (Times & { readonly p99: number; readonly people: number }) | null;
   readonly wroteMs: number;
@@ -30,17 +32,18 @@ const HIT_MS = 1_500;
 export function reportOf(result: RunResult): FaultsReport {
   const { faults, verdict, problems, wroteMs, quietMs, kept } = result;
   const faultsByKind = countByKind(faults);
-  const recoveryMs = Object.keys(faultsByKind).map((kind): [string, Times] => {
+  const recoveryMs = Object.keys(faultsByKind).map((kind): [string, Times | null] => {
     const times = faults
       .filter((fault) => fault.kind === kind)
       .flatMap(({ at, until }) => (until === null ? [] : [until - at]));
-    return [kind, { p50: percentile(times, 0.5), max: percentile(times, 1) }];
+    return [kind, times.length === 0 ? null : { p50: percentile(times, 0.5), max: percentile(times, 1) }];
   });
   return {
     faults: faults.length,
     faultsByKind,
     check: verdict.counts,
     recoveryMs: Object.fromEntries(recoveryMs),
+    injected: faults,
     peopleBackMs: peopleBack(result),
     wroteMs: Math.round(wroteMs),
     quietMs: quietMs === null ? null : Math.round(quietMs),
@@ -73,9 +76,7 @@ export function printReport(report: FaultsReport, planned: number): void {
   );
   const { lost, duplicated, reordered, invented } = check;
   const verdict = `${lost} lost, ${duplicated} duplicated, ${reordered} reordered, ${invented} invented`;
-  console.log(
-    lost + duplicated + reordered + invented === 0 ? chalk.green(verdict) : chalk.red.bold(verdict),
-  );
+  console.log(isClean(check) ? chalk.green(verdict) : chalk.red.bold(verdict));
   for (const violation of violations) console.log(chalk.red(describeViolation(violation)));
   for (const problem of problems) console.log(chalk.red(`problem: ${problem}`));
   if (kept !== null) console.log(`everything of this run is kept in ${kept}`);
@@ -83,7 +84,7 @@ export function printReport(report: FaultsReport, planned: number): void {
 
 /** Whether the run is as promised. */
 export function isGood({ check, problems }: FaultsReport): boolean {
-  return problems.length + check.lost + check.duplicated + check.reordered + check.invented === 0;
+  return problems.length === 0 && isClean(check);
 }
 
 function peopleBack({ faults, absences }: RunResult): FaultsReport["peopleBackMs"] {
@@ -102,7 +103,7 @@ function peopleBack({ faults, absences }: RunResult): FaultsReport["peopleBackMs
   };
 }
 
-/** @param share of the values that are at most the one returned; rounded to whole milliseconds, 0 where there are none */
+/** @param share of the values, of which there are some, that are at most the one returned; it is rounded */
 function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((one, other) => one - other);
   return Math.round(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0);

@@ -1,6 +1,9 @@
 /** The history checker finds what is broken on purpose: by seams of the simulated world, with the code as it is. */
 import t from "tap";
 import { primitives } from "../../../bench/simulation/primitives.js";
+import { runSchedule } from "../../../bench/simulation/run.js";
+import { drawSchedule, type Schedule } from "../../../bench/simulation/schedule.js";
+import { shrink } from "../../../bench/simulation/shrink.js";
 import { labelled } from "../../../src/crypto/fields.js";
 import { LABELS } from "../../../src/crypto/labels.js";
 import { equalBytes } from "../../../src/protocol/bytes.js";
@@ -10,14 +13,19 @@ import { SHORTLY_DEAD, Stage } from "./stage.js";
 
 const CLEAN = { lost: 0, duplicated: 0, reordered: 0, invented: 0 };
 
-t.test("the checker finds what a server loses that acknowledges before the commit", async (t) => {
-  const store = (real: DeliveryStore): DeliveryStore => ({
+/** Acknowledges before the commit. */
+function hastyStore(real: DeliveryStore): DeliveryStore {
+  return {
     ...real,
     write(batch) {
       real.write(batch).catch(() => undefined);
       return Promise.resolve({ repeated: false });
     },
-  });
+  };
+}
+
+t.test("the checker finds what a server loses that acknowledges before the commit", async (t) => {
+  const store = hastyStore;
   const { stage, world, alice, bob } = await Stage.ofTwo(t, { embedded: true, sabotage: { store } });
   await stage.away(bob);
   world.service.gates.commit.hold();
@@ -27,6 +35,25 @@ t.test("the checker finds what a server loses that acknowledges before the commi
   world.start();
   const { counts } = await stage.judge();
   t.match(counts, { ...CLEAN, lost: 2 });
+});
+
+t.test("seeds find it, too, and a schedule that does is made shorter", async (t) => {
+  const size = { people: 4, messages: 30, faults: 5 };
+  const fails = async (schedule: Schedule): Promise<boolean> => {
+    const { counts } = await runSchedule(schedule, { store: hastyStore });
+    return counts.lost > 0;
+  };
+  let seed = 1;
+  while (!(await fails(drawSchedule(seed, size)))) t.ok(++seed <= 60, `seed ${seed - 1} finds nothing`);
+  const whole = drawSchedule(seed, size);
+  const actions = await shrink(whole.actions, (some) => fails({ ...whole, actions: some }), { most: 120 });
+  t.ok(await fails({ ...whole, actions }));
+  t.ok(actions.length <= 8, `${actions.length} of ${whole.actions.length} actions are left of seed ${seed}`);
+  t.same(
+    (await runSchedule({ ...whole, actions })).violations,
+    [],
+    "with the store as it is nothing is wrong",
+  );
 });
 
 t.test("the checker finds what comes out of order where a server does not prepare a view", async (t) => {
