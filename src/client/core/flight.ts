@@ -179,13 +179,23 @@ export class Flight {
       const news = entries.some(({ accepted }, index) => accepted !== left[index]?.entry.accepted);
       if (news || left.length < items.length) await this.#files.replace({ name, entries });
     }
-    this.forget();
+    this.#forget();
     // From here on who is archived last removes the file; what was archived while files were written is left to do.
     this.holding = false;
     for (const [name, items] of this.#open) if (isDone(items)) this.#dropLate(name);
   }
 
-  forget(): void {
+  /**
+   * Lets go of everything after a failure. The files stay, whatever the archive still answers: their numbers may not be
+   * written down, and would be given again if they went.
+   */
+  abandon(): void {
+    this.#forget();
+    this.#open.clear();
+    this.holding = false;
+  }
+
+  #forget(): void {
     for (const { file } of this.#order.clear()) this.#open.delete(file);
     this.#items.clear();
     this.#unsent = [];

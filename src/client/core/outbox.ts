@@ -200,7 +200,6 @@ export class Outbox {
       // This device fails (its disk is full, its files are damaged); what is written is sent another time.
       this.#rejectAll(error as Error);
       this.#leftovers = true;
-      this.#flight.forget();
     }
   }
 
@@ -247,8 +246,11 @@ export class Outbox {
       this.#leftovers = flight.size > 0;
       this.#renewLater();
       await flight.putAway();
+    } catch (error) {
+      this.#rejectAll(error as Error);
+      flight.abandon();
+      throw error;
     } finally {
-      flight.holding = false;
       this.#grace?.cancel();
       this.#grace = null;
     }

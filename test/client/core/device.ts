@@ -182,6 +182,11 @@ export async function until(so: () => boolean): Promise<void> {
   while (!so()) await turn();
 }
 
+/** Lets the loop turn so often while no time passes, for what must not happen meanwhile. */
+export async function turns(count: number): Promise<void> {
+  for (let index = 0; index < count; index++) await turn();
+}
+
 /** Waits until something is so, or has settled, while time passes. */
 export async function inTime<T>(
   service: Service,

@@ -14,6 +14,8 @@ export class MemoryStorage implements DeviceStorage {
   onDeath: () => void = () => undefined;
   /** Writing fails with this. */
   failure: Error | null = null;
+  /** How often it did. */
+  failures = 0;
   readonly #locks = new Map<string, Promise<unknown>>();
   #dead = false;
 
@@ -66,7 +68,10 @@ export class MemoryStorage implements DeviceStorage {
     const index = this.acts.length;
     if (this.onAct?.("before", index) === true) this.die();
     await this.#turn();
-    if (this.failure !== null) throw this.failure;
+    if (this.failure !== null) {
+      this.failures += 1;
+      throw this.failure;
+    }
     change();
     this.acts.push({ act, name });
     if (this.onAct?.("after", index) === true) this.die();

@@ -1,7 +1,7 @@
 /** The outbox (PROTOCOL.md, "Sending"). */
 import t from "tap";
 import { encodeSend, Kind, Outcome, type SendFrame } from "../../../src/protocol/hot.js";
-import { inTime, listenTo, resume, signedIn, twoPeople, until } from "./device.js";
+import { inTime, listenTo, resume, signedIn, turns, twoPeople, until } from "./device.js";
 import { bobsMail, historyOf, outboxOf } from "./mail.js";
 import { Service, type ServerSession } from "./service.js";
 
@@ -51,8 +51,32 @@ t.test("a device that fails to write sends nothing, and says so", async (t) => {
   await t.rejects(alice.send("bob", "lost"), /no space left/);
   onAlices.storage.failure = null;
   await inTime(service, alice.send("bob", "after"));
-  t.equal(service.sends.length, 2);
+  // What was accepted and not put down as such goes again, as the same message.
+  t.equal(new Set(service.sends.map(({ message }) => message)).size, 2);
+  t.strictSame(await historyOf(service, alice), ["before", "after"]);
   await inTime(service, alice.close());
+});
+
+t.test("a device that fails to write its numbers down gives none of them again", async (t) => {
+  const service = new Service();
+  const { onAlices, onBobs } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  await alice.send("bob", "one");
+  await inTime(service, () => outboxOf(onAlices).length === 0);
+  service.archive.slow.add("append");
+  await alice.send("bob", "two");
+  onAlices.storage.failure = new Error("no space left on the device");
+  // The archive keeps the lock a little; then the numbers are written.
+  await inTime(service, () => onAlices.storage.failures > 0);
+  onAlices.storage.failure = null;
+  service.archive.speak();
+  await turns(100);
+  t.equal(outboxOf(onAlices).length, 1, "the file stays although the archive has its message");
+  await inTime(service, alice.send("bob", "three"));
+  t.strictSame(await historyOf(service, alice), ["one", "two", "three"]);
+  await inTime(service, alice.close());
+  t.strictSame(outboxOf(onAlices), []);
+  t.strictSame(await bobsMail(service, onBobs), { texts: ["one", "two", "three"], numbers: [1, 2, 3] });
 });
 
 t.test("whenever the service breaks off, everything unaccepted goes again in order", async (t) => {
