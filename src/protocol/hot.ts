@@ -131,6 +131,16 @@ export function hasHotHeader(frame: Uint8Array): boolean {
   return frame.length >= HOT_HEADER_BYTES;
 }
 
+/**
+ * What a `send` frame takes of the session's window of bytes: itself, as often as it has recipients, since each gets a
+ * copy.
+ *
+ * @returns bytes
+ */
+export function windowCost(frameBytes: number, recipients: number): number {
+  return frameBytes * recipients;
+}
+
 /** Where a recipient's entry starts, its key starts and it ends, in bytes from the frame's start. */
 export interface EntrySpan {
   readonly recipient: AccountId;

@@ -1,6 +1,14 @@
 /** The messages of the outbox that are on their way: to be accepted, then to be archived, then to be forgotten. */
 import { FastChatError } from "../../protocol/errors.js";
-import { decodeSend, isRefusal, Outcome, refusalCode, type AcceptedFrame } from "../../protocol/hot.js";
+import {
+  decodeSend,
+  frameCount,
+  isRefusal,
+  Outcome,
+  refusalCode,
+  windowCost,
+  type AcceptedFrame,
+} from "../../protocol/hot.js";
 import type { AccountId, MessageId, UserName } from "../../protocol/ids.js";
 import type { Archive } from "./archive.js";
 import { ArchiveOrder, type OutboxItem } from "./archive-order.js";
@@ -113,9 +121,10 @@ export class Flight {
         if (onTheWay === 0) this.#session.renew();
         break;
       }
-      if (this.#bytesOnTheWay + frame.length > welcome.sendWindowBytes) break;
+      const cost = costOf(item);
+      if (this.#bytesOnTheWay + cost > welcome.sendWindowBytes) break;
       if (!this.#session.send(frame)) break;
-      this.#bytesOnTheWay += frame.length;
+      this.#bytesOnTheWay += cost;
       sent += 1;
     }
     if (sent > 0) this.#unsent.splice(0, sent);
@@ -231,7 +240,7 @@ export class Flight {
   /** It is neither on the way in this session nor about to be. */
   #takeOff(item: OutboxItem): void {
     if (this.#unsent.includes(item)) this.#unsent = this.#unsent.filter((other) => other !== item);
-    else this.#bytesOnTheWay -= item.entry.frame.length;
+    else this.#bytesOnTheWay -= costOf(item);
   }
 
   #onArchived({ file }: OutboxItem): void {
@@ -250,6 +259,10 @@ export class Flight {
     // If this fails the file says that all is accepted, and its messages are archived once more.
     this.#drop(file).catch(() => undefined);
   }
+}
+
+function costOf({ entry: { frame } }: OutboxItem): number {
+  return windowCost(frame.length, frameCount(frame));
 }
 
 function namesOneOf(frame: Uint8Array, accounts: ReadonlySet<AccountId>): boolean {

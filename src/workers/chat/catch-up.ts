@@ -122,7 +122,7 @@ export class CatchUp {
 
   /**
    * Stops at a row whose write is not answered yet: only the answer tells whether one before it stands at a lower
-   * position. The answer has reading go on.
+   * position. The answer has reading go on. Stops, too, where a link has become full meanwhile, until it has room.
    *
    * @returns whether there may be more to read at once
    */
@@ -130,7 +130,7 @@ export class CatchUp {
     for (const row of rows) {
       const key = keyOf(row.sender, row.message);
       const given = this.#unacknowledged.has(key);
-      if (!given && this.ports.isWriting(key)) return false;
+      if (!given && (this.ports.isWriting(key) || this.ports.full())) return false;
       this.#position = row.position;
       if (given) continue;
       this.#give(key, row.content.length + row.key.length);

@@ -95,7 +95,7 @@ export class ChatServer {
     });
     this.#dispatcher = new Dispatcher({
       send,
-      accepted: (session, frame, sentBytes) => this.#accepted(session, frame, sentBytes),
+      accepted: (session, frame, cost) => this.#accepted(session, frame, cost),
       refusedTooOften: (number) => {
         const session = this.#sessions.get(number);
         const error = new FastChatError("tooMany", "Too many recipients have full queues; connect again.");
@@ -321,11 +321,11 @@ export class ChatServer {
     this.options.tellBalancer({ type: "disconnected", session: session.number });
   }
 
-  #accepted(number: SessionNumber, frame: Uint8Array, sentBytes: number): void {
+  #accepted(number: SessionNumber, frame: Uint8Array, cost: number): void {
     const session = this.#sessions.get(number);
     if (session === undefined) return;
     session.unaccepted--;
-    session.unacceptedBytes -= sentBytes;
+    session.unacceptedBytes -= cost;
     session.channel.send(frame);
   }
 

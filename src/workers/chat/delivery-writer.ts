@@ -28,9 +28,9 @@ export interface QueuedRow {
 
 interface Insert {
   readonly type: "insert";
-  readonly row: QueuedRow;
+  /** `null` once it is dropped: what nobody writes must not be kept until its turn comes. */
+  row: QueuedRow | null;
   readonly done: (outcome: WriteOutcome) => void;
-  dropped: boolean;
 }
 interface Removal {
   readonly type: "remove";
@@ -42,6 +42,8 @@ type Write = Insert | Removal;
 export interface QueuedInsert {
   /** True if it had not been given to the database: then it never will be, and `done` is not called. */
   drop(): boolean;
+  /** As {@link QueuedInsert.drop}; but one that was given to the database, and has not been committed, is not given again. */
+  giveUp(): void;
 }
 
 export interface WriterOptions {
@@ -60,6 +62,8 @@ export class DeliveryWriter {
   #queue: Write[] = [];
   /** Deliveries whose removal is queued behind every insert of theirs: once is enough. */
   readonly #removals = new Set<string>();
+  /** Dropped inserts in the queue. */
+  #dropped = 0;
   #running = false;
   #inFlight: readonly Write[] = [];
   readonly #idle: (() => void)[] = [];
@@ -74,14 +78,20 @@ export class DeliveryWriter {
   }
 
   insert(row: QueuedRow, done: (outcome: WriteOutcome) => void): QueuedInsert {
-    const write: Insert = { type: "insert", row, done, dropped: false };
+    const write: Insert = { type: "insert", row, done };
     this.#removals.delete(nameOf(row.key));
     this.#push(write);
+    const drop = (): boolean => {
+      if (write.row === null || this.#inFlight.includes(write)) return false;
+      write.row = null;
+      this.#dropped++;
+      if (this.#dropped > this.options.maxRows && 2 * this.#dropped > this.#queue.length) this.#compact();
+      return true;
+    };
     return {
-      drop: () => {
-        if (write.dropped || this.#inFlight.includes(write)) return false;
-        write.dropped = true;
-        return true;
+      drop,
+      giveUp: () => {
+        if (!drop()) write.row = null;
       },
     };
   }
@@ -95,6 +105,14 @@ export class DeliveryWriter {
     if (this.#closed || this.#removals.has(name)) return;
     this.#removals.add(name);
     this.#push({ type: "remove", key });
+  }
+
+  /**
+   * As {@link DeliveryWriter.remove}, for a delivery that may not be there: anybody can acknowledge what was never sent.
+   * A batch of removals may be queued; beyond that it is left out, and a row that was there is delivered once more.
+   */
+  removeIfAny(key: DeliveryKey): void {
+    if (this.#removals.size < this.options.maxRows) this.remove(key);
   }
 
   /** Resolves once the batch that is on its way now is answered. */
@@ -113,6 +131,7 @@ export class DeliveryWriter {
   close(): void {
     this.#closed = true;
     this.#queue = [];
+    this.#dropped = 0;
     this.#removals.clear();
   }
 
@@ -136,18 +155,25 @@ export class DeliveryWriter {
   }
 
   #takeBatch(): Write[] {
+    this.#compact();
     const { maxRows, maxBytes } = this.options;
     let bytes = 0;
     let taken = 0;
     for (const write of this.#queue) {
       if (taken === maxRows || bytes > maxBytes) break;
       taken++;
-      if (write.type === "insert") bytes += write.row.bytes;
+      if (write.type === "insert") bytes += write.row?.bytes ?? 0;
     }
-    const batch = this.#queue.slice(0, taken).filter((write) => write.type === "remove" || !write.dropped);
+    const batch = this.#queue.slice(0, taken);
     for (const write of batch) if (write.type === "remove") this.#removals.delete(nameOf(write.key));
     this.#queue = this.#queue.slice(taken);
-    return batch.length > 0 || this.#queue.length === 0 ? batch : this.#takeBatch();
+    return batch;
+  }
+
+  #compact(): void {
+    if (this.#dropped === 0) return;
+    this.#queue = this.#queue.filter((write) => write.type === "remove" || write.row !== null);
+    this.#dropped = 0;
   }
 
   /** Writes a batch until it is committed or each of its refused rows is known. */
@@ -203,7 +229,7 @@ function batchOf(writes: readonly Write[]): {
   for (const write of writes) {
     if (write.type === "remove") {
       removals.push(write.key);
-    } else {
+    } else if (write.row !== null) {
       const { delivery, body } = write.row.make();
       bodies.set(body.id, body);
       deliveries.push(delivery);

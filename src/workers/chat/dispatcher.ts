@@ -9,6 +9,7 @@ import {
   entrySpans,
   frameCount,
   Outcome,
+  windowCost,
   type EntrySpan,
 } from "../../protocol/hot.js";
 import type { AccountId, ServerId, SessionNumber } from "../../protocol/ids.js";
@@ -34,8 +35,11 @@ interface Dispatch {
 export interface DispatcherPorts {
   /** To a home, this server's own included. */
   send(to: ServerId, message: LinkMessage): void;
-  /** All recipients of a message are settled: the `accepted` frame for its sender's session. */
-  accepted(session: SessionNumber, frame: Uint8Array, sentBytes: number): void;
+  /**
+   * All recipients of a message are settled: the `accepted` frame for its sender's session, and what the message took of
+   * its window ({@link windowCost}).
+   */
+  accepted(session: SessionNumber, frame: Uint8Array, cost: number): void;
   /** More than `maxRefusing` accounts have refused messages of the session: it must end. */
   refusedTooOften(session: SessionNumber): void;
   readonly maxRefusing: number;
@@ -102,16 +106,18 @@ export class Dispatcher {
    * @param unanswered whether anything of it may be unsettled
    */
   forget(session: SessionNumber, unanswered: boolean): void {
-    for (const account of this.#refusing.get(session) ?? []) {
-      const home = homeOf(this.#view, account);
-      if (home !== null) this.ports.send(home.id, { type: "ended", account, session });
-    }
+    const told = new Set(this.#refusing.get(session));
     this.#refusing.delete(session);
-    if (!unanswered) return;
-    for (const [number, dispatch] of this.#dispatches) {
+    for (const [number, dispatch] of unanswered ? this.#dispatches : []) {
       if (dispatch.session !== session) continue;
       this.#dispatches.delete(number);
       this.#bytes -= dispatch.frame.length;
+      // Their homes may be about to refuse it.
+      for (const { account, outcome } of dispatch.recipients) if (outcome === null) told.add(account);
+    }
+    for (const account of told) {
+      const home = homeOf(this.#view, account);
+      if (home !== null) this.ports.send(home.id, { type: "ended", account, session });
     }
   }
 
@@ -164,7 +170,8 @@ export class Dispatcher {
       recipient: one.account,
       outcome: one.outcome ?? outcome,
     }));
-    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), frame.length);
+    const cost = windowCost(frame.length, dispatch.recipients.length);
+    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), cost);
   }
 
   /** Sends one frame to each home, naming the recipients that are at home there, unsettled, and chosen. */

@@ -1,6 +1,6 @@
 /** Messages of a mailbox that are not settled, in the order of arrival, held in memory up to a limit. */
-import type { AccountId, MessageId, ServerId } from "../../protocol/ids.js";
-import type { KeptFrame } from "./kept-frame.js";
+import type { AccountId, MessageId } from "../../protocol/ids.js";
+import { RELEASED, type KeptFrame } from "./kept-frame.js";
 import type { Origin, SharedBody } from "./mailbox-ports.js";
 
 /** A message that is not settled yet. */
@@ -22,6 +22,14 @@ export interface Held {
 /** Who may wait for one message at once: more are its sender repeating itself. */
 const MOST_ORIGINS = 8;
 
+/** What a message takes besides its frame, about: its own entries, and the mailbox that it may be alone in. */
+const OVERHEAD_BYTES = 1024;
+
+/** What an unsettled message takes in memory, in bytes; about. */
+export function keptBytes({ frame }: Held): number {
+  return frame === RELEASED ? 0 : frame.length + OVERHEAD_BYTES;
+}
+
 /** Names a message among those for one account. */
 export function keyOf(sender: AccountId, message: MessageId): string {
   return sender + message;
@@ -32,9 +40,9 @@ export function askAgain(held: Held, origin: Origin): void {
   held.origins = [...held.origins.slice(1 - MOST_ORIGINS), origin];
 }
 
-/** Nobody at that server waits for it any more. */
-export function leaveOut(held: Held, server: ServerId): void {
-  held.origins = held.origins.filter((origin) => origin.server !== server);
+/** Some do not wait for it any more. */
+export function leaveOut(held: Held, gone: (origin: Origin) => boolean): void {
+  held.origins = held.origins.filter((origin) => !gone(origin));
 }
 
 export class HeldMessages {

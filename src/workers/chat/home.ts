@@ -43,6 +43,9 @@ export interface HomeOptions {
   };
 }
 
+/** Mailboxes that one statement opens, at most. */
+const OPENED_AT_ONCE = 256;
+
 export class Home {
   #view: View = EMPTY_VIEW;
   /** Prepared since the view that holds, in order. */
@@ -55,6 +58,7 @@ export class Home {
   /** Mailboxes that could be forgotten, least lately used first. */
   readonly #idle = new Set<Mailbox>();
   #opening: Mailbox[] = [];
+  #isOpening = false;
   #bodyPrefix = "";
   #bodies = 0;
   readonly #ports: MailboxPorts;
@@ -66,6 +70,7 @@ export class Home {
       full,
       writer,
       limits: { ...limits, recountMs: timeouts.ackMs },
+      kept: { bytes: 0 },
       now: () => clock.now(),
       newBodyId: () => this.#nextBodyId(),
       read: (recipient, position, limit, maxBytes) => this.#read(recipient, position, limit, maxBytes),
@@ -203,7 +208,10 @@ export class Home {
     const mailbox = new Mailbox(account, this.#ports);
     this.#mailboxes.set(account, mailbox);
     this.#opening.push(mailbox);
-    if (this.#opening.length === 1) this.options.soon(() => void this.#open());
+    if (!this.#isOpening) {
+      this.#isOpening = true;
+      this.options.soon(() => void this.#open());
+    }
     return mailbox;
   }
 
@@ -231,24 +239,28 @@ export class Home {
     }
   }
 
-  async #open(tries = 1): Promise<void> {
-    const batch = this.#opening.splice(0).filter(({ phase }) => phase === "opening");
-    if (batch.length === 0) return;
-    try {
-      const pending = await this.options.store.pending(batch.map(({ account }) => account));
-      for (const mailbox of batch) mailbox.opened(pending.get(mailbox.account) ?? null);
-    } catch (error) {
-      this.options.log[isPassing(error) ? "debug" : "warn"](
-        { error: String(error), mailboxes: batch.length },
-        "mailboxes not opened yet",
-      );
-      this.#opening.push(...batch);
-      const { restartMinMs, restartMaxMs } = this.options.timeouts;
-      this.options.clock.after(
-        backoffMs(tries, restartMinMs, restartMaxMs),
-        () => void this.#open(tries + 1),
-      );
+  /** Opens what is to be opened, some at a time: the rows of many full mailboxes take the database long to count. */
+  async #open(): Promise<void> {
+    const { store, log, clock, timeouts } = this.options;
+    for (let tries = 1; ; tries++) {
+      this.#opening = this.#opening.filter(({ phase }) => phase === "opening");
+      const batch = this.#opening.slice(0, OPENED_AT_ONCE);
+      if (batch.length === 0) break;
+      try {
+        const pending = await store.pending(batch.map(({ account }) => account));
+        this.#opening = this.#opening.slice(batch.length);
+        for (const mailbox of batch) mailbox.opened(pending.get(mailbox.account) ?? null);
+        tries = 0;
+      } catch (error) {
+        log[isPassing(error) ? "debug" : "warn"](
+          { error: String(error), mailboxes: batch.length },
+          "mailboxes not opened yet",
+        );
+        const ms = backoffMs(tries, timeouts.restartMinMs, timeouts.restartMaxMs);
+        await new Promise<void>((resolve) => clock.after(ms, resolve));
+      }
     }
+    this.#isOpening = false;
   }
 
   async #count(recipient: AccountId): Promise<number | null> {

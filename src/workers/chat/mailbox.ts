@@ -14,7 +14,7 @@ import type { DeliveryKey } from "../../store/deliveries.js";
 import { CatchUp } from "./catch-up.js";
 import type { QueuedInsert, WriteOutcome } from "./delivery-writer.js";
 import { Echoes } from "./echoes.js";
-import { HeldMessages, askAgain, keyOf, leaveOut, type Held } from "./held-messages.js";
+import { HeldMessages, askAgain, keptBytes, keyOf, leaveOut, type Held } from "./held-messages.js";
 import { RELEASED, keepFrame, restoreFrame } from "./kept-frame.js";
 import type { Attachment, MailboxPorts, Origin, SharedBody } from "./mailbox-ports.js";
 import { queuedRow } from "./queued-row.js";
@@ -115,12 +115,16 @@ export class Mailbox {
       this.#answer(origin, Outcome.queueFull);
       return;
     }
+    if (this.#phase !== "live" && this.#isServerFull(1)) {
+      this.#refusing.add(sessionKey(origin));
+      this.#answer(origin, Outcome.queueFull);
+      return;
+    }
     const since = this.ports.now();
     const kept = keepFrame(frame);
-    this.#take(
-      { key, sender, message, frame: kept, body, since, origins: [origin], delivered: false },
-      frame,
-    );
+    const held = { key, sender, message, frame: kept, body, since, origins: [origin], delivered: false };
+    this.ports.kept.bytes += keptBytes(held);
+    this.#take(held, frame);
   }
 
   /** A device of the account has the message in its archive. */
@@ -138,12 +142,17 @@ export class Mailbox {
     const writing = this.#writing.get(key);
     if (writing !== undefined) {
       this.#settle(writing.held, Outcome.acknowledged);
-      if (writing.queued.drop()) this.#writing.delete(key);
-      else this.#remove(sender, message);
-    } else {
-      if (!stored && this.#echoes.take(key)) return;
-      if (stored) this.#rows = Math.max(0, this.#rows - 1);
+      const dropped = writing.queued.drop();
+      if (dropped) this.#writing.delete(key);
+      // As above: it may stand in the database and have been queued once more.
+      if (!dropped || stored) this.#remove(sender, message);
+    } else if (stored) {
+      this.#rows = Math.max(0, this.#rows - 1);
       this.#remove(sender, message);
+    } else if (!this.#echoes.take(key)) {
+      this.ports.writer.removeIfAny(this.#deliveryKey(sender, message));
+    } else {
+      return;
     }
     this.#catchUp.readOn();
   }
@@ -155,12 +164,8 @@ export class Mailbox {
       case "opening":
         return;
       case "live":
-        // Nothing is stored, but something may be on its way to the others: only through the database is it also
-        // for the new session, in its order.
-        if (this.#held.size === 0 && this.#catchUp.unacknowledged === 0) {
-          this.#sendLive(attachment);
-          return;
-        }
+        // Something may be on its way to the others: only through the database is it also for the new session, in its
+        // order. And a row may stand there that a former home committed after this one had looked.
         this.#spill();
         this.#startOver();
         return;
@@ -181,9 +186,15 @@ export class Mailbox {
     this.ports.changed(this);
   }
 
-  /** A session that messages were refused to has ended: what its client sends next comes with all that went before. */
+  /**
+   * A session that messages were refused to, or may yet be, has ended: what its client sends next comes with all that
+   * went before.
+   */
   senderEnded(sender: Attachment): void {
-    if (this.#refusing.delete(sessionKey(sender)) && this.idle) this.ports.changed(this);
+    const key = sessionKey(sender);
+    for (const held of this.#unsettled()) leaveOut(held, (origin) => sessionKey(origin) === key);
+    this.#refusing.delete(key);
+    if (this.idle) this.ports.changed(this);
   }
 
   /**
@@ -191,8 +202,7 @@ export class Mailbox {
    * its messages from one again, and must not be told of others under their numbers.
    */
   serverGone(id: ServerId): void {
-    for (const held of this.#held.values()) leaveOut(held, id);
-    for (const { held } of this.#writing.values()) leaveOut(held, id);
+    for (const held of this.#unsettled()) leaveOut(held, ({ server }) => server === id);
     for (const attachment of [...this.#attached.values()]) {
       if (attachment.server === id) this.detach(attachment);
     }
@@ -218,8 +228,10 @@ export class Mailbox {
   moveAway(): void {
     this.#phase = "moved";
     this.#catchUp.stop();
+    for (const held of this.#unsettled()) this.#release(held);
     this.#held.takeAll();
-    for (const [key, { queued }] of this.#writing) if (queued.drop()) this.#writing.delete(key);
+    for (const { queued } of this.#writing.values()) queued.giveUp();
+    this.#writing.clear();
     this.#attached.clear();
   }
 
@@ -239,7 +251,7 @@ export class Mailbox {
       case "live":
         this.#held.add(held);
         if (this.#held.size === 1) this.ports.changed(this);
-        if (this.#held.over || this.#anyFull()) {
+        if (this.#held.over || this.#anyFull() || this.#isServerFull(2)) {
           this.#spill();
         } else {
           held.delivered = true;
@@ -248,6 +260,7 @@ export class Mailbox {
         return;
       case "moved":
         // Left to its sender's server, which sends it to the new home.
+        this.#release(held);
         return;
     }
   }
@@ -275,7 +288,8 @@ export class Mailbox {
     this.#phase = "live";
     this.#catchUp.pause();
     this.#rows = this.#catchUp.unacknowledged;
-    for (const attachment of this.#attached.values()) this.#sendLive(attachment);
+    for (const { server, session } of this.#attached.values())
+      this.ports.send(server, { type: "live", session });
     this.ports.changed(this);
   }
 
@@ -284,6 +298,10 @@ export class Mailbox {
     if (!held.delivered && this.#rows + this.#writing.size >= this.ports.limits.pendingPerAccount) {
       this.#refuse(held);
       this.#recount();
+      return;
+    }
+    if (!held.delivered && this.#isServerFull(2)) {
+      this.#refuse(held);
       return;
     }
     const id = (held.body.id ??= this.ports.newBodyId());
@@ -314,6 +332,11 @@ export class Mailbox {
     });
   }
 
+  *#unsettled(): Iterable<Held> {
+    yield* this.#held.values();
+    for (const { held } of this.#writing.values()) yield held;
+  }
+
   #remove(sender: AccountId, message: MessageId): void {
     this.ports.writer.remove(this.#deliveryKey(sender, message));
   }
@@ -330,7 +353,20 @@ export class Mailbox {
   #settle(held: Held, outcome: Outcome): void {
     for (const origin of held.origins) this.#answer(origin, outcome);
     held.origins = [];
+    this.#release(held);
+  }
+
+  #release(held: Held): void {
+    this.ports.kept.bytes -= keptBytes(held);
     held.frame = RELEASED;
+  }
+
+  /**
+   * Whether what all mailboxes here keep is more than so many times what it may be. People who are online are served up
+   * to twice the limit: with the database away, what waits for others must not end their talk.
+   */
+  #isServerFull(times: number): boolean {
+    return this.ports.kept.bytes > times * this.ports.limits.unsettledBytes;
   }
 
   #answer({ server, dispatch }: Origin, outcome: Outcome): void {
@@ -341,10 +377,6 @@ export class Mailbox {
     for (const { server, session } of this.#attached.values()) {
       this.ports.send(server, { type: "deliver", session, frame });
     }
-  }
-
-  #sendLive({ server, session }: Attachment): void {
-    this.ports.send(server, { type: "live", session });
   }
 }
 

@@ -1,5 +1,5 @@
 import { FastChatError } from "../../../protocol/errors.js";
-import { entrySpans, frameAccount, frameCount, hasHotHeader } from "../../../protocol/hot.js";
+import { entrySpans, frameAccount, frameCount, hasHotHeader, windowCost } from "../../../protocol/hot.js";
 import type { OpenState, Session } from "../session.js";
 import type { HandlerContext } from "./context.js";
 
@@ -26,17 +26,18 @@ export function sendOnSession(
   }
   checkEntries(frame, count);
   const { sendWindow, sendWindowBytes, unsettledBytes } = context.limits;
-  if (session.unaccepted >= sendWindow || session.unacceptedBytes + frame.length > sendWindowBytes) {
+  const cost = windowCost(frame.length, count);
+  if (session.unaccepted >= sendWindow || session.unacceptedBytes + cost > sendWindowBytes) {
     throw new FastChatError(
       "tooMany",
-      `More than ${sendWindow} messages were sent that are not accepted yet.`,
+      `More than ${sendWindow} messages, or ${sendWindowBytes} bytes to all recipients, were sent that are not accepted yet.`,
     );
   }
   if (context.dispatcher.bytes + frame.length > unsettledBytes) {
     throw new FastChatError("tooMany", "This server has too many messages on their way; connect again.");
   }
   session.unaccepted++;
-  session.unacceptedBytes += frame.length;
+  session.unacceptedBytes += cost;
   context.meter.messageIn(frame.length);
   context.dispatcher.dispatch(session.number, frame);
 }
