@@ -35,7 +35,7 @@ export class Flight {
   readonly #refusedBy = new Set<AccountId>();
   /** Refused, with nobody who could be told: they go again in the next session. */
   readonly #putOff = new Set<OutboxItem>();
-  /** Their recipients: what is behind them must not come before them. */
+  /** Recipients of those that this hold of the lock has tried: what is behind them must not come before them. */
   readonly #putOffFor = new Set<AccountId>();
   /** Files with messages that are not archived. */
   readonly #open = new Map<string, OutboxItem[]>();
@@ -67,7 +67,7 @@ export class Flight {
 
   /** Whether somebody waits for one of them. */
   get isAwaited(): boolean {
-    for (const { pending } of this.#items.values()) if (pending !== null && !pending.over) return true;
+    for (const item of this.#items.values()) if (isAwaited(item)) return true;
     return false;
   }
 
@@ -118,6 +118,12 @@ export class Flight {
         continue;
       }
       if (namesOneOf(frame, this.#refusedBy)) {
+        if (!isAwaited(item)) {
+          // Nobody waits: another session for its sake has time. Nothing behind it may come before it.
+          for (const recipient of recipientsOf(item)) this.#refusedBy.add(recipient);
+          this.#putOffItem(item);
+          continue;
+        }
         if (onTheWay === 0) this.#session.renew();
         break;
       }
@@ -218,15 +224,19 @@ export class Flight {
    * its first answer: the one before may have come right before a crash. So it stays for the next session.
    */
   #refuse(item: OutboxItem, error: FastChatError): void {
-    if (error.code === "queueFull" && (item.pending === null || item.pending.over)) {
-      this.#putOff.add(item);
-      for (const { recipient } of decodeSend(item.entry.frame).keys) this.#putOffFor.add(recipient);
-      this.#takeOff(item);
-      this.#onChange();
+    if (error.code === "queueFull" && !isAwaited(item)) {
+      for (const recipient of recipientsOf(item)) this.#putOffFor.add(recipient);
+      this.#putOffItem(item);
       return;
     }
     this.#settle(item, "done");
     item.pending?.refuse(error);
+  }
+
+  #putOffItem(item: OutboxItem): void {
+    this.#putOff.add(item);
+    this.#takeOff(item);
+    this.#onChange();
   }
 
   #settle(item: OutboxItem, progress: "accepted" | "done"): void {
@@ -267,6 +277,14 @@ function costOf({ entry: { frame } }: OutboxItem): number {
 
 function namesOneOf(frame: Uint8Array, accounts: ReadonlySet<AccountId>): boolean {
   return accounts.size > 0 && decodeSend(frame).keys.some(({ recipient }) => accounts.has(recipient));
+}
+
+function recipientsOf({ entry }: OutboxItem): AccountId[] {
+  return decodeSend(entry.frame).keys.map(({ recipient }) => recipient);
+}
+
+function isAwaited({ pending }: OutboxItem): boolean {
+  return pending !== null && !pending.over;
 }
 
 function isDone(items: readonly OutboxItem[]): boolean {

@@ -66,6 +66,8 @@ export class Outbox {
   /** Whether something is left for the next session, since this one's server refuses it. */
   #putOff = false;
   #renewal: Timer | null = null;
+  /** Whether a session is wanted for the sake of what was put off. */
+  #renewing = false;
   #working: Promise<void> | null = null;
   #grace: Timer | null = null;
   #graceOver = false;
@@ -80,7 +82,7 @@ export class Outbox {
 
   /** Whether something waits to be sent. */
   get isBusy(): boolean {
-    return this.#flight.size > 0 || this.#drafts.length > 0;
+    return this.#flight.size > 0 || this.#drafts.length > 0 || this.#renewing;
   }
 
   /**
@@ -200,6 +202,7 @@ export class Outbox {
       // This device fails (its disk is full, its files are damaged); what is written is sent another time.
       this.#rejectAll(error as Error);
       this.#leftovers = true;
+      this.#flight.abandon();
     }
   }
 
@@ -246,10 +249,6 @@ export class Outbox {
       this.#leftovers = flight.size > 0;
       this.#renewLater();
       await flight.putAway();
-    } catch (error) {
-      this.#rejectAll(error as Error);
-      flight.abandon();
-      throw error;
     } finally {
       this.#grace?.cancel();
       this.#grace = null;
@@ -258,12 +257,17 @@ export class Outbox {
 
   /** By then the recipient may have read what waits; a session that refused once goes on refusing. */
   #renewLater(): void {
-    this.#putOff = this.#flight.hasPutOff;
-    if (!this.#putOff) this.#cancelRenewal();
-    else if (!this.#closing) {
+    const { hasPutOff, size } = this.#flight;
+    this.#putOff = hasPutOff;
+    if (!hasPutOff) {
+      // What is left for want of a session may have been put off before.
+      if (size === 0) this.#cancelRenewal();
+    } else if (this.#failure() === null) {
       this.#renewal ??= this.#context.clock.after(PUT_OFF_MS, () => {
         this.#renewal = null;
+        this.#renewing = true;
         this.#session.renew();
+        this.#session.need();
       });
     }
   }
@@ -271,6 +275,7 @@ export class Outbox {
   #cancelRenewal(): void {
     this.#renewal?.cancel();
     this.#renewal = null;
+    this.#renewing = false;
   }
 
   /** Whether the lock has served its purpose. */

@@ -17,6 +17,7 @@ export class MemoryStorage implements DeviceStorage {
   /** How often it did. */
   failures = 0;
   readonly #locks = new Map<string, Promise<unknown>>();
+  #holders = 0;
   #dead = false;
 
   constructor(files: ReadonlyMap<string, Uint8Array> = new Map()) {
@@ -49,6 +50,11 @@ export class MemoryStorage implements DeviceStorage {
     return [...this.files.keys()].filter((name) => name.startsWith(prefix)).sort();
   }
 
+  /** Whether nobody holds a lock or waits for one. */
+  get lockless(): boolean {
+    return this.#holders === 0;
+  }
+
   async withLock<T>(name: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
     const before = this.#locks.get(name) ?? Promise.resolve();
     const isLast = (): boolean => this.#locks.get(name) === ended;
@@ -57,8 +63,12 @@ export class MemoryStorage implements DeviceStorage {
         return !isLast();
       },
     };
+    this.#holders += 1;
     const running = before.then(() => work(lock));
-    const ended = running.catch(() => undefined);
+    const release = (): void => {
+      this.#holders -= 1;
+    };
+    const ended = running.then(release, release);
     this.#locks.set(name, ended);
     return running;
   }

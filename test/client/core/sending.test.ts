@@ -1,7 +1,8 @@
 /** The outbox (PROTOCOL.md, "Sending"). */
 import t from "tap";
 import { encodeSend, Kind, Outcome, type SendFrame } from "../../../src/protocol/hot.js";
-import { inTime, listenTo, resume, signedIn, turns, twoPeople, until } from "./device.js";
+import type { Client } from "../../../src/client/core/client.js";
+import { inTime, listenTo, resume, signedIn, turns, twoPeople, until, type Process } from "./device.js";
 import { bobsMail, historyOf, outboxOf } from "./mail.js";
 import { Service, type ServerSession } from "./service.js";
 
@@ -433,6 +434,77 @@ t.test("a refusal of what is left from before is not the end: it leaves with the
   t.strictSame(await historyOf(service, heir), ["left behind", "next"]);
   await inTime(service, heir.close());
   t.strictSame((await bobsMail(service, onBobs)).texts, ["left behind", "next"]);
+});
+
+/** A device with a message for bob that nobody waits for, and that his full queue has refused once. */
+async function putOff(service: Service): Promise<{ heir: Client; onHeirs: Process; makeRoom: () => void }> {
+  const { bob, onAlices } = await twoPeople(service);
+  service.onSend = () => true;
+  void (await resume(onAlices)).send("bob", "left behind").catch(() => undefined);
+  await until(() => service.sends.length === 1);
+  let full = true;
+  service.onSend = (session, frame) => {
+    const refuses = full && frame.keys.some(({ recipient }) => recipient === bob.account);
+    if (refuses) service.answer(session, frame, Outcome.queueFull);
+    return refuses;
+  };
+  const onHeirs = onAlices.restart();
+  const heir = await resume(onHeirs);
+  await inTime(service, heir.send("alice", "a note"));
+  const entries = () => [...service.archive.archives.values()].flatMap((archive) => archive.entries);
+  await inTime(service, () => onHeirs.storage.lockless && entries().length > 0);
+  return {
+    heir,
+    onHeirs,
+    makeRoom: () => {
+      full = false;
+    },
+  };
+}
+
+t.test("what is put off for one person costs no session when others are written to", async (t) => {
+  const service = new Service();
+  const { heir, onHeirs, makeRoom } = await putOff(service);
+  t.equal(service.sends.length, 3);
+  for (const text of ["1", "2", "3"]) {
+    await inTime(service, heir.send("alice", text));
+    await inTime(service, () => onHeirs.storage.lockless);
+  }
+  t.equal(service.sends.length, 6, "nothing is tried in vain");
+  t.equal(service.hellos.length, 2);
+  makeRoom();
+  await inTime(service, heir.send("bob", "awaited"));
+  t.equal(service.hellos.length, 3, "whoever waits need not wait for the minute to pass");
+  t.strictSame((await historyOf(service, heir)).slice(-2), ["left behind", "awaited"]);
+  await inTime(service, heir.close());
+  t.strictSame(outboxOf(onHeirs), []);
+});
+
+t.test("what is put off leaves with a session of its own, though nobody sends or listens", async (t) => {
+  for (const session of ["open", "lost"]) {
+    const service = new Service();
+    const { heir, onHeirs, makeRoom } = await putOff(service);
+    makeRoom();
+    if (session === "lost") service.cut();
+    await inTime(service, () => outboxOf(onHeirs).length === 0);
+    t.equal(service.hellos.length, 3, session);
+    t.equal(service.sends.length, 4);
+    await inTime(service, heir.close());
+  }
+});
+
+t.test("a session that ended for good is not renewed", async (t) => {
+  const service = new Service();
+  const { heir, onHeirs } = await putOff(service);
+  service.onSend = (session) => {
+    session.say({ type: "closing", code: "notSignedIn", message: "This device was signed out." });
+    session.channel.close();
+    return true;
+  };
+  await t.rejects(heir.send("alice", "while it ends"), { code: "notSignedIn" });
+  await inTime(service, () => onHeirs.storage.lockless);
+  t.strictSame(onHeirs.busy, { timers: 1, channels: 1 }, "those of the archive");
+  await inTime(service, heir.close());
 });
 
 t.test("what was put off leaves with a new session, though the device never stops writing", async (t) => {
