@@ -161,6 +161,52 @@ t.test("an insert can be taken back until the database has it", async (t) => {
   t.equal(store.rows, 1);
 });
 
+t.test("an insert that is given up is not tried again, and the rest of its batch is", async (t) => {
+  const { store, clock, insert, settle, outcomes } = setUp();
+  store.fault = "away";
+  const first = insert(0);
+  insert(1);
+  await settle();
+  first.giveUp();
+  store.fault = "none";
+  clock.advance(1_000);
+  await settle();
+  t.same(
+    store.batches.map(({ deliveries }) => deliveries.length),
+    [2, 1],
+  );
+  t.equal(outcomes[1], "committed");
+  t.equal(store.rows, 1);
+});
+
+t.test("what is dropped by the hundred does not stay in the queue", async (t) => {
+  const { store, writer, insert, settle } = setUp(4);
+  store.fault = "away";
+  insert(0);
+  await settle();
+  for (let i = 1; i <= 100; i++) insert(i).drop();
+  t.ok(writer.pending <= 1 + 2 * 4, `${writer.pending} writes are queued`);
+  const kept = insert(101);
+  t.ok(kept.drop());
+});
+
+t.test("removals of what may not be there queue one batch, and keep no others out", async (t) => {
+  const { store, writer, insert, settle } = setUp(4);
+  const key = (index: number) => {
+    const { recipient, sender, message } = delivery(index, account("bob"));
+    return { recipient, sender, message };
+  };
+  insert(0);
+  await settle();
+  store.fault = "away";
+  insert(1);
+  await settle();
+  for (let i = 2; i < 100; i++) writer.removeIfAny(key(i));
+  t.equal(writer.pending, 1 + 4);
+  writer.remove(key(0));
+  t.equal(writer.pending, 1 + 5);
+});
+
 t.test("idle is told when all is written, and at once where nothing is", async (t) => {
   const { writer, insert, settle } = setUp(1);
   await writer.whenIdle();

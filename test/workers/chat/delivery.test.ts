@@ -1,7 +1,9 @@
 /** PROTOCOL.md, "Mailboxes", "Accepted" and "Views and homes": what happens to a message, in virtual time. */
 import t, { type Test } from "tap";
 import { Outcome } from "../../../src/protocol/hot.js";
-import type { AccountId, MessageId, ServerId } from "../../../src/protocol/ids.js";
+import { utf8 } from "../../../src/protocol/bytes.js";
+import type { AccountId, ConversationId, MessageId, ServerId } from "../../../src/protocol/ids.js";
+import type { BodyId } from "../../../src/store/deliveries.js";
 import { Cluster, account, config, type FakeClient } from "./cluster.js";
 
 async function threeServers(limits: ConstructorParameters<typeof Cluster>[1] = {}): Promise<Cluster> {
@@ -506,6 +508,118 @@ t.test("a full link sends deliveries through the database", async (t) => {
   cluster.fullLinks.clear();
   await cluster.pass(2000);
   t.same(listening.texts, ["hello"]);
+});
+
+t.test("a link that fills while rows are read takes none of them until it has room", async (t) => {
+  const cluster = await threeServers();
+  const bob = cluster.accountAt("chat-3", "bob");
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  for (const text of ["one", "two"]) alice.send(bob, text);
+  await cluster.settle();
+  const read = cluster.store.read.bind(cluster.store);
+  cluster.store.read = (...request) => {
+    cluster.fullLinks.add("chat-2" as ServerId);
+    return read(...request);
+  };
+  const listening = await cluster.connect(bob, "chat-2");
+  t.same(listening.texts, []);
+  cluster.store.read = read;
+  cluster.fullLinks.clear();
+  await cluster.pass(2_000);
+  t.same(listening.texts, ["one", "two"]);
+});
+
+t.test(
+  "what a former home committed late is found by the next session, though another is up to date",
+  async (t) => {
+    const cluster = await threeServers();
+    const bob = account("bob");
+    const alice = account("alice");
+    const first = await cluster.connect(bob, "chat-2");
+    t.ok(first.isLive);
+    const body = "b".repeat(32) as BodyId;
+    const late = { recipient: bob, sender: alice, message: "1".repeat(32) as MessageId };
+    await cluster.store.write({
+      bodies: [{ id: body, content: utf8("late") }],
+      deliveries: [
+        { ...late, conversation: "c".repeat(64) as ConversationId, epoch: 0, key: new Uint8Array(1), body },
+      ],
+      removals: [],
+    });
+    const second = await cluster.connect(bob, "chat-1");
+    t.same(second.texts, ["late"]);
+    second.acknowledge();
+    await cluster.settle();
+    t.equal(cluster.store.rows, 0);
+    t.ok(second.isLive);
+  },
+);
+
+t.test("a sender that ends before it is refused leaves nothing behind", async (t) => {
+  const cluster = await threeServers({ pendingPerAccount: 0, idleMailboxes: 0 });
+  const bob = cluster.accountAt("chat-3", "bob");
+  const mailboxes = (): number =>
+    cluster.server("chat-3").server.report({ loopDelayP99Ms: 0, utilization: 0 }).mailboxes;
+  const before = mailboxes();
+  for (let i = 0; i < 3; i++) {
+    const alice = await cluster.connect(account("alice"), "chat-1", false);
+    alice.send(bob, "refused");
+    // What it sent and that it ended are on the way to the home together, one behind the other.
+    alice.disconnect();
+    await cluster.settle();
+  }
+  t.equal(cluster.store.rows, 0);
+  t.equal(mailboxes(), before, "the mailbox is forgotten");
+});
+
+t.test("a message takes the window as often as it has recipients", async (t) => {
+  const cluster = await threeServers({ sendWindowBytes: 6_000 });
+  const people = ["bob", "carol", "dave", "erin"].map((name) => cluster.accountAt("chat-3", name));
+  const text = "x".repeat(1_500);
+  const alice = await cluster.connect(account("alice"), "chat-1", false);
+  for (let i = 0; i < 3; i++) {
+    alice.send(people.slice(0, 3), text);
+    await cluster.settle();
+  }
+  t.equal(alice.accepted.length, 3, "what is accepted takes nothing any more");
+  t.equal(alice.closing, undefined);
+  alice.send(people, text);
+  await cluster.settle();
+  t.equal(alice.closing, "tooMany");
+});
+
+t.test("what waits at one server is bounded in all, whoever sends it; who is online is served", async (t) => {
+  const cluster = await threeServers({ unsettledBytes: 20_000 });
+  const [bob, carol, dave] = ["bob", "carol", "dave"].map((name) => cluster.accountAt("chat-3", name)) as [
+    AccountId,
+    AccountId,
+    AccountId,
+  ];
+  const listening = await cluster.connect(dave, "chat-2");
+  cluster.store.fault = "away";
+  const large = "x".repeat(12_000);
+  // Each session takes what it has on the way with it when it ends; what it sent still waits at its recipient's home.
+  for (const to of [bob, carol]) {
+    const alice = await cluster.connect(account("alice"), "chat-1", false);
+    alice.send(to, large);
+    await cluster.settle();
+    t.same(alice.accepted, []);
+    alice.disconnect();
+  }
+  const last = await cluster.connect(account("alice"), "chat-1", false);
+  const toBob = last.send(bob, "beyond");
+  last.send(dave, "hello");
+  await cluster.settle();
+  t.equal(outcomeOf(last, toBob), Outcome.queueFull);
+  t.same(listening.texts, ["hello"]);
+  listening.acknowledge();
+  cluster.store.fault = "none";
+  await cluster.pass(config.timeouts.restartMaxMs);
+  t.equal(cluster.store.rows, 2);
+  const next = await cluster.connect(account("alice"), "chat-1", false);
+  const again = next.send(bob, "beyond");
+  await cluster.settle();
+  t.equal(outcomeOf(next, again), Outcome.stored, "there is room again");
 });
 
 t.test("when a home dies, what it had not settled is sent to the new home, in order", async (t) => {
