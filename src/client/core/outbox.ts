@@ -65,10 +65,14 @@ export class Outbox {
   #leftovers = true;
   /** Whether something is left for the next session, since this one's server refuses it. */
   #putOff = false;
+  /** Whether more cannot be numbered before a session has taken some of what is on disk. */
+  #full = false;
   #renewal: Timer | null = null;
   /** Whether a session is wanted for the sake of what was put off. */
   #renewing = false;
   #working: Promise<void> | null = null;
+  #share: Timer | null = null;
+  #shareOver = false;
   #grace: Timer | null = null;
   #graceOver = false;
   #closing = false;
@@ -105,7 +109,7 @@ export class Outbox {
       clock,
       patienceMs,
       () => outage() ?? new FastChatError("timeout", "The message was not accepted in time."),
-      () => this.#changed.notify(),
+      () => this.#forgetGivenUp(),
     );
     this.#lookingUp.add(pending);
     // One after the other: messages are numbered in the order they were given.
@@ -122,6 +126,7 @@ export class Outbox {
 
   onOpened(welcome: Welcome): void {
     this.#cancelRenewal();
+    this.#full = false;
     this.#leftovers ||= this.#putOff;
     this.#flight.onOpened(welcome);
     this.#start();
@@ -180,13 +185,21 @@ export class Outbox {
 
   #hasWork(): boolean {
     if (this.#failure() !== null) return false;
-    return this.#drafts.length > 0 || (this.#leftovers && this.#session.welcome !== null);
+    return (this.#drafts.length > 0 && !this.#full) || (this.#leftovers && this.#session.welcome !== null);
+  }
+
+  /** Drafts all wait equally long: those that were given up stand in front. */
+  #forgetGivenUp(): void {
+    while (this.#drafts[0]?.pending.over === true) this.#drafts.shift();
+    this.#changed.notify();
   }
 
   /** @param recovering whether to look at what is left although there is no session */
   #work(recovering: boolean): Promise<void> {
     this.#working ??= this.#workOn(recovering).finally(() => {
       this.#working = null;
+      // One that came while the last hold ended found no work to wake.
+      if (this.#drafts.length > 0) this.#start();
     });
     return this.#working;
   }
@@ -209,7 +222,7 @@ export class Outbox {
   /** One hold of the lock: what is left from before, then what is new, until all of it is accepted. */
   async #hold(lock: HeldLock): Promise<void> {
     if (this.#closing) return;
-    const { files, clock, archive } = this.#context;
+    const { files, archive } = this.#context;
     const flight = this.#flight;
     flight.holding = true;
     this.#leftovers = false;
@@ -223,15 +236,15 @@ export class Outbox {
       // What was numbered right before a crash may stand in the outbox only.
       let numbered = stored.length > 0;
       let last = stored.at(-1)?.name ?? null;
-      let tidyAt = clock.now() + SHARE_MS;
       let shares = true;
+      this.#startShare();
       for (;;) {
-        if (clock.now() >= tidyAt) {
+        if (this.#shareOver) {
           // Before any file goes: a number must not be given twice.
           if (numbered) await files.writeNumbers(numbers);
           await flight.tidy();
           this.#renewLater();
-          tidyAt = clock.now() + SHARE_MS;
+          this.#startShare();
           shares = false;
         }
         const takes = shares || !lock.wanted;
@@ -245,6 +258,7 @@ export class Outbox {
           await this.#changed.wait();
         }
       }
+      this.#full = flight.size >= MAX_ON_THE_WAY && this.#session.welcome === null;
       if (numbered) await files.writeNumbers(numbers);
       this.#leftovers = flight.size > 0;
       this.#renewLater();
@@ -252,7 +266,17 @@ export class Outbox {
     } finally {
       this.#grace?.cancel();
       this.#grace = null;
+      this.#share?.cancel();
+      this.#share = null;
     }
+  }
+
+  /** A timer, not the time of day: that one may be set back. */
+  #startShare(): void {
+    this.#shareOver = false;
+    this.#share = this.#context.clock.after(SHARE_MS, () => {
+      this.#shareOver = true;
+    });
   }
 
   /** By then the recipient may have read what waits; a session that refused once goes on refusing. */

@@ -1,7 +1,7 @@
 /** The outbox (PROTOCOL.md, "Sending"). */
 import t from "tap";
 import { encodeSend, Kind, Outcome, type SendFrame } from "../../../src/protocol/hot.js";
-import type { Client } from "../../../src/client/core/client.js";
+import { Client } from "../../../src/client/core/client.js";
 import { inTime, listenTo, resume, signedIn, turns, twoPeople, until, type Process } from "./device.js";
 import { bobsMail, historyOf, outboxOf } from "./mail.js";
 import { Service, type ServerSession } from "./service.js";
@@ -309,6 +309,37 @@ t.test("however long the service is away, what is written meanwhile is on disk a
   t.strictSame((await bobsMail(service, onBobs)).texts, ["0", ...texts, "5"]);
 });
 
+t.test("a device with more to send than fits rests while the service is away", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices, { sendPatienceMs: 3_000 });
+  await inTime(service, alice.send("bob", "0"));
+  await inTime(service, () => outboxOf(onAlices).length === 0);
+  service.chatAway = true;
+  service.cut();
+  const fits = 1_024;
+  const sending = Array.from({ length: fits + 10 }, (_, index) => alice.send("bob", `${index}`));
+  const given = Promise.allSettled(sending);
+  await until(() => outboxOf(onAlices).length === fits / 64);
+  service.clock.advance(3_000);
+  const texts = (await given).map((result) => (result.status === "rejected" ? String(result.reason) : ""));
+  t.equal(texts.filter((text) => text.includes("is kept")).length, fits);
+  await until(() => onAlices.storage.lockless);
+  const live = t.rejects(alice.send("bob", "live"));
+  await turns(50);
+  await until(() => onAlices.storage.lockless);
+  const { length } = onAlices.storage.acts;
+  await turns(500);
+  t.equal(onAlices.storage.acts.length, length, "nothing is written while nothing can be done");
+  service.clock.advance(3_000);
+  await live;
+  service.chatAway = false;
+  await inTime(service, alice.send("bob", "last"));
+  t.equal(service.sends.length, 1 + fits + 1);
+  await inTime(service, alice.close());
+  t.strictSame(outboxOf(onAlices), []);
+});
+
 t.test("a message that takes long to be accepted keeps none back behind it", async (t) => {
   const service = new Service();
   const { onAlices } = await twoPeople(service);
@@ -331,23 +362,29 @@ t.test("a message that takes long to be accepted keeps none back behind it", asy
 });
 
 t.test("a device that goes on writing leaves no files of what is done with", async (t) => {
-  const service = new Service();
-  const { onAlices } = await twoPeople(service);
-  const alice = await resume(onAlices, { sendPatienceMs: 60_000 });
-  let most = 0;
-  let sending = alice.send("bob", "0");
-  for (let index = 1; index <= 12; index++) {
-    // The next is written before the last is accepted: the lock is never given back.
-    const next = alice.send("bob", `${index}`);
+  for (const setBackMs of [0, 3_600_000]) {
+    const service = new Service();
+    const { onAlices } = await twoPeople(service);
+    const { clock } = onAlices.ports;
+    let ahead = setBackMs;
+    const watch = { ...clock, now: () => clock.now() + ahead };
+    const alice = await Client.resume({ ...onAlices.ports, clock: watch }, { sendPatienceMs: 60_000 });
+    let most = 0;
+    let sending = alice.send("bob", "0");
+    for (let index = 1; index <= 12; index++) {
+      // The next is written before the last is accepted: the lock is never given back.
+      const next = alice.send("bob", `${index}`);
+      await inTime(service, sending);
+      sending = next;
+      service.clock.advance(1_000);
+      ahead = 0;
+      most = Math.max(most, outboxOf(onAlices).length);
+    }
     await inTime(service, sending);
-    sending = next;
-    service.clock.advance(1_000);
-    most = Math.max(most, outboxOf(onAlices).length);
+    t.ok(most <= 6, `${most} files at once`);
+    await inTime(service, alice.close());
+    t.strictSame(outboxOf(onAlices), []);
   }
-  await inTime(service, sending);
-  t.ok(most <= 6, `${most} files at once`);
-  await inTime(service, alice.close());
-  t.strictSame(outboxOf(onAlices), []);
 });
 
 t.test("a session that ended for good says so to all who wait, and to those who come after", async (t) => {
