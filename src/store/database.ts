@@ -11,6 +11,8 @@ export interface Statement {
   readonly name?: string;
   readonly text: string;
   readonly values?: readonly unknown[];
+  /** What it does where it is not part of a batch or transaction, and does more than read: a full disk refuses it. */
+  readonly does?: "store" | "remove";
   /** How long to wait for the answer, in milliseconds, where the database's own limit does not fit. */
   readonly timeoutMs?: number;
 }

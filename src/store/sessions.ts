@@ -58,6 +58,7 @@ export function sqlSessions(db: Database): SessionStore {
           name: "session-touch",
           text: "UPDATE sessions SET last_used_at = $2 WHERE device = ANY($1::uuid[])",
           values: [devices.slice(start, start + CHUNK), new Date(at)],
+          does: "store",
         });
       }
     },
@@ -116,5 +117,10 @@ export async function endOldestSessions(
 }
 
 function sessionDelete(device: DeviceId): Statement {
-  return { name: "session-end", text: "DELETE FROM sessions WHERE device = $1", values: [device] };
+  return {
+    name: "session-end",
+    text: "DELETE FROM sessions WHERE device = $1",
+    values: [device],
+    does: "remove",
+  };
 }

@@ -95,7 +95,11 @@ export function sqlArchive(db: Database): ArchiveStore {
     },
 
     async forgetVouchers(time) {
-      await db.query({ text: "DELETE FROM used_vouchers WHERE expires_at < $1", values: [time] });
+      await db.query({
+        text: "DELETE FROM used_vouchers WHERE expires_at < $1",
+        values: [time],
+        does: "remove",
+      });
     },
   };
 }

@@ -127,7 +127,11 @@ export function sqlDeliveries(db: Database): DeliveryStore {
     async sweep(limit) {
       for (let tries = 1; ; tries++) {
         try {
-          const { rows } = await db.query<{ id: string }>({ text: SWEEP, values: [swept, limit] });
+          const { rows } = await db.query<{ id: string }>({
+            text: SWEEP,
+            values: [swept, limit],
+            does: "remove",
+          });
           const ids = rows.map(({ id }) => id).sort();
           swept = rows.length < limit ? FIRST_UUID : (ids.at(-1) ?? FIRST_UUID);
           return rows.length;

@@ -25,6 +25,7 @@ export function sqlVouchers(db: Database): VoucherStore {
                ON CONFLICT (account, day) DO UPDATE SET granted = LEAST(voucher_grants.granted + 1, $3)
                RETURNING granted`,
         values: [account, day, most + 1],
+        does: "store",
       });
       const granted = rows[0]?.granted ?? most + 1;
       if (granted === 1) {
@@ -32,6 +33,7 @@ export function sqlVouchers(db: Database): VoucherStore {
           name: "voucher-forget",
           text: "DELETE FROM voucher_grants WHERE account = $1 AND day < $2",
           values: [account, day],
+          does: "remove",
         });
       }
       return granted <= most;

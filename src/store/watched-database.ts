@@ -17,10 +17,21 @@ export interface DatabaseHealthOptions {
   readonly onChange: (trouble: DatabaseTrouble | null) => void;
 }
 
+/** What was done, by the space it takes: on a full disk reading goes on, and removing may. */
+const SPACE = { read: 0, remove: 1, store: 2 } as const;
+
+type Done = keyof typeof SPACE;
+
+interface Trouble {
+  readonly kind: DatabaseTrouble;
+  readonly since: number;
+  /** What a full disk refused. Only what takes as much space, and was done, says that there is some again. */
+  refused: Done;
+}
+
 /** What a thread knows of its database; shared by all its pools that lead there. */
 export class DatabaseHealth {
-  /** What began it is what must succeed for a full disk to be over: reading goes on meanwhile. */
-  #trouble: { readonly kind: DatabaseTrouble; readonly since: number; readonly by: string } | null = null;
+  #trouble: Trouble | null = null;
   #closed = false;
 
   constructor(private readonly options: DatabaseHealthOptions) {}
@@ -30,9 +41,9 @@ export class DatabaseHealth {
     this.#closed = true;
   }
 
-  succeeded(what: string): void {
+  succeeded(done: Done): void {
     const trouble = this.#trouble;
-    if (trouble === null || (trouble.kind === "diskFull" && trouble.by !== what)) return;
+    if (trouble === null || (trouble.kind === "diskFull" && SPACE[done] < SPACE[trouble.refused])) return;
     this.#trouble = null;
     const { clock, log, onChange } = this.options;
     const afterMs = Math.round(clock.now() - trouble.since);
@@ -41,20 +52,26 @@ export class DatabaseHealth {
     onChange(null);
   }
 
-  failed(what: string, error: unknown): void {
+  failed(tried: Done, error: unknown): void {
     if (this.#closed || !(error instanceof StoreError)) return;
-    if (error.kind === "retry" && error.code === "diskFull") return this.#began("diskFull", what, error);
+    if (error.kind === "retry" && error.code === "diskFull") {
+      // What sorts on the disk can be refused, too, while the next read needs no space.
+      return this.#began("diskFull", tried === "read" ? "remove" : tried, error);
+    }
     if (error.kind === "retry" && isAway(error.reason)) {
-      return this.#began("databaseUnreachable", what, error);
+      return this.#began("databaseUnreachable", "read", error);
     }
     // It refused something, and so it answers.
-    if (this.#trouble?.kind === "databaseUnreachable") this.succeeded(what);
+    if (this.#trouble?.kind === "databaseUnreachable") this.succeeded("read");
   }
 
-  #began(kind: DatabaseTrouble, by: string, { reason, message }: StoreError): void {
-    if (this.#trouble?.kind === kind) return;
+  #began(kind: DatabaseTrouble, refused: Done, { reason, message }: StoreError): void {
+    if (this.#trouble?.kind === kind) {
+      if (SPACE[refused] > SPACE[this.#trouble.refused]) this.#trouble.refused = refused;
+      return;
+    }
     const { clock, log, onChange } = this.options;
-    this.#trouble = { kind, since: clock.now(), by };
+    this.#trouble = { kind, since: clock.now(), refused };
     const told =
       kind === "diskFull"
         ? "the database's disk is full: nothing more is accepted that has to be stored; free some space"
@@ -66,21 +83,40 @@ export class DatabaseHealth {
 
 /** The same database, watched. */
 export function watchedDatabase(db: Database, health: DatabaseHealth): Database {
-  async function watch<T>(what: string, work: () => Promise<T>): Promise<T> {
+  /** @param done what was done, by its result: a statement that found nothing to change has only read */
+  async function watch<T>(tried: Done, work: () => Promise<T>, done: (result: T) => Done): Promise<T> {
     try {
       const result = await work();
-      health.succeeded(what);
+      health.succeeded(done(result));
       return result;
     } catch (error) {
-      health.failed(what, error);
+      health.failed(tried, error);
       throw error;
     }
   }
   return {
-    query: <Row extends QueryResultRow>(statement: Statement) =>
-      watch("query", () => db.query<Row>(statement)),
-    transaction: <T>(work: (tx: Queryable) => Promise<T>) => watch("write", () => db.transaction(work)),
-    batch: (statements) => watch("write", () => db.batch(statements)),
+    query<Row extends QueryResultRow>(statement: Statement) {
+      const does = statement.does ?? "read";
+      return watch(
+        does,
+        () => db.query<Row>(statement),
+        ({ rowCount }) => (rowCount > 0 ? does : "read"),
+      );
+    },
+    transaction: <T>(work: (tx: Queryable) => Promise<T>) =>
+      watch(
+        "store",
+        () => db.transaction(work),
+        () => "store",
+      ),
+    async batch(statements) {
+      if (statements.length === 0) return [];
+      return watch(
+        "store",
+        () => db.batch(statements),
+        (counts) => (counts.some((count) => count > 0) ? "store" : "read"),
+      );
+    },
     close() {
       health.close();
       return db.close();

@@ -1,5 +1,5 @@
 /** The way of one thread to its database: pools that are watched, and trouble that the supervisor hears of. */
-import { systemClock } from "../node/clock.js";
+import { monotonicClock } from "../node/clock.js";
 import type { Log } from "../protocol/runtime.js";
 import { openDatabase, type Database, type DatabaseAddress } from "../store/database.js";
 import { DatabaseHealth, watchedDatabase } from "../store/watched-database.js";
@@ -16,7 +16,7 @@ export function threadDatabases(
   say: Say,
 ): (connections: number) => Database {
   const health = new DatabaseHealth({
-    clock: systemClock,
+    clock: monotonicClock,
     log,
     onChange: (trouble) => say({ type: "trouble", trouble }),
   });

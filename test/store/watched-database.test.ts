@@ -16,15 +16,22 @@ function watched() {
     onChange: (trouble) => void changes.push(trouble),
   });
   let failure: Error | null = null;
-  const answer = async (): Promise<never> => {
+  let concerned = 1;
+  const answer = async <T>(result: T): Promise<T> => {
     if (failure !== null) throw failure;
-    return undefined as never;
+    return result;
   };
-  const db: Database = { query: answer, transaction: answer, batch: answer, close: answer };
+  const db: Database = {
+    query: () => answer({ rows: [], rowCount: concerned }),
+    transaction: async (work) => answer(await work(db)),
+    batch: (statements) => answer(statements.map(() => concerned)),
+    close: () => answer(undefined),
+  };
   return {
     said,
     changes,
     db: watchedDatabase(db, health),
+    concerns: (rows: number): void => void (concerned = rows),
     fails: (reason: string | Error | null): void => {
       failure =
         typeof reason === "string" ? new StoreError(failureKind(reason), reason, undefined, reason) : reason;
@@ -33,6 +40,8 @@ function watched() {
 }
 
 const read = { text: "SELECT 1" };
+const touch = { text: "UPDATE", does: "store" } as const;
+const sweep = { text: "DELETE", does: "remove" } as const;
 const AWAY = "error: the database is away: what needs it waits";
 const FULL =
   "error: the database's disk is full: nothing more is accepted that has to be stored; free some space";
@@ -71,6 +80,52 @@ t.test("a full disk is over when something is stored, and not when something is 
   await db.transaction(() => Promise.resolve());
   t.same(said, [FULL, "info: the database has space again"]);
   t.same(changes, ["diskFull", null]);
+});
+
+t.test("what stores by itself has a full disk told of, and its end, as a batch does", async (t) => {
+  const { db, fails, said } = watched();
+  fails("53100");
+  await t.rejects(db.query(touch), { code: "diskFull" });
+  fails(null);
+  await db.query(read);
+  await db.query(sweep);
+  t.same(said, [FULL]);
+  await db.query(touch);
+  t.same(said, [FULL, "info: the database has space again"]);
+});
+
+t.test(
+  "a removal that a full disk refused ends that with the next one, unless more was refused",
+  async (t) => {
+    const { db, fails, changes } = watched();
+    fails("53100");
+    await t.rejects(db.query(sweep));
+    fails(null);
+    await db.query(read);
+    t.same(changes, ["diskFull"]);
+    await db.query(sweep);
+    t.same(changes, ["diskFull", null]);
+    fails("53100");
+    await t.rejects(db.query(sweep));
+    await t.rejects(db.batch([read]));
+    fails(null);
+    await db.query(sweep);
+    t.same(changes, ["diskFull", null, "diskFull"]);
+    await db.batch([read]);
+    t.same(changes, ["diskFull", null, "diskFull", null]);
+  },
+);
+
+t.test("what found nothing to write says nothing of space", async (t) => {
+  const { db, fails, concerns, changes } = watched();
+  fails("53100");
+  await t.rejects(db.batch([read]));
+  fails(null);
+  concerns(0);
+  await db.query(touch);
+  await db.batch([read]);
+  await db.batch([]);
+  t.same(changes, ["diskFull"]);
 });
 
 t.test("a database that goes away on a full disk is told of as away", async (t) => {
