@@ -5,7 +5,14 @@
  */
 import type { AccountId } from "../../src/protocol/ids.js";
 import { StoreError } from "../../src/store/database.js";
-import type { Body, BodyId, Delivery, DeliveryKey, StoredDelivery } from "../../src/store/deliveries.js";
+import {
+  RECIPIENT_EXISTS,
+  type Body,
+  type BodyId,
+  type Delivery,
+  type DeliveryKey,
+  type StoredDelivery,
+} from "../../src/store/deliveries.js";
 import { FOREIGN_KEY_VIOLATION } from "../../src/store/sqlstate.js";
 import { withinBytes } from "./within-bytes.js";
 
@@ -89,7 +96,7 @@ export class DeliveryTransaction {
       throw new StoreError(
         "rejected",
         FOREIGN_KEY_VIOLATION,
-        "deliveries_recipient_fkey",
+        RECIPIENT_EXISTS,
         `no account ${delivery.recipient}`,
       );
     }

@@ -4,13 +4,14 @@
  */
 import type { AccountId, MessageId } from "../../src/protocol/ids.js";
 import { StoreError } from "../../src/store/database.js";
-import type {
-  BodyId,
-  Delivery,
-  DeliveryKey,
-  DeliveryStore,
-  StoredDelivery,
-  WriteBatch,
+import {
+  RECIPIENT_EXISTS,
+  type BodyId,
+  type Delivery,
+  type DeliveryKey,
+  type DeliveryStore,
+  type StoredDelivery,
+  type WriteBatch,
 } from "../../src/store/deliveries.js";
 import { withinBytes } from "./within-bytes.js";
 
@@ -39,12 +40,7 @@ export class MemoryDeliveries implements DeliveryStore {
     this.#checkAway();
     const unknown = deliveries.find(({ recipient }) => !this.exists(recipient));
     if (unknown !== undefined) {
-      throw new StoreError(
-        "rejected",
-        "23503",
-        "deliveries_recipient_fkey",
-        `no account ${unknown.recipient}`,
-      );
+      throw new StoreError("rejected", "23503", RECIPIENT_EXISTS, `no account ${unknown.recipient}`);
     }
     for (const { id, content } of bodies) if (!this.#bodies.has(id)) this.#bodies.set(id, content.slice());
     let repeated = false;

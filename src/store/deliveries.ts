@@ -43,6 +43,9 @@ export interface WriteBatch {
   readonly removals: readonly DeliveryKey[];
 }
 
+/** The constraint that refuses a delivery to an account that does not exist. */
+export const RECIPIENT_EXISTS = "deliveries_recipient_exists";
+
 export interface DeliveryStore {
   /**
    * Writes a batch in one transaction, in its order. What stands already is left as it is, so a batch whose outcome

@@ -5,7 +5,13 @@
  */
 import type { Clock, Log } from "../../protocol/runtime.js";
 import { isPassing, StoreError } from "../../store/database.js";
-import type { Body, Delivery, DeliveryKey, DeliveryStore } from "../../store/deliveries.js";
+import {
+  RECIPIENT_EXISTS,
+  type Body,
+  type Delivery,
+  type DeliveryKey,
+  type DeliveryStore,
+} from "../../store/deliveries.js";
 import { backoffMs } from "./backoff.js";
 
 /**
@@ -185,7 +191,7 @@ export class DeliveryWriter {
         for (const write of batch) if (write.type === "insert") write.done(outcome);
         return;
       } catch (error) {
-        if (error instanceof StoreError && error.kind === "rejected") return this.#halve(batch);
+        if (error instanceof StoreError && error.kind === "rejected") return this.#halve(batch, error);
         // How the database fares is told where that is watched, once and not at each try.
         this.options.log[isPassing(error) ? "debug" : "warn"](
           { error: String(error), tries, rows: batch.length },
@@ -196,9 +202,16 @@ export class DeliveryWriter {
     }
   }
 
-  async #halve(batch: readonly Write[]): Promise<void> {
+  async #halve(batch: readonly Write[], refusal: StoreError): Promise<void> {
     const [only] = batch;
     if (batch.length === 1 && only !== undefined) {
+      const { constraint, reason, message } = refusal;
+      if (constraint !== RECIPIENT_EXISTS) {
+        this.options.log.error(
+          { reason, constraint, why: message },
+          "the database refuses a delivery for another reason than its recipient: a defect",
+        );
+      }
       if (only.type === "insert") only.done("refused");
       return;
     }

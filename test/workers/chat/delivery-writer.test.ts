@@ -3,6 +3,7 @@ import t from "tap";
 import { MemoryDeliveries } from "../../../bench/simulation/memory-deliveries.js";
 import { VirtualClock } from "../../../bench/simulation/virtual-clock.js";
 import type { AccountId, ConversationId, MessageId } from "../../../src/protocol/ids.js";
+import { StoreError } from "../../../src/store/database.js";
 import type { Body, BodyId, Delivery, WriteBatch } from "../../../src/store/deliveries.js";
 import { DeliveryWriter, type WriteOutcome } from "../../../src/workers/chat/delivery-writer.js";
 import { account } from "./cluster.js";
@@ -11,9 +12,14 @@ const stranger = account("stranger");
 
 class CountingStore extends MemoryDeliveries {
   readonly batches: WriteBatch[] = [];
+  /** An epoch that a constraint refuses. */
+  refusedEpoch: number | null = null;
 
   override write(batch: WriteBatch): Promise<{ repeated: boolean }> {
     this.batches.push(batch);
+    if (batch.deliveries.some(({ epoch }) => epoch === this.refusedEpoch)) {
+      return Promise.reject(new StoreError("rejected", "23514", "deliveries_epoch_check", "refused"));
+    }
     return super.write(batch);
   }
 }
@@ -22,6 +28,7 @@ function setUp(maxRows = 100) {
   const store = new CountingStore((id) => id !== stranger);
   const clock = new VirtualClock();
   const soon: (() => void)[] = [];
+  const errors: object[] = [];
   const writer = new DeliveryWriter({
     store,
     clock,
@@ -29,7 +36,7 @@ function setUp(maxRows = 100) {
     maxBytes: 1_000_000,
     retryMinMs: 100,
     retryMaxMs: 1000,
-    log: { debug() {}, info() {}, warn() {}, error() {} },
+    log: { debug() {}, info() {}, warn() {}, error: (fields) => void errors.push(fields) },
     soon: (callback) => soon.push(callback),
   });
   const settle = async (): Promise<void> => {
@@ -46,7 +53,7 @@ function setUp(maxRows = 100) {
       },
       (outcome) => (outcomes[index] = outcome),
     );
-  return { store, clock, writer, settle, outcomes, insert };
+  return { store, clock, writer, settle, outcomes, errors, insert };
 }
 
 function delivery(index: number, recipient: AccountId): Delivery {
@@ -55,7 +62,7 @@ function delivery(index: number, recipient: AccountId): Delivery {
     sender: account("alice"),
     message: index.toString(16).padStart(32, "0") as MessageId,
     conversation: "c".repeat(64) as ConversationId,
-    epoch: 0,
+    epoch: index,
     key: Uint8Array.of(1),
     body: body(index).id,
   };
@@ -111,7 +118,7 @@ t.test("a batch that failed for a reason that passes is written again before any
 });
 
 t.test("a refused row is found by halving, and the others are written", async (t) => {
-  const { store, insert, settle, outcomes } = setUp();
+  const { store, insert, settle, outcomes, errors } = setUp();
   for (let i = 0; i < 9; i++) insert(i, i === 5 ? stranger : account("bob"));
   await settle();
   t.same(
@@ -119,6 +126,17 @@ t.test("a refused row is found by halving, and the others are written", async (t
     [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => (i === 5 ? "refused" : "committed")),
   );
   t.equal(store.rows, 8);
+  t.same(errors, [], "an account that does not exist is nobody's defect");
+});
+
+t.test("a row that is refused for another reason than its recipient is told of", async (t) => {
+  const { store, insert, settle, outcomes, errors } = setUp();
+  store.refusedEpoch = 2;
+  for (let i = 0; i < 4; i++) insert(i);
+  await settle();
+  t.same(outcomes, ["committed", "committed", "refused", "committed"]);
+  t.match(errors, [{ reason: "23514", constraint: "deliveries_epoch_check" }]);
+  t.equal(errors.length, 1);
 });
 
 t.test("a removal takes effect after every insert before it", async (t) => {
