@@ -33,8 +33,11 @@ export type Life =
       listening: Listening | null;
       incarnation: Incarnation;
     }
-  /** Must end, and has not ended yet. Nobody counts on it any more. It is made to at `by`; infinite once it was. */
-  | { at: "dying"; by: number }
+  /**
+   * Must end, and has not ended yet. Nobody counts on it any more. At `by` it is made to; or, where it was already,
+   * people are told that it does not end.
+   */
+  | { at: "dying"; by: number; terminated: boolean }
   /** Has ended; starts again at `until`. */
   | { at: "resting"; until: number }
   | { at: "stopping" }
@@ -158,6 +161,7 @@ export interface Draft {
 }
 
 export type Running = Extract<Life, { at: "running" }>;
+export type Dying = Extract<Life, { at: "dying" }>;
 
 /** Chat servers that are running, as others know them. */
 export function runningServers(state: State): ServerEntry[] {

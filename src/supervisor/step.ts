@@ -5,6 +5,7 @@ import { restDelay } from "./backoff.js";
 import {
   runningThread,
   type Draft,
+  type Dying,
   type Effect,
   type Event,
   type Running,
@@ -112,7 +113,7 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
         thread.port = 0;
       }
       // It ends by itself, once it has said its last; unless what it began keeps it.
-      isDead(draft, thread, now + LAST_WORDS_MS);
+      isDead(draft, thread, event.error.message, { by: now + LAST_WORDS_MS, terminated: false });
       return;
     case "exited":
       exited(draft, thread, event.reason);
@@ -152,7 +153,7 @@ function exited(draft: Draft, thread: Thread, reason: string | null): void {
     goOnStopping(draft);
     return;
   }
-  if (thread.life.at !== "dying") isDead(draft, thread, Infinity, why);
+  if (thread.life.at !== "dying") isDead(draft, thread, why, { by: Infinity, terminated: false });
   if (thread.proven) rest(draft, thread, why);
   else {
     thread.life = { at: "ended" };
@@ -170,11 +171,12 @@ function deathAtStart({ plan, failure }: Thread, why: string): ErrorRecord {
  * Nobody counts on a thread any more. Others are told; and where it never worked the system stops, since trying again
  * would hide from people what they must mend.
  *
- * @param by when it is made to end, if it has not by itself
+ * @param why it died
+ * @param dying what is next if it does not end by itself
  */
-function isDead(draft: Draft, thread: Thread, by: number, why = thread.failure?.message ?? ""): void {
+function isDead(draft: Draft, thread: Thread, why: string, dying: Omit<Dying, "at">): void {
   const { plan, life, proven } = thread;
-  thread.life = { at: "dying", by };
+  thread.life = { at: "dying", ...dying };
   if (life.at === "running") {
     if (draft.now - life.since >= draft.state.timeouts.restartMaxMs) thread.tries = 0;
     if (plan.kind === "chat") forget(draft, { id: plan.id, incarnation: life.incarnation });
@@ -186,7 +188,20 @@ function isDead(draft: Draft, thread: Thread, by: number, why = thread.failure?.
 function kill(draft: Draft, thread: Thread, why: string): void {
   draft.effects.push({ type: "terminate", thread: thread.plan.id });
   thread.failure = { code: "timeout", message: why };
-  isDead(draft, thread, Infinity);
+  isDead(draft, thread, why, { by: draft.now + draft.state.timeouts.hungMs, terminated: true });
+}
+
+/** Nobody can end a thread in a call of the system that does not return, as on a disk that hangs. */
+function tellThatItStays({ state, effects }: Draft, { plan, failure }: Thread, life: Dying): void {
+  life.by = Infinity;
+  // While the system stops its wave is given up in its time, and the process ends.
+  if (state.stage.at === "stopping") return;
+  effects.push({
+    type: "log",
+    level: "error",
+    fields: { of: plan.id, why: failure?.message },
+    message: "a thread does not end, and so is not started again: restart the process",
+  });
 }
 
 function rest(draft: Draft, thread: Thread, why: string): void {
@@ -259,8 +274,12 @@ function wake(draft: Draft): void {
     if (life.at === "resting" && now >= life.until) start(draft, thread);
     else if (life.at === "starting" && now >= life.startBy) kill(draft, thread, "it was not ready in time");
     else if (life.at === "dying" && now >= life.by) {
-      life.by = Infinity;
-      effects.push({ type: "terminate", thread: thread.plan.id });
+      if (life.terminated) tellThatItStays(draft, thread, life);
+      else {
+        effects.push({ type: "terminate", thread: thread.plan.id });
+        life.terminated = true;
+        life.by = now + state.timeouts.hungMs;
+      }
     }
   }
   const { preparing } = state;
@@ -294,6 +313,7 @@ function allowForLateness(state: State, now: number, lateMs: number): void {
       life.heardAt = now;
       life.statements.since += lateMs;
     } else if (life.at === "starting") life.startBy = now + state.timeouts.startMs;
+    else if (life.at === "dying") life.by += lateMs;
   }
   if (state.preparing !== null) state.preparing.by = now + state.timeouts.prepareMs;
   if (state.stage.at === "stopping") state.stage.since += lateMs;

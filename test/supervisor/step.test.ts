@@ -1,8 +1,6 @@
 /** Stories of the supervisor (PROTOCOL.md, "Views and homes"), in virtual time and without a thread. */
 import t from "tap";
 import type { Incarnation } from "../../src/protocol/ids.js";
-import type { ThreadEvent } from "../../src/supervisor/state.js";
-import { step } from "../../src/supervisor/step.js";
 import { CHAT_1, CHAT_2, CHAT_3, Story, timeouts } from "./story.js";
 
 t.test("everything starts in its order, is linked, shares the accounts and is announced", async (t) => {
@@ -509,31 +507,63 @@ t.test("time in which the supervisor slept is not held against a statement", (t)
 
 t.test("a thread that cannot start for a while is told of once, and once when it is back", (t) => {
   const story = Story.running();
-  const logged: string[] = [];
-  const told = (event: ThreadEvent): void => {
-    const id = "database-service";
-    const { state, effects } = step(story.state, {
-      ...event,
-      thread: id,
-      run: story.thread(id).run,
-      now: story.now,
-    });
-    story.state = state;
-    for (const effect of effects)
-      if (effect.type === "log") logged.push(`${effect.level}: ${effect.message}`);
-  };
   const full = { code: "diskFull", message: "There is no space left." } as const;
   for (let times = 0; times < 4; times++) {
-    told({ type: "failed", error: full });
-    told({ type: "exited", reason: null });
+    story.from("database-service", { type: "failed", error: full });
+    story.exits("database-service");
     story.pass(timeouts.restartMaxMs);
   }
-  told({ type: "ready", listening: null, incarnation: "again" as Incarnation });
-  t.same(logged, [
+  story.ready("database-service");
+  t.same(story.logged, [
     "error: a thread died and will be started again",
     ...Array<string>(3).fill("debug: a thread died and will be started again"),
     "info: a thread that died is back",
   ]);
+  t.end();
+});
+
+const STAYS = "error: a thread does not end, and so is not started again: restart the process";
+
+t.test("a thread that was ended and does not end is told of once", (t) => {
+  const story = Story.running();
+  story.pass(timeouts.hungMs + 2 * timeouts.heartbeatMs, ["balancer"]);
+  t.equal(story.thread("balancer").life.at, "dying");
+  story.pass(timeouts.hungMs - 2 * timeouts.heartbeatMs);
+  t.same(story.logged, []);
+  t.same(story.pass(10 * timeouts.hungMs), []);
+  t.same(story.logged, [STAYS]);
+  story.exits("balancer");
+  t.same(story.pass(timeouts.restartMaxMs), ["spawn balancer on 7440"], "unless it ends after all");
+  t.end();
+});
+
+t.test("one that was to end by itself is ended first, and then told of", (t) => {
+  const story = Story.running();
+  story.from("archive", { type: "failed", error: { code: "internal", message: "A defect." } });
+  t.same(story.pass(timeouts.hungMs), ["terminate archive"]);
+  t.same(story.logged, []);
+  story.pass(timeouts.hungMs);
+  t.same(story.logged, [STAYS]);
+  t.end();
+});
+
+t.test("time in which the supervisor slept is not held against a thread that is to end", (t) => {
+  const story = Story.running();
+  story.pass(timeouts.hungMs + 2 * timeouts.heartbeatMs, ["balancer"]);
+  story.now += 10 * timeouts.hungMs;
+  story.on({ type: "wake" });
+  t.same(story.logged, ["warn: the supervisor itself was late"]);
+  t.end();
+});
+
+t.test("while the system stops, nobody is told to restart it for a thread that does not end", (t) => {
+  const story = Story.running();
+  story.pass(timeouts.hungMs + 2 * timeouts.heartbeatMs, ["database-service"]);
+  story.pass(timeouts.hungMs - 2 * timeouts.heartbeatMs);
+  story.on({ type: "stop" });
+  story.pass(timeouts.stopMs);
+  t.notOk(story.logged.includes(STAYS));
+  t.equal(story.state.stage.at, "finished");
   t.end();
 });
 

@@ -87,6 +87,8 @@ function told(effect: Effect): string {
 export class Story {
   state: State;
   now = 0;
+  /** Levels and messages of the log. */
+  readonly logged: string[] = [];
 
   constructor(readonly plans: readonly ThreadPlan[] = EMBEDDED) {
     this.state = initialState(plans, timeouts);
@@ -96,7 +98,9 @@ export class Story {
   on(event: Event | { type: Event["type"] }): string[] {
     const { state, effects } = step(this.state, { now: this.now, ...event } as Event);
     this.state = state;
-    return effects.map(told).filter((text) => !text.startsWith("log"));
+    const all = effects.map(told);
+    this.logged.push(...all.filter((text) => text.startsWith("log ")).map((text) => text.slice(4)));
+    return all.filter((text) => !text.startsWith("log "));
   }
 
   from(id: string, event: ThreadEvent, run = this.thread(id).run): string[] {
@@ -153,6 +157,7 @@ export class Story {
     for (const id of [CHAT_1, CHAT_2, CHAT_3, "archive", "balancer"]) story.ready(id);
     for (const id of [CHAT_1, CHAT_2, CHAT_3]) story.prepared(id);
     if (story.state.stage.at !== "running") throw new Error("the story does not begin");
+    story.logged.length = 0;
     return story;
   }
 }
