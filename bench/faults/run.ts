@@ -2,6 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readConfig } from "../../src/config.js";
+import { DEFAULTS_FILE } from "../../src/supervisor/command-line.js";
 import { checkHistory } from "../history/checker.js";
 import type { ArchiveRecord, FaultEvent, HistoryEvent } from "../history/events.js";
 import type { Verdict } from "../history/verdict.js";
@@ -45,8 +47,6 @@ export interface RunResult {
   readonly kept: string | null;
 }
 
-/** From which on a thread's loop counts as hung, by default, in milliseconds. */
-const HUNG_MS = 10_000;
 /** How many others each person writes to. */
 const CONTACTS = 6;
 /** How long everything may take to come to rest, in milliseconds. */
@@ -115,7 +115,7 @@ class Run {
       hosts: hostCount,
       servers,
       embedded,
-      hungMs: HUNG_MS,
+      hungMs: readConfig(DEFAULTS_FILE, [], ".").timeouts.hungMs,
     });
     progress("starting the system");
     if (options.database !== undefined) {
