@@ -40,7 +40,7 @@ export interface Route {
 /** How long connecting and the handshake may take, in milliseconds, as src/client/node has it. */
 const CONNECT_MS = 10_000;
 /** How long a whole request may take, in milliseconds, as src/client/node has it. */
-const REQUEST_MS = 30_000;
+const REQUEST_MS = 15_000;
 export const HOST = "127.0.0.1";
 
 export class Network {

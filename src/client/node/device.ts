@@ -30,7 +30,9 @@ export interface NodeDevice {
 /** What a client holds at most for a service it talks to, and how long it waits for it. */
 export const CONNECTION = {
   timeoutMs: 10_000,
-  requestMs: 30_000,
+  // More than the balancer lets anybody wait: 2 s to be admitted, and `databaseMs`. Whoever asks over a connection of which
+  // only this half is left finds out by this.
+  requestMs: 15_000,
   maxReplyBytes: 2 * 1024 * 1024,
   maxFrameBytes: 8 * 1024 * 1024,
   bufferBytes: 8 * 1024 * 1024,
