@@ -76,6 +76,15 @@ export class Flight {
     return this.#order.isEmpty;
   }
 
+  /** Messages that are accepted and not archived. */
+  get unarchived(): number {
+    let count = 0;
+    for (const items of this.#open.values()) {
+      for (const { progress } of items) if (progress === "accepted") count += 1;
+    }
+    return count;
+  }
+
   /** Whether a file's messages are on their way here already. */
   has(file: string): boolean {
     return this.#open.has(file);

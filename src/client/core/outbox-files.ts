@@ -65,6 +65,13 @@ export interface OutboxFile {
   readonly entries: readonly OutboxEntry[];
 }
 
+export interface StoredOutbox {
+  /** Files that were not known. */
+  readonly unknown: readonly OutboxFile[];
+  /** Name of the last file; `null` if there is none. */
+  readonly last: string | null;
+}
+
 export class OutboxFiles {
   readonly #files: DeviceFiles;
   readonly #account: AccountId;
@@ -88,16 +95,21 @@ export class OutboxFiles {
   /**
    * The outbox as it stands, in the order of sending. A file that cannot be opened stays where it is: it was sealed under
    * another key of this device.
+   *
+   * @param known whether a file is at hand and need not be read again
    */
-  async load(): Promise<OutboxFile[]> {
-    const loaded: OutboxFile[] = [];
+  async load(known: (name: string) => boolean): Promise<StoredOutbox> {
+    const unknown: OutboxFile[] = [];
+    let last: string | null = null;
     for (const name of await this.#files.list(PREFIX)) {
-      const entries = await this.#read(name);
-      if (entries !== null && entries.every(({ sender }) => sender === this.#account)) {
-        loaded.push({ name, entries });
+      if (!known(name)) {
+        const entries = await this.#read(name);
+        if (entries === null || entries.some(({ sender }) => sender !== this.#account)) continue;
+        unknown.push({ name, entries });
       }
+      last = name;
     }
-    return loaded;
+    return { unknown, last };
   }
 
   /**

@@ -41,6 +41,8 @@ export type OutboxSession = SendingSession & Pick<Session, "error" | "need">;
 const MAX_DRAFTS = 10_000;
 /** The most messages that one hold of the lock has on the way. */
 const MAX_ON_THE_WAY = 1_024;
+/** The most messages that are accepted and wait for the archive, but for those that are on the way by then. */
+const MAX_UNARCHIVED = 10_000;
 /** Messages that are written to disk at once. */
 const BATCH = 64;
 /** How long a process that has the lock takes new messages although another waits for it, in milliseconds. */
@@ -94,7 +96,7 @@ export class Outbox {
    *
    * @returns once it is accepted
    * @throws FastChatError what {@link Contacts.byName} throws; `tooLarge`, `badRequest`; `queueFull`, `noSuchAccount` as
-   *   the recipient's server refused it; what ended the connection for good; `timeout` or what else kept it from being
+   *   the recipient's server refused it; `unavailable` where the archive is too far behind; what ended the connection for good; `timeout` or what else kept it from being
    *   accepted in time, and then its text says whether the message is kept
    */
   send(to: UserName, payload: Payload): Promise<SentMessage> {
@@ -228,14 +230,15 @@ export class Outbox {
     this.#leftovers = false;
     this.#graceOver = false;
     try {
-      const stored = await files.load();
-      const numbers = await files.numbers(stored);
-      for (const file of stored) if (!flight.has(file.name)) flight.adopt(file);
-      if (stored.length > 0 || this.#drafts.length > 0) archive.open();
+      const stored = await files.load((name) => flight.has(name));
+      // Those of the files that are known were written down when they were put away.
+      const numbers = await files.numbers(stored.unknown);
+      for (const file of stored.unknown) flight.adopt(file);
+      if (stored.unknown.length > 0 || this.#drafts.length > 0) archive.open();
       flight.transmit();
       // What was numbered right before a crash may stand in the outbox only.
-      let numbered = stored.length > 0;
-      let last = stored.at(-1)?.name ?? null;
+      let numbered = stored.unknown.length > 0;
+      let { last } = stored;
       let shares = true;
       this.#startShare();
       for (;;) {
@@ -319,6 +322,10 @@ export class Outbox {
   /** Numbers, seals and writes the next messages. @returns the name of their file; `null` if none was fit to be sent */
   async #take(numbers: Map<ConversationId, number>, after: string | null): Promise<string | null> {
     const drafts = this.#drafts.splice(0, BATCH);
+    if (this.#flight.unarchived >= MAX_UNARCHIVED) {
+      for (const { pending } of drafts) pending.refuse(archiveBehindError());
+      return null;
+    }
     try {
       const most = this.#session.welcome?.maxFrameBytes ?? Infinity;
       const { entries, pending, last } = await numberDrafts(this.#context, drafts, numbers, most);
@@ -348,6 +355,13 @@ export class Outbox {
     const { error } = this.#session;
     return error === null ? null : new FastChatError(error.code, error.message);
   }
+}
+
+function archiveBehindError(): FastChatError {
+  return new FastChatError(
+    "unavailable",
+    `The archive has not taken the last ${MAX_UNARCHIVED} messages of this device: it is away or full. Nothing more is sent before it takes some.`,
+  );
 }
 
 function closedError(): FastChatError {

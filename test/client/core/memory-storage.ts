@@ -8,6 +8,8 @@ export class MemoryStorage implements DeviceStorage {
   readonly files: Map<string, Uint8Array>;
   /** What was written and removed, in order. */
   readonly acts: { readonly act: Act; readonly name: string }[] = [];
+  /** What was read, in order. */
+  readonly reads: string[] = [];
   /** Asked before and after each act that changes something: whether the power goes. */
   onAct: ((when: "before" | "after", index: number) => boolean) | null = null;
   /** Told when the power went. */
@@ -33,6 +35,7 @@ export class MemoryStorage implements DeviceStorage {
 
   async read(name: string): Promise<Uint8Array | null> {
     await this.#turn();
+    this.reads.push(name);
     return this.files.get(name)?.slice() ?? null;
   }
 

@@ -2,6 +2,8 @@
 import t from "tap";
 import { encodeSend, Kind, Outcome, type SendFrame } from "../../../src/protocol/hot.js";
 import { Client } from "../../../src/client/core/client.js";
+import { DeviceFiles } from "../../../src/client/core/device-files.js";
+import { OutboxFiles, type OutboxEntry } from "../../../src/client/core/outbox-files.js";
 import { inTime, listenTo, resume, signedIn, turns, twoPeople, until, type Process } from "./device.js";
 import { bobsMail, historyOf, outboxOf } from "./mail.js";
 import { Service, type ServerSession } from "./service.js";
@@ -366,22 +368,29 @@ t.test("a device that goes on writing leaves no files of what is done with", asy
     const service = new Service();
     const { onAlices } = await twoPeople(service);
     const { clock } = onAlices.ports;
-    let ahead = setBackMs;
-    const watch = { ...clock, now: () => clock.now() + ahead };
+    let back = 0;
+    const watch = { ...clock, now: () => clock.now() - back };
     const alice = await Client.resume({ ...onAlices.ports, clock: watch }, { sendPatienceMs: 60_000 });
+    // Each is answered when the next has come: the lock is never given back.
+    let unanswered: [ServerSession, SendFrame] | null = null;
+    service.onSend = (session, frame) => {
+      if (unanswered !== null) service.answer(...unanswered, Outcome.stored);
+      unanswered = [session, frame];
+      return true;
+    };
     let most = 0;
-    let sending = alice.send("bob", "0");
+    const sending: Promise<unknown>[] = [];
     for (let index = 1; index <= 12; index++) {
-      // The next is written before the last is accepted: the lock is never given back.
-      const next = alice.send("bob", `${index}`);
-      await inTime(service, sending);
-      sending = next;
+      sending.push(alice.send("bob", `${index}`));
+      await inTime(service, () => service.sends.length === index);
       service.clock.advance(1_000);
-      ahead = 0;
+      back += setBackMs;
       most = Math.max(most, outboxOf(onAlices).length);
     }
-    await inTime(service, sending);
     t.ok(most <= 6, `${most} files at once`);
+    service.onSend = () => false;
+    service.cut();
+    await inTime(service, Promise.all(sending));
     await inTime(service, alice.close());
     t.strictSame(outboxOf(onAlices), []);
   }
@@ -418,6 +427,54 @@ t.test("while the archive is away messages are sent, and are archived later by w
   t.equal(service.sends.length, 2, "what was accepted is not sent again");
   await inTime(service, again.close());
   t.strictSame(outboxOf(next), []);
+});
+
+t.test("what waits for the archive is not read again whenever something is sent", async (t) => {
+  const service = new Service();
+  const { onAlices, onBobs } = await twoPeople(service);
+  service.archive.away = true;
+  const alice = await resume(onAlices);
+  const texts = ["1", "2", "3", "4", "5"];
+  for (const text of texts) {
+    await inTime(service, alice.send("bob", text));
+    await inTime(service, () => onAlices.storage.lockless);
+  }
+  t.equal(outboxOf(onAlices).length, texts.length);
+  t.strictSame(
+    onAlices.storage.reads.filter((name) => name.startsWith("outbox-")),
+    [],
+  );
+  service.archive.away = false;
+  t.strictSame(await historyOf(service, alice), texts);
+  await inTime(service, () => outboxOf(onAlices).length === 0);
+  await inTime(service, alice.close());
+  t.strictSame(await bobsMail(service, onBobs), { texts, numbers: [1, 2, 3, 4, 5] });
+});
+
+t.test("once the archive is too far behind nothing more is sent, until it takes something", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  service.archive.away = true;
+  const alice = await resume(onAlices);
+  await inTime(service, alice.send("bob", "first"));
+  await inTime(service, () => onAlices.storage.lockless);
+  const { account, device } = alice.me;
+  const files = new OutboxFiles(await DeviceFiles.open(onAlices.storage), account, device);
+  const { unknown } = await files.load(() => false);
+  const [entry] = unknown.flatMap(({ entries }) => entries);
+  if (entry === undefined) throw new Error("nothing was kept");
+  // As many as it takes, of one message: how the others came about does not matter.
+  await files.add(outboxOf(onAlices).at(-1) ?? null, [entry, ...new Array<OutboxEntry>(9_999).fill(entry)]);
+  await t.rejects(inTime(service, alice.send("bob", "too many")), {
+    code: "unavailable",
+    message: /The archive has not taken the last 10000 messages/,
+  });
+  t.equal(service.sends.length, 1);
+  service.archive.away = false;
+  await inTime(service, () => outboxOf(onAlices).length === 0);
+  await inTime(service, alice.send("bob", "second"));
+  t.strictSame(await historyOf(service, alice), ["first", "second"]);
+  await inTime(service, alice.close());
 });
 
 t.test("two processes of one device give one series of numbers and one order", async (t) => {
