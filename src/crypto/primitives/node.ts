@@ -234,6 +234,9 @@ const rsa: Rsa = {
   },
 
   async decrypt(key, label, ciphertext) {
+    // RFC 8017, section 7.1.2, step 1b, which OpenSSL leaves out: one ciphertext would have a second spelling, without
+    // the zeros that it may begin with.
+    if (ciphertext.length !== Math.ceil(key.bits / 8)) return null;
     const operation = NodeRsaPrivateKey.operationOf(key);
     try {
       if (operation.where === "pool") {

@@ -176,6 +176,11 @@ for (const name of ["bob", "carol"] as const) {
     t.equal(await rsa.decrypt(privateKey, label, flipped(wrapped, 100)), null);
     t.equal(await rsa.decrypt(privateKey, label, wrapped.subarray(1)), null);
     t.equal(await rsa.decrypt(privateKey, label, new Uint8Array(0)), null);
+
+    let zeroFirst = wrapped;
+    while (zeroFirst[0] !== 0) zeroFirst = await rsa.encrypt(publicKey, label, secret);
+    t.same(await rsa.decrypt(privateKey, label, zeroFirst), secret);
+    t.equal(await rsa.decrypt(privateKey, label, zeroFirst.subarray(1)), null, "the same number, shorter");
   });
 }
 
