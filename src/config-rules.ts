@@ -65,6 +65,12 @@ export function checkTogether(config: Config, sourceOf: (...keys: string[]) => s
       `limits.sendWindowBytes is ${limits.sendWindowBytes}; it must be at least limits.maxFrameBytes (${limits.maxFrameBytes}).`,
     );
   }
+  if (limits.unsettledBytes < limits.sendWindowBytes) {
+    refuse(
+      ["limits.unsettledBytes", "limits.sendWindowBytes"],
+      `limits.unsettledBytes is ${limits.unsettledBytes}; it must be at least limits.sendWindowBytes (${limits.sendWindowBytes}).`,
+    );
+  }
   if (timeouts.restartMinMs > timeouts.restartMaxMs) {
     refuse(
       ["timeouts.restartMinMs", "timeouts.restartMaxMs"],

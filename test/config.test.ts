@@ -173,6 +173,11 @@ t.test("an error names where the value came from, the key, the value and what wo
       "mine.json: limits.sendWindowBytes is 2048; it must be at least limits.maxFrameBytes (262144).",
     ],
     [
+      "less room in a server than in a session",
+      [{ key: "limits.unsettledBytes", value: 300_000, source: "mine.json" }],
+      "mine.json: limits.unsettledBytes is 300000; it must be at least limits.sendWindowBytes (4194304).",
+    ],
+    [
       "backoff the wrong way round",
       [{ key: "timeouts.restartMinMs", value: 20000, source: "mine.json" }],
       "mine.json: timeouts.restartMinMs is 20000; it must be at most timeouts.restartMaxMs (10000).",

@@ -96,8 +96,8 @@ export class Outbox {
    *
    * @returns once it is accepted
    * @throws FastChatError what {@link Contacts.byName} throws; `tooLarge`, `badRequest`; `queueFull`, `noSuchAccount` as
-   *   the recipient's server refused it; `unavailable` where the archive is too far behind; what ended the connection for good; `timeout` or what else kept it from being
-   *   accepted in time, and then its text says whether the message is kept
+   *   the recipient's server refused it; `unavailable` where the archive is too far behind; what ended the connection for
+   *   good; `timeout` or what else kept it from being accepted in time, and then its text says whether the message is kept
    */
   send(to: UserName, payload: Payload): Promise<SentMessage> {
     const failure = this.#failure();
