@@ -1,18 +1,21 @@
 // Two PostgreSQL databases for the tests, the service's and the archive's, each under a role that may do nothing else.
 //   node scripts/test-database.mjs create        prints their addresses, a line each; nothing where no server answers
 //   node scripts/test-database.mjs drop URL…     removes what create made
+//   node scripts/test-database.mjs admin         prints the address of whoever makes them, where one answers
 // FASTCHAT_TEST_DATABASE_URL names a database that is there already; then that one is printed and never dropped.
+// FASTCHAT_TEST_ADMIN_URL names somebody else to make them, a superuser.
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 
-const ADMIN = "postgres://postgres@127.0.0.1:5432/postgres";
-const MADE = /^postgres:\/\/(fastchat_test_[0-9a-f]{12}):/;
+const ADMIN = process.env["FASTCHAT_TEST_ADMIN_URL"] || "postgres://postgres@127.0.0.1:5432/postgres";
+const MADE = /^postgres(?:ql)?:\/\/(fastchat_test_[0-9a-f]{12}):/;
 
 const [, , action, ...urls] = process.argv;
 if (action === "create") await create();
 else if (action === "drop") await drop(urls);
+else if (action === "admin") await admin();
 else {
-  console.error("usage: test-database.mjs create | drop URL…");
+  console.error("usage: test-database.mjs create | drop URL… | admin");
   process.exitCode = 2;
 }
 
@@ -33,7 +36,7 @@ async function create() {
     await admin.query(`CREATE ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'`);
     await admin.query(`CREATE DATABASE ${name} OWNER ${name}`);
     await admin.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
-    console.log(`postgres://${name}:${password}@127.0.0.1:5432/${name}`);
+    console.log(Object.assign(new URL(ADMIN), { username: name, password, pathname: name }).href);
   }
   await admin.end();
 }
@@ -47,6 +50,13 @@ async function drop(made) {
     await admin.query(`DROP ROLE IF EXISTS ${name}`);
   }
   await admin.end();
+}
+
+async function admin() {
+  const client = await connect();
+  if (client === null) return;
+  console.log(ADMIN);
+  await client.end();
 }
 
 async function connect() {

@@ -4,6 +4,8 @@ import type { BalancerContext } from "./context.js";
 import type { RateLimits } from "./rate-limits.js";
 import { cards } from "./routes/cards.js";
 import { cardOf } from "./routes/card-of.js";
+import { checkpoint } from "./routes/checkpoint.js";
+import { devices } from "./routes/devices.js";
 import { loginFinish } from "./routes/login-finish.js";
 import { loginStart } from "./routes/login-start.js";
 import { logout } from "./routes/logout.js";
@@ -26,6 +28,8 @@ export function addRoutes(app: App, context: BalancerContext, rates: RateLimits)
   place(app, context);
   voucher(app, context);
   vault(app, context);
+  checkpoint(app, context);
+  devices(app, context);
   cards(app, context);
   cardOf(app, context);
 }

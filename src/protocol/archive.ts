@@ -11,6 +11,12 @@ export const ARCHIVE_TOKEN_BYTES = 32;
 export const MAX_ENTRY_BYTES = 512 * 1024;
 /** The most entries in one append or one page. */
 export const MAX_ENTRIES = 500;
+/** Bytes of an entry's hash: SHA-256 over its tags and what it seals. */
+export const ENTRY_HASH_BYTES = 32;
+/** The largest sealed note that clients keep on a chat. */
+export const MAX_CHAT_NOTE_BYTES = 8 * 1024;
+/** The largest sealed checkpoint. */
+export const MAX_CHECKPOINT_BYTES = 1024;
 
 const Tag = Binary(TAG_BYTES, TAG_BYTES);
 const Token = Binary(ARCHIVE_TOKEN_BYTES, ARCHIVE_TOKEN_BYTES);
@@ -61,16 +67,64 @@ const After = Type.Object({
 });
 /** Finds one entry by its tag. */
 const Find = Type.Object({ type: Type.Literal("find"), ref: Ref, entry: Tag });
+/** Reads what is known of the chats, the one with the newest entry first; below the counter `before` if it is given. */
+const Chats = Type.Object({
+  type: Type.Literal("chats"),
+  ref: Ref,
+  before: Type.Optional(Counter),
+  limit: Limit,
+});
+/** Writes the note on a chat that has entries, if `version` is that of the note it replaces (0: there is none). */
+const SetChat = Type.Object({
+  type: Type.Literal("setChat"),
+  ref: Ref,
+  chat: Tag,
+  version: Counter,
+  note: Binary(1, MAX_CHAT_NOTE_BYTES),
+});
+/**
+ * Waits for what other connections add: answered at once where entries above the counter `after`, or notes on chats above
+ * `revision`, stand already, and with nothing after a while. One at a time on a connection.
+ */
+const Follow = Type.Object({
+  type: Type.Literal("follow"),
+  ref: Ref,
+  after: Counter,
+  revision: Counter,
+  limit: Limit,
+});
+/** Reads forward what entries are known by: their tags and hashes, also of those that were blanked. */
+const Digests = Type.Object({ type: Type.Literal("digests"), ref: Ref, after: Counter, limit: Limit });
+/** Reads the checkpoint, or, with `sealed`, replaces it if `version` is that of the one it replaces (0: there is none). */
+const Checkpoint = Type.Object({
+  type: Type.Literal("checkpoint"),
+  ref: Ref,
+  replace: Type.Optional(Type.Object({ version: Counter, sealed: Binary(1, MAX_CHECKPOINT_BYTES) })),
+});
 const Ping = Type.Object({ type: Type.Literal("ping"), ref: Ref });
 
-export const ArchiveRequest = Type.Union([Create, Open, Append, Before, After, Find, Ping]);
+export const ArchiveRequest = Type.Union([
+  Create,
+  Open,
+  Append,
+  Before,
+  After,
+  Find,
+  Chats,
+  SetChat,
+  Follow,
+  Digests,
+  Checkpoint,
+  Ping,
+]);
 export type ArchiveRequest = Static<typeof ArchiveRequest>;
 
-/** Reply to `create` and `open`: `counter` is that of the newest entry, 0 where there is none. */
+/** Reply to `create` and `open`: the counter of the newest entry, 0 where there is none, and the writes of notes so far. */
 const Opened = Type.Object({
   type: Type.Literal("opened"),
   ref: Ref,
   counter: Counter,
+  revision: Counter,
   /** Either side is taken for dead when nothing came from it for this long, in milliseconds. */
   idleMs: Counter,
 });
@@ -80,15 +134,60 @@ const Appended = Type.Object({
   ref: Ref,
   results: Type.Array(Type.Object({ counter: Counter, had: Type.Boolean() }), { maxItems: MAX_ENTRIES }),
 });
+const Entry = Type.Object({ counter: Counter, chat: Tag, entry: Tag, sealed: Binary(1, MAX_ENTRY_BYTES) });
 /** Reply to `before`, `after` and `find`. `more` says whether the same direction goes on. */
 const Page = Type.Object({
   type: Type.Literal("page"),
   ref: Ref,
-  entries: Type.Array(
-    Type.Object({ counter: Counter, chat: Tag, entry: Tag, sealed: Binary(1, MAX_ENTRY_BYTES) }),
+  entries: Type.Array(Entry, { maxItems: MAX_ENTRIES }),
+  more: Type.Boolean(),
+});
+/**
+ * A chat: the counter of its newest entry, and the note on it. `version` counts the writes of that note (0: there is none),
+ * and `revision` is when it was last written, in writes of such notes in this archive.
+ */
+const Chat = Type.Object({
+  chat: Tag,
+  newest: Counter,
+  version: Counter,
+  revision: Counter,
+  note: Type.Optional(Binary(1, MAX_CHAT_NOTE_BYTES)),
+});
+/** Reply to `chats`; `latest` has the newest entries of these chats, as far as they fit and were not blanked. */
+const ChatPage = Type.Object({
+  type: Type.Literal("chatPage"),
+  ref: Ref,
+  chats: Type.Array(Chat, { maxItems: MAX_ENTRIES }),
+  latest: Type.Array(Entry, { maxItems: MAX_ENTRIES }),
+  more: Type.Boolean(),
+});
+/** Reply to `setChat`: the chat as it is now, and whether this request wrote its note. */
+const ChatSet = Type.Object({ type: Type.Literal("chatSet"), ref: Ref, chat: Chat, written: Type.Boolean() });
+/** Reply to `follow`. `more` says whether there are further entries or notes already. */
+const News = Type.Object({
+  type: Type.Literal("news"),
+  ref: Ref,
+  entries: Type.Array(Entry, { maxItems: MAX_ENTRIES }),
+  chats: Type.Array(Chat, { maxItems: MAX_ENTRIES }),
+  more: Type.Boolean(),
+});
+/** Reply to `digests`: consecutive, from the counter behind `after`. */
+const DigestPage = Type.Object({
+  type: Type.Literal("digestPage"),
+  ref: Ref,
+  digests: Type.Array(
+    Type.Object({ chat: Tag, entry: Tag, hash: Binary(ENTRY_HASH_BYTES, ENTRY_HASH_BYTES) }),
     { maxItems: MAX_ENTRIES },
   ),
   more: Type.Boolean(),
+});
+/** Reply to `checkpoint`: the one that stands now, and whether this request wrote it. */
+const CheckpointState = Type.Object({
+  type: Type.Literal("checkpointState"),
+  ref: Ref,
+  version: Counter,
+  sealed: Type.Optional(Binary(1, MAX_CHECKPOINT_BYTES)),
+  written: Type.Boolean(),
 });
 const Pong = Type.Object({ type: Type.Literal("pong"), ref: Ref });
 /** Reply to a request that failed; nothing of it was done. */
@@ -99,7 +198,18 @@ const Failed = Type.Object({
   message: Type.String({ maxLength: 500 }),
 });
 
-export const ArchiveReply = Type.Union([Opened, Appended, Page, Pong, Failed]);
+export const ArchiveReply = Type.Union([
+  Opened,
+  Appended,
+  Page,
+  ChatPage,
+  ChatSet,
+  News,
+  DigestPage,
+  CheckpointState,
+  Pong,
+  Failed,
+]);
 export type ArchiveReply = Static<typeof ArchiveReply>;
 
 export const archiveRequests = controlCodec(ArchiveRequest);

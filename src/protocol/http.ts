@@ -106,6 +106,34 @@ export type Placement = Static<typeof Placement>;
 export const Voucher = Type.Object({ voucher: Base64Url(1, 512, "Single use") });
 export type Voucher = Static<typeof Voucher>;
 
+/** The devices that are signed in to an account, the one that was here last first. */
+export const Devices = Type.Object({
+  devices: Type.Array(
+    Type.Object({
+      device: DeviceIdSchema,
+      label: DeviceLabel,
+      /** Milliseconds since 1970. */
+      signedInAt: Counter,
+      /** Milliseconds since 1970, to the minute or so. */
+      lastUsedAt: Counter,
+    }),
+  ),
+});
+export type Devices = Static<typeof Devices>;
+
+const SealedCheckpoint = Base64Url(1, 1024, "Sealed by the client");
+/** The account's checkpoint of its archive, sealed. */
+export const ServiceCheckpoint = Type.Object({ sealed: Type.Union([SealedCheckpoint, Type.Null()]) });
+export type ServiceCheckpoint = Static<typeof ServiceCheckpoint>;
+/** Replaces it, if the one that stands is still `instead` (null: there is none). */
+export const ReplaceCheckpoint = Type.Object({
+  instead: Type.Union([SealedCheckpoint, Type.Null()]),
+  sealed: SealedCheckpoint,
+});
+export type ReplaceCheckpoint = Static<typeof ReplaceCheckpoint>;
+export const CheckpointReplaced = Type.Object({ replaced: Type.Boolean() });
+export type CheckpointReplaced = Static<typeof CheckpointReplaced>;
+
 export const CardsRequest = Type.Object({
   accounts: Type.Array(AccountIdSchema, { minItems: 1, maxItems: 200 }),
 });
@@ -143,6 +171,8 @@ export const PATHS = {
   place: "/v1/place",
   voucher: "/v1/archive/voucher",
   vault: "/v1/vault",
+  checkpoint: "/v1/checkpoint",
+  devices: "/v1/devices",
   cards: "/v1/cards",
   cardOf: (name: string) => `/v1/cards/${encodeURIComponent(name)}`,
 } as const;

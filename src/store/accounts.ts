@@ -55,6 +55,10 @@ export interface AccountStore {
   cardOf(name: UserName): Promise<Card | null>;
   /** Cards of those accounts that exist, in no particular order. */
   cards(accounts: readonly AccountId[]): Promise<Card[]>;
+  /** What the account's devices have sealed about its archive; `null` where there is nothing. */
+  checkpoint(account: AccountId): Promise<Uint8Array | null>;
+  /** Replaces that, if it still is `instead`. @returns whether it was */
+  replaceCheckpoint(account: AccountId, instead: Uint8Array | null, sealed: Uint8Array): Promise<boolean>;
   /** How many accounts there are for each cost of the password hash. */
   stretchings(): Promise<{ stretching: Stretching; accounts: number }[]>;
 }
@@ -154,6 +158,25 @@ export function sqlAccounts(db: Database): AccountStore {
         values: [accounts],
       });
       return rows.map(readCard);
+    },
+
+    async checkpoint(account) {
+      const { rows } = await db.query<{ checkpoint: Uint8Array | null }>({
+        name: "account-checkpoint",
+        text: "SELECT checkpoint FROM accounts WHERE id = $1",
+        values: [account],
+      });
+      return rows[0]?.checkpoint ?? null;
+    },
+
+    async replaceCheckpoint(account, instead, sealed) {
+      const { rowCount } = await db.query({
+        text: `UPDATE accounts SET checkpoint = $2 WHERE id = $1
+          AND ${instead === null ? "checkpoint IS NULL" : "checkpoint = $3"}`,
+        values: instead === null ? [account, sealed] : [account, sealed, instead],
+        does: "store",
+      });
+      return rowCount > 0;
     },
 
     async stretchings() {

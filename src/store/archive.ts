@@ -37,10 +37,16 @@ export type CreateOutcome =
   | { readonly type: "exists"; readonly archive: ArchiveRecord }
   | { readonly type: "voucherUsed" };
 
-export interface ArchiveRecord {
-  readonly tokenHash: Uint8Array;
+/** Where an archive has got to. */
+export interface ArchiveHead {
   /** Counter of the newest entry; 0 where there is none. */
   readonly counter: number;
+  /** Writes of notes on chats so far. */
+  readonly revision: number;
+}
+
+export interface ArchiveRecord extends ArchiveHead {
+  readonly tokenHash: Uint8Array;
 }
 
 /** Entries of one request, at least one, which are taken all or not at all. */
@@ -82,6 +88,72 @@ export interface EntryPage {
   readonly more: boolean;
 }
 
+/** A chat: what stands under one chat tag, and the note that clients keep on it. */
+export interface StoredChat {
+  /** Chat tag, 32 bytes. */
+  readonly chat: Uint8Array;
+  /** Counter of its newest entry. */
+  readonly newest: number;
+  /** Counts the writes of the note; 0 where there is none. */
+  readonly version: number;
+  /** When the note was last written, in writes of notes in this archive; 0 where there is none. */
+  readonly revision: number;
+  readonly note: Uint8Array | null;
+}
+
+export interface ChatPageRequest {
+  readonly archive: ArchiveId;
+  /** Only chats whose newest entry has a lower counter. */
+  readonly before?: number | undefined;
+  /** The most chats. */
+  readonly limit: number;
+  /** How much the page may weigh in bytes, the newest entries included; its first chat is on it in any case. */
+  readonly maxBytes: number;
+}
+
+export interface ChatPage {
+  /** The one with the newest entry first. */
+  readonly chats: readonly StoredChat[];
+  /** The newest entries of these chats, but for those that were blanked. */
+  readonly latest: readonly StoredEntry[];
+  readonly more: boolean;
+}
+
+/** What replaces something sealed, if nobody else did since it was read. */
+export interface Replacement {
+  /** Of what was read; 0 if there was nothing. */
+  readonly version: number;
+  readonly sealed: Uint8Array;
+}
+
+export type SetChatOutcome =
+  | { readonly type: "written" | "conflict"; readonly chat: StoredChat }
+  /** No entry stands under that tag. */
+  | { readonly type: "noSuchChat" };
+
+/** What an entry is known by, also once it was blanked. */
+export interface EntryDigest {
+  readonly chat: Uint8Array;
+  readonly entry: Uint8Array;
+  /** SHA-256 over both tags and what was sealed. */
+  readonly hash: Uint8Array;
+}
+
+export interface DigestPage {
+  /** Consecutive, from the counter behind the one that was named. */
+  readonly digests: readonly EntryDigest[];
+  readonly more: boolean;
+}
+
+export interface StoredCheckpoint {
+  /** Counts the writes; 0 where there was none. */
+  readonly version: number;
+  readonly sealed: Uint8Array | null;
+}
+
+/** What a chat weighs on a page, beyond its note. */
+export const CHAT_OVERHEAD_BYTES = 128;
+
 /** What an entry weighs on a page, beyond its sealed bytes: tags, counter and their field names, packed. */
 export const ENTRY_OVERHEAD_BYTES = 128;
 
@@ -101,6 +173,19 @@ export interface ArchiveStore {
   page(request: PageRequest): Promise<EntryPage>;
   /** The entry of that tag. */
   entry(archive: ArchiveId, tag: Uint8Array): Promise<StoredEntry | null>;
+  chats(request: ChatPageRequest): Promise<ChatPage>;
+  /** Writes the note on a chat, unless somebody else did since it was read. */
+  setChat(archive: ArchiveId, chat: Uint8Array, note: Replacement): Promise<SetChatOutcome>;
+  /** Chats whose notes were written after that revision, in the order of writing; at most so many. */
+  changedChats(archive: ArchiveId, revision: number, limit: number): Promise<StoredChat[]>;
+  /** What the entries above a counter are known by; at most so many. */
+  digests(archive: ArchiveId, after: number, limit: number): Promise<DigestPage>;
+  checkpoint(archive: ArchiveId): Promise<StoredCheckpoint>;
+  /** Replaces the checkpoint, unless somebody else did since it was read. */
+  setCheckpoint(
+    archive: ArchiveId,
+    checkpoint: Replacement,
+  ): Promise<StoredCheckpoint & { readonly written: boolean }>;
   /** Forgets vouchers that expired before `time` (milliseconds since 1970). */
   forgetVouchers(time: number): Promise<void>;
 }

@@ -21,9 +21,21 @@ export interface StoredSession {
   readonly lastUsedAt: number;
 }
 
+/** A session as its account's devices see it. */
+export interface ListedSession {
+  readonly device: DeviceId;
+  readonly label: string;
+  /** Milliseconds since 1970. */
+  readonly signedInAt: number;
+  /** Milliseconds since 1970. */
+  readonly lastUsedAt: number;
+}
+
 /** All methods throw a StoreError where the database fails. */
 export interface SessionStore {
   find(tokenHash: Uint8Array): Promise<StoredSession | null>;
+  /** An account's sessions, the one that was used last first. */
+  list(account: AccountId): Promise<ListedSession[]>;
   /** Notes when these devices were last here. @param at milliseconds since 1970 */
   touch(devices: readonly DeviceId[], at: number): Promise<void>;
   /** @returns whether there was such a session */
@@ -50,6 +62,25 @@ export function sqlSessions(db: Database): SessionStore {
         device: deviceIdOfUuid(row.device),
         lastUsedAt: row.last_used_at.getTime(),
       };
+    },
+
+    async list(account) {
+      const { rows } = await db.query<{
+        device: string;
+        label: string;
+        created_at: Date;
+        last_used_at: Date;
+      }>({
+        text: `SELECT device, label, created_at, last_used_at FROM sessions WHERE account = $1
+          ORDER BY last_used_at DESC, device`,
+        values: [account],
+      });
+      return rows.map((row) => ({
+        device: deviceIdOfUuid(row.device),
+        label: row.label,
+        signedInAt: row.created_at.getTime(),
+        lastUsedAt: row.last_used_at.getTime(),
+      }));
     },
 
     async touch(devices, at) {

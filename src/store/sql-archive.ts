@@ -3,32 +3,25 @@ import { createHash } from "node:crypto";
 import { toHex } from "../protocol/bytes.js";
 import type { ArchiveId } from "../protocol/ids.js";
 import {
-  ENTRY_OVERHEAD_BYTES,
   type Append,
   type AppendOutcome,
   type ArchiveRecord,
   type ArchiveStore,
-  type EntryPage,
   type EntryResult,
   type NewEntry,
-  type PageRequest,
-  type StoredEntry,
 } from "./archive.js";
 import { StoreError, type Database, type Queryable } from "./database.js";
 import { insertStatements } from "./insert-statements.js";
+import { chatsHaveGrown, readChangedChats, readChats, setChat } from "./sql-archive-chats.js";
+import { readCheckpoint, readDigests, replaceCheckpoint } from "./sql-archive-integrity.js";
+import { readPage, storedEntry, type EntryRow } from "./sql-archive-pages.js";
 import { valuesList } from "./values-list.js";
 
 interface ArchiveRow {
   readonly id: string;
   readonly token_hash: Uint8Array;
   readonly counter: string;
-}
-interface EntryRow {
-  readonly archive: string;
-  readonly counter: string;
-  readonly chat_tag: Uint8Array;
-  readonly entry_tag: Uint8Array;
-  readonly sealed: Uint8Array;
+  readonly revision: string;
 }
 
 // None of the next three is prepared by name: a kept plan is made for the tables as they were, and these are empty at
@@ -94,6 +87,13 @@ export function sqlArchive(db: Database): ArchiveStore {
       return rows[0] === undefined ? null : storedEntry(rows[0]);
     },
 
+    chats: (request) => readChats(db, request),
+    setChat: (archive, chat, note) => setChat(db, archive, chat, note),
+    changedChats: (archive, revision, limit) => readChangedChats(db, archive, revision, limit),
+    digests: (archive, after, limit) => readDigests(db, archive, after, limit),
+    checkpoint: (archive) => readCheckpoint(db, archive),
+    setCheckpoint: (archive, checkpoint) => replaceCheckpoint(db, archive, checkpoint),
+
     async forgetVouchers(time) {
       await db.query({
         text: "DELETE FROM used_vouchers WHERE expires_at < $1",
@@ -106,10 +106,12 @@ export function sqlArchive(db: Database): ArchiveStore {
 
 async function findArchive(db: Queryable, archive: ArchiveId): Promise<ArchiveRecord | null> {
   const { rows } = await db.query<ArchiveRow>({
-    text: "SELECT token_hash, counter FROM archives WHERE id = $1",
+    text: "SELECT token_hash, counter, revision FROM archives WHERE id = $1",
     values: [archive],
   });
-  return rows[0] === undefined ? null : { tokenHash: rows[0].token_hash, counter: Number(rows[0].counter) };
+  const [row] = rows;
+  if (row === undefined) return null;
+  return { tokenHash: row.token_hash, counter: Number(row.counter), revision: Number(row.revision) };
 }
 
 /** What one transaction knows of an archive that it has locked. */
@@ -120,13 +122,19 @@ interface LockedArchive {
   grown: boolean;
 }
 
+interface AddedEntry {
+  readonly archive: ArchiveId;
+  readonly counter: number;
+  readonly entry: NewEntry;
+}
+
 async function appendAll(
   tx: Queryable,
   appends: readonly Append[],
   maxEntries: number,
 ): Promise<AppendOutcome[]> {
   const locked = await lockArchives(tx, appends);
-  const added: unknown[][] = [];
+  const added: AddedEntry[] = [];
   const outcomes = appends.map(({ archive, entries }): AppendOutcome => {
     const state = locked.get(archive);
     if (state === undefined) return { type: "noSuchArchive" };
@@ -142,7 +150,7 @@ async function appendAll(
       state.counter++;
       state.grown = true;
       state.known.set(toHex(entry.entry), state.counter);
-      added.push([archive, state.counter, entry.chat, entry.entry, entry.sealed, entryHash(entry)]);
+      added.push({ archive, counter: state.counter, entry });
       return { counter: state.counter, had: false };
     });
     return { type: "appended", results };
@@ -176,16 +184,27 @@ async function lockArchives(tx: Queryable, appends: readonly Append[]): Promise<
 /** @throws StoreError `defect` if a place is taken: the counter of an archive and its entries then disagree */
 async function write(
   tx: Queryable,
-  added: readonly (readonly unknown[])[],
+  added: readonly AddedEntry[],
   locked: ReadonlyMap<string, LockedArchive>,
 ): Promise<void> {
   if (added.length === 0) return;
   const counters = [...locked].filter(([, { grown }]) => grown).map(([id, { counter }]) => [id, counter]);
-  const inserts = insertEntries(added);
+  const inserts = insertEntries(
+    added.map(({ archive, counter, entry }) => [
+      archive,
+      counter,
+      entry.chat,
+      entry.entry,
+      entry.sealed,
+      entryHash(entry),
+    ]),
+  );
   const answers = await Promise.all(
-    [...inserts, { text: setCounters(counters.length), values: counters.flat() }].map((statement) =>
-      tx.query(statement),
-    ),
+    [
+      ...inserts,
+      chatsHaveGrown(newestByChat(added)),
+      { text: setCounters(counters.length), values: counters.flat() },
+    ].map((statement) => tx.query(statement)),
   );
   const inserted = answers.slice(0, inserts.length).reduce((sum, { rowCount }) => sum + rowCount, 0);
   if (inserted !== added.length) {
@@ -198,57 +217,20 @@ async function write(
   }
 }
 
+function newestByChat(added: readonly AddedEntry[]): (readonly [string, Uint8Array, number])[] {
+  const newest = new Map<string, readonly [string, Uint8Array, number]>();
+  for (const { archive, counter, entry } of added) {
+    newest.set(`${archive} ${toHex(entry.chat)}`, [archive, entry.chat, counter]);
+  }
+  return [...newest.values()];
+}
+
 /**
  * SHA-256 over chat tag, entry tag and sealed bytes. It outlives the entry's content, so that a client can go on
  * verifying an archive from which something was deleted.
  */
 function entryHash({ chat, entry, sealed }: NewEntry): Uint8Array {
   return createHash("sha256").update(chat).update(entry).update(sealed).digest();
-}
-
-/** Reads sizes first: an entry may weigh half a megabyte, and only what fits is fetched. */
-async function readPage(db: Queryable, request: PageRequest): Promise<EntryPage> {
-  const { archive, chat, direction, from, limit, maxBytes } = request;
-  const order = direction === "before" ? "DESC" : "ASC";
-  const scope = chat === undefined ? "" : "AND chat_tag = $4";
-  const start = from ?? (direction === "before" ? Number.MAX_SAFE_INTEGER : 0);
-  const { rows: sizes } = await db.query<{ counter: string; bytes: number }>({
-    text: `SELECT counter, octet_length(sealed) AS bytes FROM entries
-      WHERE archive = $1 AND counter ${direction === "before" ? "<" : ">"} $2 AND sealed IS NOT NULL ${scope}
-      ORDER BY counter ${order} LIMIT $3`,
-    // One more than wanted tells whether there are more.
-    values: [archive, start, limit + 1, ...(chat === undefined ? [] : [chat])],
-  });
-  const fitting = sizes.slice(0, howManyFit(sizes, limit, maxBytes));
-  const first = fitting[0];
-  const last = fitting.at(-1);
-  if (first === undefined || last === undefined) return { entries: [], more: false };
-  const [low, high] = direction === "before" ? [last, first] : [first, last];
-  const { rows } = await db.query<EntryRow>({
-    text: `SELECT counter, chat_tag, entry_tag, sealed FROM entries
-      WHERE archive = $1 AND counter BETWEEN $2 AND $3 AND sealed IS NOT NULL ${scope}
-      ORDER BY counter ${order}`,
-    values: [archive, low.counter, high.counter, ...(chat === undefined ? [] : [chat])],
-  });
-  return { entries: rows.map(storedEntry), more: fitting.length < sizes.length };
-}
-
-function howManyFit(sizes: readonly { readonly bytes: number }[], limit: number, maxBytes: number): number {
-  let bytes = 0;
-  for (const [index, size] of sizes.entries()) {
-    bytes += size.bytes + ENTRY_OVERHEAD_BYTES;
-    if (index === limit || (index > 0 && bytes > maxBytes)) return index;
-  }
-  return sizes.length;
-}
-
-function storedEntry(row: EntryRow): StoredEntry {
-  return {
-    counter: Number(row.counter),
-    chat: row.chat_tag,
-    entry: row.entry_tag,
-    sealed: row.sealed,
-  };
 }
 
 function bare(uuid: string): string {

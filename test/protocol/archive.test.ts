@@ -4,6 +4,8 @@ import {
   ARCHIVE_TOKEN_BYTES,
   archiveReplies,
   archiveRequests,
+  MAX_CHAT_NOTE_BYTES,
+  MAX_CHECKPOINT_BYTES,
   MAX_ENTRIES,
   MAX_ENTRY_BYTES,
   TAG_BYTES,
@@ -44,6 +46,7 @@ const appended: Extract<ArchiveReply, { type: "appended" }> = {
   ref: 8,
   results: [{ counter: 9, had: false }],
 };
+const known = { chat, newest: 9, version: 0, revision: 0 };
 const failed = { type: "failed", ref: 9, code: "quotaExceeded", message: "" } as const;
 
 const requests: readonly Example<ArchiveRequest>[] = [
@@ -54,12 +57,22 @@ const requests: readonly Example<ArchiveRequest>[] = [
   { message: { type: "before", ref: 4, limit: 1 } },
   { message: after, optional: ["/chat"] },
   { message: find },
+  { message: { type: "chats", ref: 11, before: 9, limit: 3 }, optional: ["/before"] },
+  { message: { type: "setChat", ref: 12, chat, version: 0, note: sealed } },
+  { message: { type: "follow", ref: 13, after: 0, revision: 0, limit: 500 } },
+  { message: { type: "digests", ref: 14, after: 0, limit: 500 } },
+  { message: { type: "checkpoint", ref: 15, replace: { version: 0, sealed } }, optional: ["/replace"] },
   { message: { type: "ping", ref: 10 } },
 ];
 const replies: readonly ArchiveReply[] = [
-  { type: "opened", ref: 1, counter: 0, idleMs: 10_000 },
+  { type: "opened", ref: 1, counter: 0, revision: 0, idleMs: 10_000 },
   appended,
   page,
+  { type: "chatPage", ref: 11, chats: [known], latest: page.entries, more: false },
+  { type: "chatSet", ref: 12, chat: { ...known, note: sealed }, written: true },
+  { type: "news", ref: 13, entries: page.entries, chats: [known], more: true },
+  { type: "digestPage", ref: 14, digests: [{ chat, entry, hash: entry }], more: false },
+  { type: "checkpointState", ref: 15, version: 1, sealed, written: false },
   { type: "pong", ref: 10 },
   failed,
 ];
@@ -68,7 +81,7 @@ holdToForm(t, archiveRequests, requests);
 holdToForm(
   t,
   archiveReplies,
-  replies.map((message) => ({ message })),
+  replies.map((message) => ({ message, optional: ["/chat/note", "/sealed"] })),
 );
 
 t.test("a find's bytes, as a client in another language would write them", async (t) => {
@@ -107,6 +120,14 @@ t.test("every field has its bounds", async (t) => {
   takesValues(t, archiveRequests, after, "after", [0, Number.MAX_SAFE_INTEGER]);
   refusesValues(t, archiveRequests, after, "after", [-1, 2 ** 53]);
   refusesValues(t, archiveRequests, before, "before", [-1, 2 ** 53]);
+  const note = { type: "setChat", ref: 1, chat, version: 0, note: sealed } as const;
+  takesValues(t, archiveRequests, note, "note", [Buffer.alloc(1), Buffer.alloc(MAX_CHAT_NOTE_BYTES)]);
+  refusesValues(t, archiveRequests, note, "note", [Buffer.alloc(0), Buffer.alloc(MAX_CHAT_NOTE_BYTES + 1)]);
+  const replacing = { type: "checkpoint", ref: 1, replace: { version: 0, sealed } } as const;
+  refusesValues(t, archiveRequests, replacing, "replace", [
+    { version: 0, sealed: Buffer.alloc(MAX_CHECKPOINT_BYTES + 1) },
+    { version: -1, sealed },
+  ]);
   for (const tag of [Buffer.alloc(0), Buffer.alloc(31), Buffer.alloc(33)]) {
     refusesValues(t, archiveRequests, before, "chat", [tag]);
     refusesValues(t, archiveRequests, find, "entry", [tag]);

@@ -31,6 +31,18 @@ async function stories(t: Test, db: Database, accounts: AccountStore): Promise<v
     t.same(await accounts.credentials(card.name, decoy), { account, record, stretching });
   });
 
+  await t.test("a checkpoint is replaced if it still is the one that was read", async (t) => {
+    const account = await make("checked");
+    const [first, second] = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)];
+    t.equal(await accounts.checkpoint(account.account), null);
+    t.equal(await accounts.replaceCheckpoint(account.account, first, second), false);
+    t.equal(await accounts.replaceCheckpoint(account.account, null, first), true);
+    t.equal(await accounts.replaceCheckpoint(account.account, null, second), false);
+    t.equal(await accounts.replaceCheckpoint(account.account, first, second), true);
+    t.same([...((await accounts.checkpoint(account.account)) ?? [])], [...second]);
+    t.equal(await accounts.checkpoint(newAccount("nobody").account), null);
+  });
+
   await t.test("who does not exist has nothing", async (t) => {
     const { name } = cardOf("nobody");
     t.equal(await accounts.cardOf(name), null);

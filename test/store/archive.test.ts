@@ -4,10 +4,12 @@ import type { Append } from "../../src/store/archive.js";
 import { archiveMigrations } from "../../src/store/migrations/archive.js";
 import { sqlArchive } from "../../src/store/sql-archive.js";
 import { engines } from "../engines/engines.js";
+import { archiveChatsContract } from "./archive-chats-contract.js";
 import { MANY, archiveContract, entries, entry, made, tag } from "./archive-contract.js";
 
 t.test("archives in memory", (t) => {
   archiveContract(t, new MemoryArchive());
+  archiveChatsContract(t, new MemoryArchive());
   t.end();
 });
 
@@ -17,6 +19,7 @@ for (const engine of engines()) {
     t.teardown(close);
     const store = sqlArchive(db);
     archiveContract(t, store);
+    archiveChatsContract(t, store);
 
     t.test("an entry whose content was blanked is on no page, and its tag stays taken", async (t) => {
       const archive = await made(store);
@@ -39,6 +42,19 @@ for (const engine of engines()) {
           { counter: 4, had: false },
         ],
       });
+    });
+
+    t.test("a chat whose newest entry was blanked is listed without it; its digest stays", async (t) => {
+      const archive = await made(store);
+      await store.append([{ archive, entries: entries(2, "red") }], MANY);
+      const before = await store.digests(archive, 0, 9);
+      await db.query({
+        text: "UPDATE entries SET sealed = NULL WHERE archive = $1 AND counter = 2",
+        values: [archive],
+      });
+      const { chats, latest } = await store.chats({ archive, limit: 9, maxBytes: MANY });
+      t.same([chats.map(({ newest }) => newest), latest], [[2], []]);
+      t.same(await store.digests(archive, 0, 9), before);
     });
 
     t.test("the hash of an entry is that of its tags and its sealed bytes", async (t) => {
@@ -92,6 +108,15 @@ for (const engine of engines()) {
             "archives.id uuid",
             "archives.token_hash bytea",
             "archives.counter bigint",
+            "archives.revision bigint",
+            "archives.checkpoint bytea",
+            "archives.checkpoint_version bigint",
+            "chats.archive uuid",
+            "chats.chat_tag bytea",
+            "chats.newest bigint",
+            "chats.version bigint",
+            "chats.revision bigint",
+            "chats.note bytea",
             "entries.archive uuid",
             "entries.counter bigint",
             "entries.chat_tag bytea",

@@ -26,6 +26,27 @@ for (const engine of engines()) {
       t.equal(await sessions.find(new Uint8Array(0)), null);
     });
 
+    await t.test("an account's sessions are listed, the one used last first", async (t) => {
+      const second = { ...newSession(account.account, 1_700_000_000_456), label: "second" };
+      await sqlAccounts(db).signIn(second, account.record, 9);
+      t.same(await sessions.list(account.account), [
+        {
+          device: second.device,
+          label: "second",
+          signedInAt: 1_700_000_000_456,
+          lastUsedAt: 1_700_000_000_456,
+        },
+        {
+          device: first.device,
+          label: first.label,
+          signedInAt: 1_700_000_000_123,
+          lastUsedAt: 1_700_000_000_123,
+        },
+      ]);
+      t.same(await sessions.list(newAccount("nobody").account), []);
+      await sessions.end(second.device);
+    });
+
     await t.test("last use moves when it is told", async (t) => {
       await sessions.touch([first.device, newDeviceId()], 1_700_000_060_456);
       t.match(await sessions.find(first.tokenHash), { lastUsedAt: 1_700_000_060_456 });

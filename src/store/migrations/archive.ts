@@ -31,5 +31,28 @@ export const archiveMigrations: Migrations = {
         "CREATE TABLE used_vouchers (nonce_hash bytea PRIMARY KEY, expires_at bigint NOT NULL)",
       ],
     },
+    {
+      version: 2,
+      name: "chats with the notes on them, and checkpoints",
+      statements: [
+        // The revision counts writes of notes on chats, so that devices learn which of them changed.
+        "ALTER TABLE archives ADD COLUMN revision bigint NOT NULL DEFAULT 0",
+        "ALTER TABLE archives ADD COLUMN checkpoint bytea",
+        "ALTER TABLE archives ADD COLUMN checkpoint_version bigint NOT NULL DEFAULT 0",
+        // No index on `newest`: it changes with every entry, and people have hundreds of chats, not millions.
+        `CREATE TABLE chats (
+          archive uuid NOT NULL,
+          chat_tag bytea NOT NULL,
+          newest bigint NOT NULL,
+          version bigint NOT NULL DEFAULT 0,
+          revision bigint NOT NULL DEFAULT 0,
+          note bytea,
+          PRIMARY KEY (archive, chat_tag),
+          CONSTRAINT chats_archive_exists FOREIGN KEY (archive) REFERENCES archives (id) ON DELETE CASCADE
+        )`,
+        `INSERT INTO chats (archive, chat_tag, newest)
+         SELECT archive, chat_tag, max(counter) FROM entries GROUP BY archive, chat_tag`,
+      ],
+    },
   ],
 };

@@ -63,5 +63,11 @@ export const serviceMigrations: Migrations = {
         "CREATE INDEX deliveries_by_body ON deliveries (body)",
       ],
     },
+    {
+      version: 2,
+      name: "checkpoints of archives",
+      // No count of its writes: it would grow as the archive's own does, and so tie the two together.
+      statements: ["ALTER TABLE accounts ADD COLUMN checkpoint bytea"],
+    },
   ],
 };

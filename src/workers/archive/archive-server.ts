@@ -7,6 +7,7 @@ import type { Clock, FrameChannel, FrameHandlers, Log, Timer } from "../../proto
 import { isPassing } from "../../store/database.js";
 import type { ArchiveStore } from "../../store/archive.js";
 import { AppendWriter } from "./append-writer.js";
+import { Followers } from "./followers.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import type { HandlerContext } from "./handlers/context.js";
 import { Retries } from "./retries.js";
@@ -53,9 +54,11 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
     maxQueuedBytes: QUEUED_BATCHES * limits.writeBatchBytes,
     maxEntries: limits.archiveEntriesPerArchive,
   });
+  const followers = new Followers(clock);
   const context: HandlerContext = {
     store,
     writer,
+    followers,
     verifySignature: options.verifySignature,
     now: options.timeOfDay,
     ask: (work) => retries.within(timeouts.databaseMs, work),
@@ -69,7 +72,8 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
     context,
     clock,
     log,
-    inFlight: { requests: limits.sendWindow, bytes: limits.sendWindowBytes },
+    // One waits for news.
+    inFlight: { requests: limits.sendWindow + 1, bytes: limits.sendWindowBytes },
     admissionBytes: limits.maxControlBytes,
     helloMs: timeouts.helloMs,
     idleMs: timeouts.idleMs,
@@ -110,6 +114,7 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
       stopping = true;
       sweep.cancel();
       for (const connection of connections) connection.stop();
+      followers.stop();
       await atMost(clock, timeouts.stopMs / 4, writer.whenIdle());
       writer.close();
       retries.stop();

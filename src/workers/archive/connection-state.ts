@@ -1,7 +1,6 @@
 /** What may happen on a connection to the archive, and when (PROTOCOL.md, "Archive"). No socket, no clock. */
 import type { ArchiveRequest } from "../../protocol/archive.js";
 import type { ErrorCode } from "../../protocol/errors.js";
-import type { ArchiveId } from "../../protocol/ids.js";
 
 /** A request that asks to be let in. */
 export type AdmissionRequest = Extract<ArchiveRequest, { type: "create" | "open" }>;
@@ -13,12 +12,12 @@ export type ConnectionState =
   /** A create or open is being decided. */
   | { readonly at: "opening"; readonly tries: number }
   /** `requests` are being served, which came in `bytes` bytes. */
-  | { readonly at: "open"; readonly archive: ArchiveId; readonly requests: number; readonly bytes: number }
+  | { readonly at: "open"; readonly requests: number; readonly bytes: number }
   | { readonly at: "closed" };
 
 export type ConnectionEvent =
   | { readonly type: "request"; readonly request: ArchiveRequest; readonly bytes: number }
-  | { readonly type: "admitted"; readonly archive: ArchiveId }
+  | { readonly type: "admitted" }
   | { readonly type: "refused" }
   /** A served request was answered; `bytes` is what it came in. */
   | { readonly type: "answered"; readonly bytes: number }
@@ -30,12 +29,7 @@ export type ConnectionEvent =
 
 export type ConnectionEffect =
   | { readonly type: "admit"; readonly request: AdmissionRequest }
-  | {
-      readonly type: "serve";
-      readonly archive: ArchiveId;
-      readonly request: ServedRequest;
-      readonly bytes: number;
-    }
+  | { readonly type: "serve"; readonly request: ServedRequest; readonly bytes: number }
   | { readonly type: "refuse"; readonly ref: number; readonly code: ErrorCode; readonly message: string }
   | { readonly type: "close" };
 
@@ -64,7 +58,7 @@ export function transition(state: ConnectionState, event: ConnectionEvent): Tran
       return onRequest(state, event.request, event.bytes);
     case "admitted":
       return state.at === "opening"
-        ? { state: { at: "open", archive: event.archive, requests: 0, bytes: 0 }, effects: [] }
+        ? { state: { at: "open", requests: 0, bytes: 0 }, effects: [] }
         : stay(state);
     case "refused":
       return state.at === "opening"
@@ -111,7 +105,7 @@ function onRequest(state: ConnectionState, request: ArchiveRequest, bytes: numbe
       }
       return {
         state: { ...state, requests: state.requests + 1, bytes: state.bytes + bytes },
-        effects: [{ type: "serve", archive: state.archive, request, bytes }],
+        effects: [{ type: "serve", request, bytes }],
       };
     case "closed":
       return stay(state);

@@ -13,7 +13,7 @@ import {
   type ConnectionState,
   type InFlightLimits,
 } from "./connection-state.js";
-import type { HandlerContext } from "./handlers/context.js";
+import type { Caller, HandlerContext } from "./handlers/context.js";
 import { admit, answersAtLength, serve } from "./handlers/dispatch.js";
 
 export interface ConnectionOptions {
@@ -36,6 +36,8 @@ export class Connection implements FrameHandlers {
   #state: ConnectionState = FRESH_CONNECTION;
   /** Requests whose answers may be large, in the order they came. */
   readonly #reads: Serve[] = [];
+  /** Once its archive is open. */
+  #caller: Caller | null = null;
   #reading = false;
   /** Whether frames are being taken from the peer. */
   #flowing = true;
@@ -81,6 +83,7 @@ export class Connection implements FrameHandlers {
     this.#apply({ type: "closed" });
     this.#hello.cancel();
     this.#idle.cancel();
+    if (this.#caller !== null) this.options.context.followers.leave(this.#caller);
     this.options.onClosed(this);
   }
 
@@ -126,7 +129,8 @@ export class Connection implements FrameHandlers {
       if (this.#state.at !== "opening") return;
       this.#hello.cancel();
       this.channel.admit();
-      this.#apply({ type: "admitted", archive: request.archive });
+      this.#caller = { archive: request.archive, connected: () => this.#state.at === "open" };
+      this.#apply({ type: "admitted" });
       this.#send(reply);
     } catch (error) {
       if (this.#state.at !== "opening") return;
@@ -135,8 +139,9 @@ export class Connection implements FrameHandlers {
     }
   }
 
-  async #serve({ archive, request, bytes }: Serve): Promise<void> {
-    const caller = { archive, connected: () => this.#state.at === "open" };
+  async #serve({ request, bytes }: Serve): Promise<void> {
+    const caller = this.#caller;
+    if (caller === null) return;
     try {
       const reply = await serve(this.options.context, caller, request);
       if (caller.connected()) this.#send(reply);

@@ -1,5 +1,5 @@
 import t from "tap";
-import { PATHS, type Card, type CardsFound } from "../../../src/protocol/http.js";
+import { PATHS, type Card, type CardsFound, type Devices } from "../../../src/protocol/http.js";
 import { accountId, entry } from "../loads.js";
 import { signUp, signUpBody, startService } from "../service.js";
 
@@ -16,6 +16,8 @@ const GUARDED = [
   ["POST", PATHS.place],
   ["POST", PATHS.voucher],
   ["GET", PATHS.vault],
+  ["GET", PATHS.devices],
+  ["GET", PATHS.checkpoint],
   ["POST", PATHS.cards],
   ["GET", PATHS.cardOf("alice")],
 ] as const;
@@ -46,6 +48,28 @@ t.test("without a token that is known, nothing is answered", async (t) => {
       });
     }
   }
+});
+
+t.test("a checkpoint is replaced by whoever knows the one that stands", async (t) => {
+  const read = async (token: string) => (await service.ask("GET", PATHS.checkpoint, { token })).body;
+  const replace = (instead: string | null, sealed: string) =>
+    service.ask("POST", PATHS.checkpoint, { token: bob.token, body: { instead, sealed } });
+  t.same(await read(bob.token), { sealed: null });
+  t.match(await replace("AAAA", "AQEB"), { status: 200, body: { replaced: false } });
+  t.match(await replace(null, "AQEB"), { body: { replaced: true } });
+  t.match(await replace(null, "AgIC"), { body: { replaced: false } });
+  t.match(await replace("AQEB", "AgIC"), { body: { replaced: true } });
+  t.same(await read(bob.token), { sealed: "AgIC" });
+  t.same(await read(alice.token), { sealed: null }, "one's own only");
+  t.match(await replace("AgIC", "A".repeat(1400)), { status: 400 });
+});
+
+t.test("an account's devices are listed to it, and to nobody else", async (t) => {
+  const { body: own } = await service.ask("GET", PATHS.devices, { token: bob.token });
+  t.match(own, {
+    devices: [{ device: bob.device, label: String, signedInAt: Number, lastUsedAt: Number }],
+  });
+  t.equal((own as Devices).devices.length, 1);
 });
 
 t.test("last use is noted, once a minute at most", async (t) => {

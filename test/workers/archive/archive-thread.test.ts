@@ -65,7 +65,7 @@ t.test("over TLS: an archive is made, written and read, and stopping closes the 
   const line = await dial(body.listening?.port ?? 0);
   const [archive, token] = [randomArchive(), randomBytes(32)];
   line.channel.send(archiveRequests.encode({ type: "create", ref: 1, voucher: voucher(), archive, token }));
-  t.same(await line.next(), { type: "opened", ref: 1, counter: 0, idleMs: 10_000 });
+  t.same(await line.next(), { type: "opened", ref: 1, counter: 0, revision: 0, idleMs: 10_000 });
   const given = entry("a", "chat", 300_000);
   line.channel.send(archiveRequests.encode({ type: "append", ref: 2, entries: [given] }));
   t.same(await line.next(), { type: "appended", ref: 2, results: [{ counter: 1, had: false }] });

@@ -276,19 +276,14 @@ t.test("an append that the database refuses takes none of the others with it", a
 });
 
 function refusing(memory: MemoryArchive, poison: string): ArchiveStore {
-  return {
-    create: (archive, voucher) => memory.create(archive, voucher),
-    find: (archive) => memory.find(archive),
-    page: (request) => memory.page(request),
-    entry: (archive, entryTag) => memory.entry(archive, entryTag),
-    forgetVouchers: (time) => memory.forgetVouchers(time),
-    async append(appends, maxEntries) {
-      if (appends.some((append) => append.entries.some((one) => toHex(one.entry) === poison))) {
-        throw new StoreError("rejected", "22000", undefined, "poison");
-      }
-      return memory.append(appends, maxEntries);
-    },
+  const append = memory.append.bind(memory);
+  memory.append = async (appends, maxEntries) => {
+    if (appends.some(({ entries: given }) => given.some((one) => toHex(one.entry) === poison))) {
+      throw new StoreError("rejected", "22000", undefined, "poison");
+    }
+    return append(appends, maxEntries);
   };
+  return memory;
 }
 
 t.test("stopping answers what is being written, takes nothing more, and closes", async (t) => {

@@ -1,13 +1,14 @@
 /** What the handlers of an archive's requests work with. */
 import type { ArchiveRequest, ArchiveReply } from "../../../protocol/archive.js";
-import type { ArchiveId } from "../../../protocol/ids.js";
 import type { ArchiveStore } from "../../../store/archive.js";
 import type { AppendWriter } from "../append-writer.js";
+import type { Follower, Followers } from "../followers.js";
 import type { VerifySignature } from "../vouchers.js";
 
 export interface HandlerContext {
   readonly store: ArchiveStore;
   readonly writer: AppendWriter;
+  readonly followers: Followers;
   readonly verifySignature: VerifySignature;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -23,9 +24,8 @@ export interface HandlerContext {
   readonly pageBytes: number;
 }
 
-/** The connection that a request came on, once its archive is open. */
-export interface Caller {
-  readonly archive: ArchiveId;
+/** The connection that a request came on, once its archive is open: one object as long as it lasts. */
+export interface Caller extends Follower {
   /** Whether somebody still waits for the answer. */
   readonly connected: () => boolean;
 }

@@ -19,9 +19,11 @@ export async function create(
   );
   switch (outcome.type) {
     case "created":
-      return { type: "opened", ref, counter: 0, idleMs };
-    case "exists":
-      return { type: "opened", ref, counter: checkToken(outcome.archive, token).counter, idleMs };
+      return { type: "opened", ref, counter: 0, revision: 0, idleMs };
+    case "exists": {
+      const { counter, revision } = checkToken(outcome.archive, token);
+      return { type: "opened", ref, counter, revision, idleMs };
+    }
     case "voucherUsed":
       throw new FastChatError("badVoucher", "The voucher was used before.");
   }

@@ -4,11 +4,16 @@ import type { AdmissionRequest, ServedRequest } from "../connection-state.js";
 import { after } from "./after.js";
 import { append } from "./append.js";
 import { before } from "./before.js";
+import { chats } from "./chats.js";
+import { checkpoint } from "./checkpoint.js";
 import type { Caller, HandlerContext, ReplyOf } from "./context.js";
 import { create } from "./create.js";
+import { digests } from "./digests.js";
 import { find } from "./find.js";
+import { follow } from "./follow.js";
 import { open } from "./open.js";
 import { ping } from "./ping.js";
+import { setChat } from "./set-chat.js";
 
 /** Decides whether somebody is let in. @throws FastChatError if not */
 export async function admit(context: HandlerContext, request: AdmissionRequest): Promise<ReplyOf<"opened">> {
@@ -35,6 +40,16 @@ export async function serve(
       return after(context, caller, request);
     case "find":
       return find(context, caller, request);
+    case "chats":
+      return chats(context, caller, request);
+    case "setChat":
+      return setChat(context, caller, request);
+    case "follow":
+      return follow(context, caller, request);
+    case "digests":
+      return digests(context, caller, request);
+    case "checkpoint":
+      return checkpoint(context, caller, request);
     case "ping":
       return ping(request);
   }
@@ -46,9 +61,16 @@ export function answersAtLength(request: ServedRequest): boolean {
     case "before":
     case "after":
     case "find":
+    case "chats":
+    case "digests":
       return true;
     case "append":
+    case "setChat":
+    case "checkpoint":
     case "ping":
+      return false;
+    case "follow":
+      // It may wait for long, and what stands behind it must not: its answer is one page, of one such request at a time.
       return false;
   }
 }

@@ -6,6 +6,6 @@ export async function open(
   { store, ask, idleMs }: HandlerContext,
   { ref, archive, token }: RequestOf<"open">,
 ): Promise<ReplyOf<"opened">> {
-  const record = await ask(() => store.find(archive));
-  return { type: "opened", ref, counter: checkToken(record, token).counter, idleMs };
+  const { counter, revision } = checkToken(await ask(() => store.find(archive)), token);
+  return { type: "opened", ref, counter, revision, idleMs };
 }
