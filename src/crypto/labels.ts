@@ -21,9 +21,18 @@ export const LABELS = {
   invalidEntryTag: "fastchat archive invalid entry v1",
   unjudgedEntryTag: "fastchat archive unjudged entry v1",
   pinEntryTag: "fastchat archive pin v1",
+  archiveChain: "fastchat archive chain v1",
 } as const;
 
 export type Label = (typeof LABELS)[keyof typeof LABELS];
 
 /** What a sealed record is for; part of what it is bound to. */
-export type SealPurpose = "vault" | "vault-key" | "archive-entry" | "device" | "export";
+export type SealPurpose =
+  | "vault"
+  | "vault-key"
+  | "archive-entry"
+  | "archive-chat"
+  | "archive-checkpoint"
+  | "service-checkpoint"
+  | "device"
+  | "export";

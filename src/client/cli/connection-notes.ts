@@ -2,6 +2,7 @@
 import { printableLine } from "./printable.js";
 import type { ConnectionStatus } from "../core/messages.js";
 import type { ErrorRecord } from "../../protocol/errors.js";
+import { alarmText } from "./format-check.js";
 import type { Output } from "./output.js";
 
 export class ConnectionNotes {
@@ -45,6 +46,9 @@ export class ConnectionNotes {
           `The service shows another identity key for ${printableLine(status.name)} than the one known here. ` +
             "Nothing is sent to that name. Compare safety numbers before you trust it: fastchat verify NAME.",
         );
+        return;
+      case "archiveAltered":
+        this.output.failure(`${alarmText(status.alarm)} fastchat check tells more.`);
         return;
       case "connecting":
       case "closed":

@@ -1,6 +1,6 @@
 /** How messages look: a line for a person, an object for a program. */
 import type { ChalkInstance } from "chalk";
-import type { HistoryEntry, ReceivedMessage, SentMessage } from "../core/messages.js";
+import type { HistoryEntry, ReceivedMessage, SentElsewhere, SentMessage } from "../core/messages.js";
 import { printableJson, printableLine, printableText } from "./printable.js";
 
 const INDENT = "    ";
@@ -40,17 +40,38 @@ export function historyLine(entry: HistoryEntry, showTo: boolean, paint: ChalkIn
   return messageLine(entry.at, ends, contentOf(entry), paint);
 }
 
-export function historyJson({ id, from, to, text, at, direction, counter }: HistoryEntry): string {
-  return printableJson({ id, from, to, text, at: isoTime(at), direction, counter });
+export function historyJson(entry: HistoryEntry): string {
+  return printableJson(historyRecord(entry));
 }
 
-function contentOf({ direction, text }: HistoryEntry): string {
+/** An entry as programs read it. */
+export function historyRecord({
+  id,
+  from,
+  to,
+  text,
+  at,
+  direction,
+  counter,
+}: HistoryEntry): Record<string, unknown> {
+  return { id, from, to, text, at: isoTime(at), direction, counter };
+}
+
+/** `[2026-01-31 17:05:09] you → bob: text`, what another device of this account has sent. */
+export function sentElsewhereLine({ at, to, text }: SentElsewhere, paint: ChalkInstance): string {
+  return messageLine(at, `you → ${to}`, text, paint);
+}
+
+/** What a person reads of an entry. */
+export function contentOf({ direction, text }: HistoryEntry): string {
   switch (direction) {
     case "sent":
     case "received":
       return text;
     case "invalid":
       return "(not genuine; its content is not shown)";
+    case "missing":
+      return "(missing: a message stood here, and the archive does not show it)";
     case "waiting":
       return "(cannot be checked yet; it is shown once the sender's key is known)";
   }

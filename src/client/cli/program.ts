@@ -3,11 +3,18 @@ import { readFileSync } from "node:fs";
 import yargs, { type Argv } from "yargs";
 import { FastChatError } from "../../protocol/errors.js";
 import { chatCommand } from "./commands/chat.js";
+import { chatsCommand } from "./commands/chats.js";
+import { checkCommand } from "./commands/check.js";
+import { devicesCommand } from "./commands/devices.js";
+import { exportCommand } from "./commands/export.js";
 import { historyCommand } from "./commands/history.js";
 import { listenCommand } from "./commands/listen.js";
 import { loginCommand } from "./commands/login.js";
 import { logoutCommand } from "./commands/logout.js";
+import { pendingCommand } from "./commands/pending.js";
 import { registerCommand } from "./commands/register.js";
+import { restoreCommand } from "./commands/restore.js";
+import { searchCommand } from "./commands/search.js";
 import { sendCommand } from "./commands/send.js";
 import { verifyCommand } from "./commands/verify.js";
 import { whoamiCommand } from "./commands/whoami.js";
@@ -63,9 +70,16 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .command(logoutCommand)
     .command(sendCommand)
     .command(listenCommand)
+    .command(pendingCommand)
+    .command(chatsCommand)
     .command(historyCommand)
+    .command(searchCommand)
+    .command(exportCommand)
+    .command(restoreCommand)
+    .command(checkCommand)
     .command(chatCommand)
     .command(verifyCommand)
+    .command(devicesCommand)
     .demandCommand(1, 1, "Which command? fastchat --help lists them.", "One command at a time.")
     .strict()
     .check((argv) => argv["--"] === undefined || argv._[0] === "send" || "Only send takes a text behind --.")

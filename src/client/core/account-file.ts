@@ -6,7 +6,14 @@ import { decodeVaultContents, encodeVaultContents, type VaultContents } from "..
 import { pack, unpack } from "../../protocol/codec.js";
 import { Card } from "../../protocol/http.js";
 import { redacted } from "../../protocol/redacted.js";
-import { AccountIdSchema, Base64Url, Binary, DeviceIdSchema, UserNameSchema } from "../../protocol/schema.js";
+import {
+  AccountIdSchema,
+  Base64Url,
+  Binary,
+  Counter,
+  DeviceIdSchema,
+  UserNameSchema,
+} from "../../protocol/schema.js";
 import type { DeviceFiles } from "./device-files.js";
 
 const FILE = "account";
@@ -23,6 +30,10 @@ const Stored = Type.Object({
   vault: Binary(1, 64 * 1024),
   /** Whether the archive was found or made: one that is gone later is not quietly made anew. */
   archiveMade: Type.Boolean(),
+  /** QuickChat: only entries of the archive with a higher counter are shown here. */
+  historyAfter: Type.Optional(Counter),
+  /** Whether what waits stays with the service until it is asked for. */
+  leavesPending: Type.Optional(Type.Boolean()),
 });
 type Stored = Static<typeof Stored>;
 const validator = Compile(Stored);
@@ -38,9 +49,8 @@ export async function readAccount(files: DeviceFiles): Promise<AccountRecord | n
   if (bytes === null) return null;
   const stored = unpack(bytes);
   if (!validator.Check(stored)) throw undecryptable();
-  const { name, account, device, token, card, vaultGeneration, archiveMade } = stored;
-  const vault = decodeVaultContents(stored.vault);
-  return redacted({ name, account, device, token, card, vaultGeneration, archiveMade, vault });
+  const { vault, ...record } = stored;
+  return redacted({ ...record, vault: decodeVaultContents(vault) });
 }
 
 export async function writeAccount(files: DeviceFiles, record: AccountRecord): Promise<void> {
@@ -53,12 +63,29 @@ export function withAccountFile<T>(files: DeviceFiles, work: () => Promise<T>): 
   return files.withLock(FILE, work);
 }
 
-/** Remembers that the archive exists, unless another process of this device has logged in anew meanwhile. */
-export async function rememberArchive(files: DeviceFiles, record: AccountRecord): Promise<void> {
+/** Remembers that the archive exists. */
+export function rememberArchive(files: DeviceFiles, record: AccountRecord): Promise<void> {
+  return amend(files, record, (now) => (now.archiveMade ? null : { ...now, archiveMade: true }));
+}
+
+/** Remembers where the history that is shown here begins. @param counter 0 to show all of it */
+export function rememberHistoryAfter(
+  files: DeviceFiles,
+  record: AccountRecord,
+  counter: number,
+): Promise<void> {
+  return amend(files, record, (now) => ({ ...now, historyAfter: counter }));
+}
+
+/** Changes the file, unless another process of this device has logged in anew meanwhile. */
+async function amend(
+  files: DeviceFiles,
+  record: AccountRecord,
+  change: (now: AccountRecord) => AccountRecord | null,
+): Promise<void> {
   await withAccountFile(files, async () => {
     const now = await readAccount(files);
-    if (now?.device === record.device && !now.archiveMade) {
-      await writeAccount(files, { ...now, archiveMade: true });
-    }
+    const changed = now?.device === record.device ? change(now) : null;
+    if (changed !== null) await writeAccount(files, changed);
   });
 }

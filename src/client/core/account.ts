@@ -26,6 +26,10 @@ export interface Login {
   readonly password: string;
   /** What the person sees in the list of devices, at most 64 characters. */
   readonly deviceLabel: string;
+  /** QuickChat: what stands in the archive already is not shown on this device, until it is asked for. */
+  readonly quick?: boolean;
+  /** Whether what waits stays with the service until it is asked for. */
+  readonly leavesPending?: boolean;
 }
 
 type AccountPorts = Pick<ClientPorts, "http" | "opaque">;
@@ -100,7 +104,7 @@ export async function register(
 export async function login(
   { http, opaque }: AccountPorts,
   files: DeviceFiles,
-  { name: typed, password, deviceLabel }: Login,
+  { name: typed, password, deviceLabel, leavesPending = false }: Login,
   acceptWeak: boolean,
 ): Promise<AccountRecord> {
   const name = nameOf(typed);
@@ -133,6 +137,7 @@ export async function login(
     vaultGeneration: vault.generation,
     vault: contents,
     archiveMade: known?.archiveMade ?? false,
+    leavesPending,
   });
   await keep(files, account);
   return account;

@@ -12,6 +12,8 @@ export interface OutboxItem {
   readonly file: string;
   /** `done`: archived, or refused. */
   progress: "waiting" | "accepted" | "done";
+  /** Whether it has left, in this session or one before. */
+  sent: boolean;
   /** Who waits for it, in this process. */
   readonly pending: PendingSend | null;
 }

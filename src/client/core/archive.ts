@@ -4,34 +4,33 @@
  */
 import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { fromBase64Url } from "../../protocol/bytes.js";
-import { FastChatError, errorRecord, type ErrorCode, type ErrorRecord } from "../../protocol/errors.js";
+import { FastChatError, errorRecord } from "../../protocol/errors.js";
 import type { Clock, Random } from "../../protocol/runtime.js";
 import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
+import { AppendQueue, type Appended, type NewEntry } from "./append-queue.js";
 import { ArchiveConnection, type Reply, type Request } from "./archive-connection.js";
 import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
 import { isFinal } from "./connection.js";
 import type { ConnectionStatus } from "./messages.js";
 import type { Transport, Endpoint } from "./ports.js";
 
-export interface NewEntry {
-  /** 32 bytes. */
-  readonly chat: Uint8Array;
-  /** 32 bytes. */
-  readonly entry: Uint8Array;
-  /** 32 bytes: where an entry of that tag stands, this one is not added. */
-  readonly unless?: Uint8Array;
-  readonly sealed: Uint8Array;
-}
-
-export interface Appended {
-  readonly counter: number;
-  /** The archive had an entry of that tag; this one was not added. */
-  readonly had: boolean;
-}
-
+export type { Appended, NewEntry } from "./append-queue.js";
 export type Page = Extract<Reply, { type: "page" }>;
 export type PageEntry = Page["entries"][number];
+export type ChatPage = Extract<Reply, { type: "chatPage" }>;
+export type ArchivedChat = ChatPage["chats"][number];
+export type News = Extract<Reply, { type: "news" }>;
 type Read = Extract<Request, { type: "before" | "after" | "find" }>;
+/** What may be asked again after a loss: what was read does no harm, and what was written is found to be. */
+type Question = Exclude<Request, { type: "create" | "open" | "append" | "follow" | "ping" }>;
+
+/** Where an archive has got to. */
+export interface ArchiveHead {
+  /** Counter of the newest entry; 0 where there is none. */
+  readonly counter: number;
+  /** Writes of notes on chats so far. */
+  readonly revision: number;
+}
 
 export interface ArchivePorts {
   readonly transport: Transport;
@@ -54,47 +53,45 @@ export interface ArchiveAccess {
   onStatus(status: ConnectionStatus): void;
 }
 
-/** The most bytes of entries in one batch: well below what the archive takes in a frame. */
-const BATCH_BYTES = 1024 * 1024;
 /** How long a read waits for the archive to come back, in milliseconds. */
 const READ_PATIENCE_MS = 10_000;
-
-/** What the archive says of entries that it never takes. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set(["tooLarge", "badRequest", "badFrame"]);
-
-interface WaitingAppend {
-  readonly entry: NewEntry;
-  readonly resolve: (result: Appended) => void;
-  readonly reject: (error: FastChatError) => void;
-}
+/** Pause after an answer without news, in milliseconds: an archive that answers at once for ever costs little so. */
+const NO_NEWS_MS = 500;
 
 export class Archive {
   readonly #ports: ArchivePorts;
   readonly #access: ArchiveAccess;
   readonly #secrets: ArchiveSecrets;
-  readonly #queue: WaitingAppend[] = [];
+  readonly #appends: AppendQueue;
   readonly #readers = new Set<(connection: ArchiveConnection | FastChatError) => void>();
   /** Open, and ready for requests. */
   #connection: ArchiveConnection | null = null;
   /** On which the archive is being opened. */
   #opening: ArchiveConnection | null = null;
   #made: boolean;
+  #voucher: Uint8Array | null = null;
   #running = false;
-  #appending = false;
-  /** 1 after a batch was refused, so that the entry at fault is found. */
-  #batchEntries = MAX_ENTRIES;
   #closed: FastChatError | null = null;
-  /** Why it takes nothing although it is there, as for being full. */
-  #refusal: ErrorRecord | null = null;
   /** Why the last try to reach it failed. */
   #failure: FastChatError | null = null;
   readonly #pauses = new Set<() => void>();
+  /** Where it stood when it was opened last, or has got to since by what was added here. */
+  #head: ArchiveHead = { counter: 0, revision: 0 };
 
   constructor(ports: ArchivePorts, access: ArchiveAccess, secrets: ArchiveSecrets) {
     this.#ports = ports;
     this.#access = access;
     this.#secrets = secrets;
     this.#made = access.made;
+    this.#appends = new AppendQueue({
+      connection: () => this.#connection,
+      isClosed: () => this.#closed !== null,
+      onAdded: (counter) => {
+        this.#head = { ...this.#head, counter: Math.max(counter, this.#head.counter) };
+      },
+      pause: (tries) => this.#pause(backoffMs(tries, chanceOf(ports.random), RECONNECT)),
+      onRefused: (error) => access.onStatus({ kind: "archive", online: true, error }),
+    });
   }
 
   /** Whether it is away although it was asked for. */
@@ -117,26 +114,80 @@ export class Archive {
    *   was closed, or why it cannot be opened at all
    */
   append(entry: NewEntry): Promise<Appended> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed !== null) {
-        reject(this.#closed);
-        return;
-      }
-      this.#queue.push({ entry, resolve, reject });
-      this.open();
-      void this.#appendAll();
-    });
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    this.open();
+    return this.#appends.add(entry);
   }
 
-  /** @throws FastChatError what the archive answered; `unavailable`, `unreachable`, `timeout` where it stays away */
-  async read(request: Read): Promise<Page> {
+  /** Whether this client added the entry of that counter, since it began to follow. */
+  isOwn(counter: number): boolean {
+    return this.#appends.isOwn(counter);
+  }
+
+  /**
+   * Where it stood when it was opened last, or has got to since by what was added here.
+   *
+   * @throws FastChatError `unavailable`, `unreachable` where it stays away
+   */
+  async head(): Promise<ArchiveHead> {
+    await this.#connected(this.#ports.clock.now() + READ_PATIENCE_MS);
+    return this.#head;
+  }
+
+  /** As {@link ask}. */
+  read(request: Read): Promise<Page> {
+    return this.ask(request, "page");
+  }
+
+  /**
+   * Waits for what other devices add, however long the archive is away meanwhile. One at a time.
+   *
+   * @param known what is known already; where it is missing, all that stands there when the archive is reached next
+   * @returns what is new, if only that time has passed, and up to where all is known then
+   * @throws FastChatError the reason why the archive was closed
+   */
+  async follow(known: ArchiveHead | null): Promise<{ news: News | null; head: ArchiveHead }> {
+    for (;;) {
+      const connection = await this.#connected(Infinity);
+      if (known === null) {
+        this.#appends.remember();
+        return { news: null, head: this.#head };
+      }
+      const { revision } = known;
+      const counter = this.#appends.comePast(known.counter);
+      try {
+        const news = await connection.request(
+          { type: "follow", after: counter, revision, limit: MAX_ENTRIES },
+          "news",
+        );
+        const head = headBehind({ counter, revision }, news);
+        if (news.entries.length + news.chats.length === 0) await this.#pause(NO_NEWS_MS);
+        return { news, head };
+      } catch (error) {
+        if (this.#closed !== null) throw this.#closed;
+        // What it refuses now it may take later, as while its database is away.
+        if (connection.alive) await this.#pause(backoffMs(1, chanceOf(this.#ports.random), RECONNECT));
+        else if (!(error instanceof FastChatError)) throw error;
+      }
+    }
+  }
+
+  /**
+   * Asks, once more after a loss.
+   *
+   * @throws FastChatError what the archive answered; `unavailable`, `unreachable`, `timeout` where it stays away
+   */
+  async ask<Type extends Reply["type"]>(
+    request: Question,
+    expected: Type,
+  ): Promise<Extract<Reply, { type: Type }>> {
     const deadline = this.#ports.clock.now() + READ_PATIENCE_MS;
     // Somebody asks just now: the next try need not wait its time.
     if (this.#connection === null) for (const wake of [...this.#pauses]) wake();
     for (;;) {
       const connection = await this.#connected(deadline);
       try {
-        return await connection.request(request, "page");
+        return await connection.request(request, expected);
       } catch (error) {
         // A lost connection says nothing about the request; reading twice does no harm.
         if (connection.alive || this.#closed !== null || this.#ports.clock.now() >= deadline) throw error;
@@ -151,7 +202,7 @@ export class Archive {
     this.#connection?.close();
     this.#opening?.close();
     for (const wake of [...this.#pauses]) wake();
-    for (const { reject } of this.#queue.splice(0)) reject(reason);
+    this.#appends.rejectAll(reason);
     for (const reader of [...this.#readers]) reader(reason);
   }
 
@@ -206,9 +257,9 @@ export class Archive {
     this.#opening = null;
     this.#failure = null;
     this.#connection = connection;
-    this.#access.onStatus({ kind: "archive", online: true, error: this.#refusal });
+    this.#access.onStatus({ kind: "archive", online: true, error: this.#appends.refusal });
     for (const reader of [...this.#readers]) reader(connection);
-    void this.#appendAll();
+    void this.#appends.run();
     const reason = await connection.ended;
     this.#connection = null;
     return reason;
@@ -224,7 +275,7 @@ export class Archive {
     const { id: archive, token, nextToken } = this.#secrets;
     for (const each of nextToken === null ? [token] : [token, nextToken]) {
       try {
-        await connection.request({ type: "open", archive, token: each }, "opened");
+        this.#head = await connection.request({ type: "open", archive, token: each }, "opened");
         return;
       } catch (error) {
         if (errorRecord(error).code !== "noSuchArchive") throw error;
@@ -236,77 +287,16 @@ export class Archive {
         "The archive that this device knew is gone, or its token was changed; log in again.",
       );
     }
-    const voucher = fromBase64Url(await this.#access.voucher());
+    // One that may not have been used is tried again: an account is given few in a day.
+    this.#voucher ??= fromBase64Url(await this.#access.voucher());
+    const voucher = this.#voucher;
     if (voucher === null) throw new FastChatError("badFrame", "The voucher is not of its form.");
-    await connection.request({ type: "create", archive, token, voucher }, "opened");
-  }
-
-  async #appendAll(): Promise<void> {
-    if (this.#appending) return;
-    this.#appending = true;
-    let tries = 0;
-    while (this.#queue.length > 0 && this.#connection !== null) {
-      const connection = this.#connection;
-      const batch = this.#nextBatch();
-      try {
-        const { results } = await connection.request(
-          { type: "append", entries: batch.map(({ entry }) => ({ ...entry })) },
-          "appended",
-        );
-        if (results.length !== batch.length) {
-          throw new FastChatError("badFrame", "The archive answered for another number of entries.");
-        }
-        tries = 0;
-        this.#refused(null);
-        this.#batchEntries = Math.min(MAX_ENTRIES, this.#batchEntries * 2);
-        this.#queue.splice(0, batch.length);
-        batch.forEach(({ resolve }, index) => {
-          const { counter, had } = results[index] as (typeof results)[number];
-          resolve({ counter, had });
-        });
-      } catch (error) {
-        if (this.#closed !== null) break;
-        if (!connection.alive) {
-          // It may have been too much at once for the archive, which then hangs up.
-          this.#batchEntries = Math.max(1, batch.length >> 1);
-          break;
-        }
-        tries += 1;
-        await this.#afterRefusal(batch, error, tries);
-      }
+    try {
+      this.#head = await connection.request({ type: "create", archive, token, voucher }, "opened");
+    } catch (error) {
+      if (errorRecord(error).code === "badVoucher") this.#voucher = null;
+      throw error;
     }
-    this.#appending = false;
-  }
-
-  /** What is refused for its form is refused for ever; everything else is tried again after a while. */
-  async #afterRefusal(batch: readonly WaitingAppend[], error: unknown, tries: number): Promise<void> {
-    const record = errorRecord(error);
-    if (!REFUSALS.has(record.code)) {
-      this.#refused(record);
-      await this.#pause(backoffMs(tries, chanceOf(this.#ports.random), RECONNECT));
-    } else if (batch.length > 1) {
-      this.#batchEntries = 1;
-    } else {
-      this.#queue.shift();
-      batch[0]?.reject(new FastChatError(record.code, record.message));
-    }
-  }
-
-  #refused(why: ErrorRecord | null): void {
-    if (why === null && this.#refusal === null) return;
-    this.#refusal = why;
-    this.#access.onStatus({ kind: "archive", online: true, error: why });
-  }
-
-  #nextBatch(): WaitingAppend[] {
-    const batch: WaitingAppend[] = [];
-    let bytes = 0;
-    for (const waiting of this.#queue) {
-      bytes += waiting.entry.sealed.length;
-      if (batch.length > 0 && (batch.length >= this.#batchEntries || bytes > BATCH_BYTES)) break;
-      batch.push(waiting);
-    }
-    return batch;
   }
 
   #connected(deadline: number): Promise<ArchiveConnection> {
@@ -317,13 +307,13 @@ export class Archive {
       const { clock } = this.#ports;
       const settle = (outcome: ArchiveConnection | FastChatError): void => {
         this.#readers.delete(settle);
-        timer.cancel();
+        timer?.cancel();
         if (outcome instanceof FastChatError) reject(outcome);
         else resolve(outcome);
       };
-      const timer = clock.after(Math.max(0, deadline - clock.now()), () => {
+      const give = (): void =>
         settle(this.#failure ?? new FastChatError("unavailable", "The archive is away; try again."));
-      });
+      const timer = deadline === Infinity ? null : clock.after(Math.max(0, deadline - clock.now()), give);
       this.#readers.add(settle);
     });
   }
@@ -339,4 +329,24 @@ export class Archive {
       this.#pauses.add(wake);
     });
   }
+}
+
+/**
+ * Up to where all is known with some news.
+ *
+ * @throws FastChatError `badFrame` for news that are none: what is known already, or out of order
+ */
+function headBehind(known: ArchiveHead, { entries, chats }: News): ArchiveHead {
+  let { counter, revision } = known;
+  for (const entry of entries) {
+    if (entry.counter <= counter)
+      throw new FastChatError("badFrame", "The archive told of old entries as news.");
+    counter = entry.counter;
+  }
+  for (const chat of chats) {
+    if (chat.revision <= revision)
+      throw new FastChatError("badFrame", "The archive told of old notes as news.");
+    revision = chat.revision;
+  }
+  return { counter, revision };
 }

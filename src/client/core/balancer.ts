@@ -1,21 +1,26 @@
 /** What the client asks of the balancer (PROTOCOL.md, "Accounts and placement"). Answers are checked once, here. */
 import type { TSchema, Static } from "#typebox";
 import { Compile, type Validator } from "#typebox/compile";
+import { fromBase64Url, toBase64Url } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
 import {
   Card,
   CardsFound,
+  CheckpointReplaced,
+  Devices,
   LoginFinished,
   LoginStarted,
   PATHS,
   Placement,
   RegisterStarted,
+  ServiceCheckpoint,
   SignedIn,
   Voucher,
   type LoginFinish,
   type LoginStart,
   type RegisterFinish,
   type RegisterStart,
+  type ReplaceCheckpoint,
 } from "../../protocol/http.js";
 import type { AccountId, UserName } from "../../protocol/ids.js";
 import type { HttpClient } from "./ports.js";
@@ -29,6 +34,9 @@ const answers = {
   voucher: Compile(Voucher),
   card: Compile(Card),
   cards: Compile(CardsFound),
+  devices: Compile(Devices),
+  checkpoint: Compile(ServiceCheckpoint),
+  checkpointReplaced: Compile(CheckpointReplaced),
 };
 
 /** What anyone may ask. All methods throw what the {@link HttpClient} throws, and `badFrame` on a malformed answer. */
@@ -72,6 +80,34 @@ export class Balancer {
   async voucher(): Promise<string> {
     const answer = await this.#http.request("POST", PATHS.voucher, {}, this.#token);
     return checked(answers.voucher, answer).voucher;
+  }
+
+  /** The devices that are signed in to the account, the one that was here last first. */
+  async devices(): Promise<Devices["devices"]> {
+    const answer = await this.#http.request("GET", PATHS.devices, undefined, this.#token);
+    return checked(answers.devices, answer).devices;
+  }
+
+  /** The account's checkpoint of its archive, sealed; `null` where there is none. */
+  async checkpoint(): Promise<{ readonly sealed: Uint8Array | null }> {
+    const answer = await this.#http.request("GET", PATHS.checkpoint, undefined, this.#token);
+    const { sealed } = checked(answers.checkpoint, answer);
+    return { sealed: sealed === null ? null : fromBase64Url(sealed) };
+  }
+
+  /**
+   * Replaces that checkpoint.
+   *
+   * @param instead what it replaces
+   * @returns whether that still stood
+   */
+  async replaceCheckpoint(instead: Uint8Array | null, sealed: Uint8Array): Promise<boolean> {
+    const body: ReplaceCheckpoint = {
+      instead: instead === null ? null : toBase64Url(instead),
+      sealed: toBase64Url(sealed),
+    };
+    const answer = await this.#http.request("POST", PATHS.checkpoint, body, this.#token);
+    return checked(answers.checkpointReplaced, answer).replaced;
   }
 
   /** Ends this device's session. */

@@ -2,53 +2,34 @@
  * The client: one account on one device. It connects when something needs it, comes back by itself after a loss, and
  * takes all that belongs to the device through {@link ClientPorts}, so that it runs wherever those do.
  */
-import { importAccountKeys } from "../../crypto/account-keys.js";
-import { verifyCard } from "../../crypto/card.js";
 import { safetyNumber } from "../../crypto/safety-number.js";
 import { MAX_ENTRIES } from "../../protocol/archive.js";
-import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
+import { utf8 } from "../../protocol/bytes.js";
+import { FastChatError } from "../../protocol/errors.js";
 import { parseUserName, type AccountId, type DeviceId, type UserName } from "../../protocol/ids.js";
 import { MAX_TEXT_BYTES } from "../../protocol/payload.js";
-import { utf8 } from "../../protocol/bytes.js";
 import { login, register, remembered, type Login, type Registration } from "./account.js";
-import { rememberArchive, type AccountRecord } from "./account-file.js";
-import { Archive } from "./archive.js";
-import { Balancer } from "./balancer.js";
-import { Contacts } from "./contacts.js";
-import { Conversations } from "./conversations.js";
+import type { AccountRecord } from "./account-file.js";
+import { assemble, type ClientOptions, type Parts } from "./assemble.js";
 import { DeviceFiles } from "./device-files.js";
-import { Entries } from "./entries.js";
-import { readHistory } from "./history.js";
-import { ListeningSpell } from "./listening.js";
 import type {
-  ConnectionStatus,
+  ArchiveCheck,
+  ChatChange,
+  ChatList,
+  ChatQuery,
   HistoryEntry,
   HistoryQuery,
   ListenHandlers,
   Listening,
   SentMessage,
+  SignedInDevice,
 } from "./messages.js";
-import { logout } from "./logout.js";
-import { Outbox } from "./outbox.js";
-import { forgetNumbers, OutboxFiles } from "./outbox-files.js";
-import { Placer } from "./placement.js";
+import { forgetNumbers } from "./outbox-files.js";
 import type { ClientPorts } from "./ports.js";
-import { Session } from "./session.js";
-import { within } from "./within.js";
 
-export interface ClientOptions {
-  /** For laboratories only: take a weaker password hash than that of RFC 9106, if the service asks for one. */
-  readonly acceptWeakStretching?: boolean;
-  /** How long a send waits to be accepted, in milliseconds; 30,000 if missing. */
-  readonly sendPatienceMs?: number;
-  /** Told how the connections fare while nobody listens. It must not throw. */
-  readonly onStatus?: (status: ConnectionStatus) => void;
-}
+export type { ClientOptions } from "./assemble.js";
 
-const DEFAULT_SEND_PATIENCE_MS = 30_000;
 const DEFAULT_LIMIT = 50;
-/** How long reading history waits for own messages that are not archived yet, in milliseconds. */
-const RECOVER_MS = 2_000;
 
 export class Client {
   readonly me: { readonly account: AccountId; readonly name: UserName; readonly device: DeviceId };
@@ -80,13 +61,26 @@ export class Client {
    *
    * @throws FastChatError `badName`; `loginFailed` for an unknown name and a wrong password alike; `conflict` where the
    *   device belongs to another account; `forbidden` where the service asks for a weak password hash; `keyChanged` where
-   *   the name is another account's now; `undecryptable` where the vault is damaged, forged or older than one seen here
+   *   the name is another account's now; `undecryptable` where the vault is damaged, forged or older than one seen here;
+   *   `unavailable`, `unreachable` where `quick` needs the archive and it is away: the device is signed in then, with all
+   *   of its history
    */
   static async login(ports: ClientPorts, credentials: Login, options: ClientOptions = {}): Promise<Client> {
     const files = await DeviceFiles.open(ports.storage);
     const account = await login(ports, files, credentials, options.acceptWeakStretching ?? false);
     await forgetNumbers(files, account.device);
-    return Client.#start(ports, files, account, options);
+    const client = await Client.#start(ports, files, account, options);
+    if (credentials.quick === true) await client.#forgetHistory();
+    return client;
+  }
+
+  async #forgetHistory(): Promise<void> {
+    try {
+      await this.#parts.beginHistoryHere();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
   }
 
   /**
@@ -133,10 +127,36 @@ export class Client {
   /**
    * Takes deliveries: first what waited, then what comes. One spell at a time.
    *
-   * @throws FastChatError `conflict` while another spell goes on; `unavailable` on a closed client
+   * @param options `pending`: also on a device that leaves what waits with the service
+   * @throws FastChatError `badRequest` where this device leaves what waits with the service, `conflict` while another spell
+   *   goes on; `unavailable` on a closed client
    */
-  async listen(handlers: ListenHandlers): Promise<Listening> {
+  async listen(
+    handlers: ListenHandlers,
+    { pending = false }: { readonly pending?: boolean } = {},
+  ): Promise<Listening> {
+    if (this.leavesPending && !pending) {
+      throw new FastChatError(
+        "badRequest",
+        "This device leaves what waits with the service until it is asked for what is pending.",
+      );
+    }
     return this.#parts.listen(handlers);
+  }
+
+  /** Whether this device leaves what waits with the service until it is asked for. */
+  get leavesPending(): boolean {
+    return this.#parts.leavesPending;
+  }
+
+  /** Whether what stood in the archive before this device logged in is not shown here (QuickChat). */
+  get skipsHistory(): boolean {
+    return this.#parts.skipsHistory();
+  }
+
+  /** Ends QuickChat: the whole history is shown here from now on. */
+  restoreHistory(): Promise<void> {
+    return this.#parts.restoreHistory();
   }
 
   /**
@@ -147,14 +167,86 @@ export class Client {
    *   while the archive is away
    */
   async history({ with: peer, limit = DEFAULT_LIMIT, before }: HistoryQuery = {}): Promise<HistoryEntry[]> {
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_ENTRIES) {
-      throw new FastChatError(
-        "badRequest",
-        `The limit is ${limit}; give a whole number from 1 to ${MAX_ENTRIES}.`,
-      );
-    }
+    checkLimit(limit);
     const name = peer === undefined ? null : nameOf(peer);
     return this.#parts.history({ with: name, limit, before: before ?? null });
+  }
+
+  /**
+   * The whole history from its beginning, page by page: memory does not grow with it.
+   *
+   * @param peer a user name: that conversation only
+   * @returns oldest first, within each page and over all
+   * @throws FastChatError as {@link history}
+   */
+  wholeHistory(peer?: string): AsyncGenerator<HistoryEntry[], void> {
+    return this.#parts.wholeHistory(peer === undefined ? null : nameOf(peer));
+  }
+
+  /**
+   * A page of chats, the one with the newest entry first, with what is unread in each.
+   *
+   * @param query `limit`: the most chats, 1 to 500, 50 if missing; `before`: the {@link ChatList.next} of the page before
+   * @throws FastChatError `badRequest` (limit); `unavailable`, `unreachable` while the archive is away
+   */
+  async chats({ limit = DEFAULT_LIMIT, before }: ChatQuery = {}): Promise<ChatList> {
+    checkLimit(limit);
+    return this.#parts.chats.list(limit, before ?? null);
+  }
+
+  /**
+   * Changes what all devices of this account know about the chat with a person.
+   *
+   * @throws FastChatError `badName`, `noSuchAccount`, `keyChanged`; `badRequest` where nothing was said yet, or for a draft
+   *   that is too long; `unavailable`, `unreachable` while the archive is away
+   */
+  async changeChat(name: string, change: ChatChange): Promise<void> {
+    return this.#parts.changeChat(nameOf(name), change);
+  }
+
+  /**
+   * The devices that are signed in to this account, the one that was used last first.
+   *
+   * @throws FastChatError `notSignedIn`; what the {@link ClientPorts.http} throws
+   */
+  devices(): Promise<readonly SignedInDevice[]> {
+    return this.#parts.devices();
+  }
+
+  /**
+   * Searches the history for entries that have all of these words, or words that begin so. The first time reads all of it,
+   * to make an index on this device.
+   *
+   * @param options `limit`: at most so many, 50 if missing; `onProgress`: told the counter up to which the index has got
+   * @returns the newest that were found, oldest first
+   * @throws FastChatError `badRequest` without a word, or for the limit; `unavailable`, `unreachable` while the archive is away
+   */
+  async search(
+    words: string,
+    {
+      limit = DEFAULT_LIMIT,
+      onProgress,
+    }: { readonly limit?: number; readonly onProgress?: (counter: number) => void } = {},
+  ): Promise<HistoryEntry[]> {
+    checkLimit(limit);
+    return this.#parts.search(words, limit, onProgress);
+  }
+
+  /**
+   * Compares the archive with what this account knows of it, to its newest entry.
+   *
+   * @param options `accept`: take it as it is for what it shall be, missing entries and all; `onProgress`: told the counter
+   *   up to which was read
+   * @throws FastChatError `unavailable`, `unreachable` while the archive is away
+   */
+  checkArchive({
+    accept = false,
+    onProgress,
+  }: {
+    readonly accept?: boolean;
+    readonly onProgress?: (counter: number) => void;
+  } = {}): Promise<ArchiveCheck> {
+    return accept ? this.#parts.ledger.accept() : this.#parts.ledger.check(onProgress);
   }
 
   /**
@@ -184,135 +276,12 @@ export class Client {
   }
 }
 
-/** What a client is made of, wired. */
-interface Parts {
-  readonly identityKey: Uint8Array;
-  readonly contacts: Contacts;
-  readonly outbox: Outbox;
-  listen(handlers: ListenHandlers): Listening;
-  history(query: Parameters<typeof readHistory>[1]): Promise<HistoryEntry[]>;
-  logout(discard: boolean): Promise<void>;
-  close(): Promise<void>;
-}
-
-async function assemble(
-  ports: ClientPorts,
-  files: DeviceFiles,
-  record: AccountRecord,
-  options: ClientOptions,
-): Promise<Parts> {
-  const { clock, random } = ports;
-  const { account: me, device } = record;
-  const keys = await importAccountKeys(record.vault);
-  const card = await verifyCard(record.card);
-  const balancer = new Balancer(ports.http, record.token);
-  const placer = new Placer(clock, () => balancer.place());
-  const entries = new Entries(keys.archive);
-  let spell: ListeningSpell | null = null;
-  let outage: ErrorRecord | null = null;
-  let closed = false;
-
-  const onStatus = (status: ConnectionStatus): void => {
-    if (status.kind === "offline") outage = status.error;
-    else if (status.kind === "connected") outage = null;
-    if (spell === null) options.onStatus?.(status);
-    else spell.onStatus(status);
-  };
-  const archive = new Archive(
-    ports,
-    {
-      locate: () => placer.archive(),
-      lost: () => placer.forgetArchive(),
-      voucher: () => balancer.voucher(),
-      made: record.archiveMade,
-      onMade: () => rememberArchive(files, record),
-      onStatus,
-    },
-    keys.archive,
+function checkLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_ENTRIES) return;
+  throw new FastChatError(
+    "badRequest",
+    `The limit is ${limit}; give a whole number from 1 to ${MAX_ENTRIES}.`,
   );
-  const contacts = new Contacts({
-    me: card,
-    balancer,
-    archive,
-    entries,
-    files,
-    clock,
-    onKeyChanged: (name) => onStatus({ kind: "keyChanged", name }),
-  });
-  const conversations = new Conversations({ keys, device, contacts, entries, clock, random });
-  const session = new Session(ports, () => placer.server(), {
-    onOpened: (welcome) => outbox.onOpened(welcome),
-    onDown: () => outbox.onDown(),
-    onLive: () => spell?.onLive(),
-    onAccepted: (accepted) => outbox.onAccepted(accepted),
-    onDeliver: (delivery) => spell?.onDeliver(delivery),
-    onDrain: () => outbox.onDrain(),
-    onClosed: (error) => {
-      outbox.onClosed(error);
-      spell?.onClosed(error);
-    },
-    onStatus,
-    isNeeded: () => outbox.isBusy,
-  });
-  const outboxFiles = new OutboxFiles(files, me, device);
-  const outbox: Outbox = new Outbox(
-    {
-      me: { account: me, device },
-      files: outboxFiles,
-      contacts,
-      conversations,
-      archive,
-      clock,
-      patienceMs: options.sendPatienceMs ?? DEFAULT_SEND_PATIENCE_MS,
-      outage: () => (outage === null ? null : new FastChatError(outage.code, outage.message)),
-    },
-    session,
-  );
-
-  const recover = async (): Promise<void> => {
-    const recovering = outbox.recover().catch(() => undefined);
-    await within(clock, RECOVER_MS, recovering);
-  };
-  const close = async (): Promise<void> => {
-    if (closed) return;
-    closed = true;
-    await spell?.stop();
-    await outbox.close();
-    session.stop();
-    archive.close();
-  };
-
-  return {
-    identityKey: keys.identity.publicKey,
-    contacts,
-    outbox,
-    listen(handlers) {
-      if (closed || session.error !== null) {
-        throw session.error === null
-          ? new FastChatError("unavailable", "The client was closed.")
-          : new FastChatError(session.error.code, session.error.message);
-      }
-      if (spell !== null) throw new FastChatError("conflict", "This client listens already.");
-      const wiring = { me, conversations, entries, archive, clock, random };
-      const started = new ListeningSpell(wiring, session, handlers, () => {
-        spell = null;
-      });
-      spell = started;
-      archive.open();
-      started.start();
-      return started;
-    },
-    async history(query) {
-      await recover();
-      return readHistory({ me, archive, entries, contacts, conversations }, query);
-    },
-    async logout(discard) {
-      if (!discard) await recover();
-      await close();
-      await logout(files, outboxFiles, balancer, discard);
-    },
-    close,
-  };
 }
 
 function nameOf(typed: string): UserName {

@@ -14,6 +14,7 @@ import {
   pinEntryTag,
   unjudgedEntryTag,
 } from "../../crypto/archive-tags.js";
+import { openChatNote, sealChatNote, type ChatNote } from "../../crypto/chat-note.js";
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
 import type { HotHeader } from "../../protocol/hot.js";
@@ -37,6 +38,11 @@ export class Entries {
 
   chat(conversation: ConversationId): Promise<Uint8Array> {
     return chatTag(this.#secrets.indexKey, conversation);
+  }
+
+  /** The chat that the pins of contacts' cards stand in. */
+  pins(): Promise<Uint8Array> {
+    return pinChatTag(this.#secrets.indexKey);
   }
 
   /** Where a message stands whose sender is certain. */
@@ -98,13 +104,21 @@ export class Entries {
 
   /** @param pinnedAt milliseconds since 1970 */
   async pin(card: Card, pinnedAt: number): Promise<NewEntry> {
-    const chat = await pinChatTag(this.#secrets.indexKey);
-    return this.#sealAt(chat, await this.pinTag(card.name), { type: "pin", card, pinnedAt });
+    return this.#sealAt(await this.pins(), await this.pinTag(card.name), { type: "pin", card, pinnedAt });
   }
 
   /** @throws FastChatError `undecryptable` where it is damaged, moved or forged */
   open({ chat, entry, sealed }: PageEntry): Promise<ArchiveEntry> {
     return openEntry(this.#secrets.key, { archive: this.#secrets.id, chat, entry }, sealed);
+  }
+
+  sealNote(chat: Uint8Array, version: number, note: ChatNote): Promise<Uint8Array> {
+    return sealChatNote(this.#secrets.key, { archive: this.#secrets.id, chat, version }, note);
+  }
+
+  /** @throws FastChatError `undecryptable` where it is damaged, moved, old or forged */
+  openNote(chat: Uint8Array, version: number, sealed: Uint8Array): Promise<ChatNote> {
+    return openChatNote(this.#secrets.key, { archive: this.#secrets.id, chat, version }, sealed);
   }
 
   async #unjudgedTag({ wrappedKey, envelope }: Delivered): Promise<Uint8Array> {

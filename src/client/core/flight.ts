@@ -100,6 +100,7 @@ export class Flight {
       entry,
       file: name,
       progress: entry.accepted ? "accepted" : "waiting",
+      sent: false,
       pending: pending[index] ?? null,
     }));
     this.#open.set(name, items);
@@ -123,7 +124,9 @@ export class Flight {
       if (item === undefined || onTheWay >= welcome.sendWindow) break;
       const { frame } = item.entry;
       if (namesOneOf(frame, this.#putOffFor)) {
-        this.#refuse(item, refused(Outcome.queueFull, item.entry.to));
+        // What left in a session before may have been taken there: to call it refused would invite to write it again.
+        if (item.sent) this.#putOffItem(item);
+        else this.#refuse(item, refused(Outcome.queueFull, item.entry.to));
         continue;
       }
       if (namesOneOf(frame, this.#refusedBy)) {
@@ -139,6 +142,7 @@ export class Flight {
       const cost = costOf(item);
       if (this.#bytesOnTheWay + cost > welcome.sendWindowBytes) break;
       if (!this.#session.send(frame)) break;
+      item.sent = true;
       this.#bytesOnTheWay += cost;
       sent += 1;
     }
@@ -159,10 +163,12 @@ export class Flight {
     this.transmit();
   }
 
-  onAccepted({ message, recipients }: AcceptedFrame): void {
+  /** @returns whether a message was accepted that nobody waits for: some of what may have been put off got on */
+  onAccepted({ message, recipients }: AcceptedFrame): boolean {
     const item = this.#items.get(message);
     // A repetition, or one that an earlier hold of the lock left behind.
-    if (item === undefined || recipients.length === 0) return;
+    if (item === undefined || recipients.length === 0) return false;
+    let taken = false;
     for (const { recipient, outcome } of recipients) {
       if (outcome === Outcome.queueFull) this.#refusedBy.add(recipient);
     }
@@ -171,11 +177,13 @@ export class Flight {
       this.#refuse(item, refused(refusal.outcome, item.entry.to));
     } else {
       const { to, at } = item.entry;
+      taken = !isAwaited(item);
       const stored = recipients.some(({ outcome }) => outcome === Outcome.stored);
       this.#settle(item, "accepted");
       item.pending?.resolve({ id: message, to, at, outcome: stored ? "stored" : "acknowledged" });
     }
     this.transmit();
+    return taken;
   }
 
   /** Tells all who wait that it takes longer than they can wait. */

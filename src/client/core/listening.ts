@@ -2,17 +2,30 @@
 import type { ErrorRecord } from "../../protocol/errors.js";
 import type { SendFrame } from "../../protocol/hot.js";
 import { FastChatError } from "../../protocol/errors.js";
+import type { Clock } from "../../protocol/runtime.js";
+import type { Chats } from "./chats.js";
+import { Display } from "./display.js";
+import { Feed, type FeedContext } from "./feed.js";
 import type { ConnectionStatus, ListenHandlers, Listening } from "./messages.js";
+import { ReadMarks } from "./read-marks.js";
 import { Receiver, type ReceiverContext } from "./receive.js";
 import type { Session } from "./session.js";
+import { within } from "./within.js";
 
-type Wiring = Omit<ReceiverContext, "onMessage" | "onFailure" | "want" | "send">;
+type Wiring = Omit<ReceiverContext, "display" | "readMarks" | "onFailure" | "want" | "send"> &
+  Pick<FeedContext, "archive" | "contacts" | "device"> & { readonly chats: Pick<Chats, "change" | "learn"> };
+
+/** How long stopping waits for what was read to be noted, in milliseconds. */
+const READ_MARKS_MS = 2_000;
 
 export class ListeningSpell implements Listening {
   readonly done: Promise<void>;
   readonly #session: Pick<Session, "attach" | "detach" | "send">;
   readonly #handlers: ListenHandlers;
   readonly #receiver: Receiver;
+  readonly #feed: Feed;
+  readonly #readMarks: ReadMarks | null;
+  readonly #clock: Clock;
   readonly #onEnd: () => void;
   #settle: (error: Error | null) => void = () => undefined;
   #over = false;
@@ -26,6 +39,7 @@ export class ListeningSpell implements Listening {
   ) {
     this.#session = session;
     this.#handlers = handlers;
+    this.#clock = wiring.clock;
     this.#onEnd = onEnd;
     this.done = new Promise((resolve, reject) => {
       this.#settle = (error) => {
@@ -35,20 +49,33 @@ export class ListeningSpell implements Listening {
     });
     // Who does not ask how it ended does not want the process to end over it.
     this.done.catch(() => undefined);
+    const display = new Display((message) => handlers.onMessage(message));
+    const readMarks = handlers.marksRead === true ? new ReadMarks(wiring.chats, wiring.clock) : null;
+    const onFailure = (error: Error): void => void this.#finish(error);
+    this.#readMarks = readMarks;
+    this.#feed = new Feed({
+      ...wiring,
+      display,
+      readMarks,
+      onSent: (message) => handlers.onSent?.(message),
+      onFailure,
+    });
     this.#receiver = new Receiver({
       ...wiring,
+      display,
+      readMarks,
       send: (frame) => session.send(frame),
       want: (deliveries) => {
         if (deliveries && !this.#over) session.attach();
         else session.detach();
       },
-      onMessage: (message) => handlers.onMessage(message),
-      onFailure: (error) => void this.#finish(error),
+      onFailure,
     });
   }
 
   start(): void {
     this.#session.attach();
+    this.#feed.start();
   }
 
   async stop(): Promise<void> {
@@ -60,7 +87,9 @@ export class ListeningSpell implements Listening {
   }
 
   onLive(): void {
-    this.#told(() => this.#handlers.onLive?.());
+    void this.#receiver.whenTaken().then(() => {
+      if (!this.#over) this.#told(() => this.#handlers.onLive?.());
+    });
   }
 
   onStatus(status: ConnectionStatus): void {
@@ -69,6 +98,7 @@ export class ListeningSpell implements Listening {
 
   /** The session ended for good. */
   onClosed(error: ErrorRecord | null): void {
+    this.#feed.stop();
     void this.#receiver.stop();
     this.#end(error === null ? null : new FastChatError(error.code, error.message));
   }
@@ -84,7 +114,9 @@ export class ListeningSpell implements Listening {
 
   /** Has what was shown archived and acknowledged first, if the archive answers soon. */
   async #finish(error: Error | null): Promise<void> {
+    this.#feed.stop();
     await this.#receiver.stop();
+    if (this.#readMarks !== null) await within(this.#clock, READ_MARKS_MS, this.#readMarks.flush());
     if (this.#over) return;
     this.#session.detach();
     this.#end(error);

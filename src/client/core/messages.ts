@@ -1,6 +1,13 @@
 /** What the client tells the person who uses it. */
 import type { ErrorRecord } from "../../protocol/errors.js";
-import type { AccountId, ConversationId, MessageId, ServerId, UserName } from "../../protocol/ids.js";
+import type {
+  AccountId,
+  ConversationId,
+  DeviceId,
+  MessageId,
+  ServerId,
+  UserName,
+} from "../../protocol/ids.js";
 
 /** A message that the service has accepted. */
 export interface SentMessage {
@@ -15,7 +22,8 @@ export interface SentMessage {
 /** A message that somebody sent to this account. It was judged genuine. */
 export interface ReceivedMessage {
   readonly id: MessageId;
-  readonly from: UserName;
+  /** A user name; the account id where another device knew the name, and this one cannot learn it now. */
+  readonly from: string;
   readonly fromAccount: AccountId;
   readonly conversation: ConversationId;
   readonly text: string;
@@ -23,6 +31,19 @@ export interface ReceivedMessage {
   readonly at: number;
   /** The sending device's running number in this conversation; a gap shows that something is missing. */
   readonly number: number;
+}
+
+/** A message that another device of this account has sent. */
+export interface SentElsewhere {
+  readonly id: MessageId;
+  /** A user name; the account id where no name is known. */
+  readonly to: string;
+  readonly conversation: ConversationId;
+  readonly text: string;
+  /** When it was written, by that device's clock, in milliseconds since 1970. */
+  readonly at: number;
+  /** Its place in the archive. */
+  readonly counter: number;
 }
 
 /** One entry of the personal archive, oldest first within a page. */
@@ -38,11 +59,87 @@ export interface HistoryEntry {
   readonly at: number;
   /**
    * `invalid`: forged, malformed or damaged. `waiting`: it cannot be judged yet, because the sender's card cannot be
-   * had or its key is not the one pinned.
+   * had or its key is not the one pinned. `missing`: this device knows that an entry stood here, and the archive does not
+   * show it.
    */
-  readonly direction: "sent" | "received" | "invalid" | "waiting";
+  readonly direction: "sent" | "received" | "invalid" | "waiting" | "missing";
   /** Its place in the archive, which is the order of history. */
   readonly counter: number;
+}
+
+/** A chat as a list of chats shows it. */
+export interface ChatSummary {
+  /** The other person's user name; the account id where no name is known, and empty where nothing tells. */
+  readonly with: string;
+  /** Messages that were not read on any device, up to 100: that is, 100 or more. */
+  readonly unread: number;
+  /** `null` where it is nothing that people see. */
+  readonly newest: HistoryEntry | null;
+  readonly pinned: boolean;
+  /** Milliseconds since 1970; 0 if it is not muted. */
+  readonly mutedUntil: number;
+  /** What was typed and not sent, on whichever device. */
+  readonly draft: string;
+  /** Counter of the newest entry that was read on any device; 0 if none was. */
+  readonly read: number;
+  /** Counter of the newest entry. */
+  readonly counter: number;
+}
+
+export interface ChatList {
+  /** The one with the newest entry first. */
+  readonly chats: readonly ChatSummary[];
+  /** Where the next page begins: chats before this counter; `null` where there are none. */
+  readonly next: number | null;
+}
+
+/** What a person may change about a chat; what is missing stays. */
+export interface ChatChange {
+  readonly pinned?: boolean;
+  /** Milliseconds since 1970; 0 to hear of it again. */
+  readonly mutedUntil?: number;
+  readonly draft?: string;
+  /** Counter of an entry that was read, with all before it. It never goes back. */
+  readonly read?: number;
+}
+
+/** A device that is signed in to this account. */
+export interface SignedInDevice {
+  readonly device: DeviceId;
+  /** What it was called at its login. */
+  readonly label: string;
+  /** Milliseconds since 1970, by the service's clock. */
+  readonly signedInAt: number;
+  /** Likewise, to the minute or so. */
+  readonly lastUsedAt: number;
+  /** Whether it is the one that asks. */
+  readonly isThis: boolean;
+}
+
+/**
+ * What is wrong with the archive as a whole. `kept` says where the checkpoint lies that tells.
+ *
+ * - `cut`: it ends at `counter`, and this account has seen entries up to `seen`.
+ * - `altered`: its entries up to `counter` are not those that were seen.
+ * - `older`: a checkpoint is there that was replaced before.
+ * - `forged`: a checkpoint is there that is none of this account's.
+ */
+export type ArchiveAlarm =
+  | { readonly kind: "cut"; readonly counter: number; readonly seen: number }
+  | { readonly kind: "altered"; readonly counter: number }
+  | {
+      readonly kind: "older";
+      readonly kept: "archive" | "service";
+      readonly counter: number;
+      readonly seen: number;
+    }
+  | { readonly kind: "forged"; readonly kept: "archive" | "service" };
+
+/** What came of comparing the archive with what this account knows of it. */
+export interface ArchiveCheck {
+  /** Entries up to this counter are known to be those that were seen. */
+  readonly counter: number;
+  readonly alarm: ArchiveAlarm | null;
 }
 
 /** How the client's connections fare, for a line of status or a log. */
@@ -57,6 +154,8 @@ export type ConnectionStatus =
   | { readonly kind: "closed"; readonly error: ErrorRecord | null }
   /** `error` with `online`: it is there and takes nothing, as with `quotaExceeded`; it is asked again by itself. */
   | { readonly kind: "archive"; readonly online: boolean; readonly error: ErrorRecord | null }
+  /** An alarm: the archive is not what it was. */
+  | { readonly kind: "archiveAltered"; readonly alarm: ArchiveAlarm }
   /** An alarm: the service shows another identity under this name than the one pinned. */
   | { readonly kind: "keyChanged"; readonly name: UserName };
 
@@ -66,6 +165,12 @@ export interface ListenHandlers {
    * with that error and the message stays with the service.
    */
   onMessage(message: ReceivedMessage): void | Promise<void>;
+  /** Told of what other devices of this account send meanwhile. If it throws, listening ends with that error. */
+  readonly onSent?: ((message: SentElsewhere) => void | Promise<void>) | undefined;
+  /** Whether what is handed to `onMessage` counts as read, on all devices. */
+  readonly marksRead?: boolean;
+  /** Whether the archive is compared with what this account knows of it, now and then. */
+  readonly watchesArchive?: boolean;
   /** Everything that waited has been handed to `onMessage`. Called again after each reconnection. */
   onLive?(): void;
   onStatus?(status: ConnectionStatus): void;
@@ -79,6 +184,13 @@ export interface Listening {
   stop(): Promise<void>;
   /** Settles when listening ended; rejects if it could not go on. */
   readonly done: Promise<void>;
+}
+
+export interface ChatQuery {
+  /** The most chats to return, 1 to 500; 50 if missing. */
+  readonly limit?: number;
+  /** Only chats whose newest entry has a counter below this one. */
+  readonly before?: number;
 }
 
 export interface HistoryQuery {

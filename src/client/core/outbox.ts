@@ -49,8 +49,12 @@ const BATCH = 64;
 const SHARE_MS = 2_000;
 /** How long the lock is held for the archive's sake, in milliseconds: it saves writing down that all is accepted. */
 const ARCHIVE_GRACE_MS = 500;
-/** How long what a recipient's full queue refused waits before it is tried in another session, in milliseconds. */
-const PUT_OFF_MS = 60_000;
+/**
+ * How long what a recipient's full queue refused waits before it is tried in another session, in milliseconds: longer
+ * with every session that was renewed in vain.
+ */
+const PUT_OFF_MIN_MS = 5_000;
+const PUT_OFF_MAX_MS = 60_000;
 /** How long closing waits for the archive, in milliseconds. */
 const CLOSE_GRACE_MS = 3_000;
 
@@ -70,6 +74,8 @@ export class Outbox {
   /** Whether more cannot be numbered before a session has taken some of what is on disk. */
   #full = false;
   #renewal: Timer | null = null;
+  /** Sessions renewed since one last took a message that nobody waits for. */
+  #renewals = 0;
   /** Whether a session is wanted for the sake of what was put off. */
   #renewing = false;
   #working: Promise<void> | null = null;
@@ -144,7 +150,7 @@ export class Outbox {
   }
 
   onAccepted(accepted: AcceptedFrame): void {
-    this.#flight.onAccepted(accepted);
+    if (this.#flight.onAccepted(accepted)) this.#renewals = 0;
   }
 
   /** The session ended for good. */
@@ -290,9 +296,11 @@ export class Outbox {
       // What is left for want of a session may have been put off before.
       if (size === 0) this.#cancelRenewal();
     } else if (this.#failure() === null) {
-      this.#renewal ??= this.#context.clock.after(PUT_OFF_MS, () => {
+      const ms = Math.min(PUT_OFF_MAX_MS, PUT_OFF_MIN_MS * 2 ** Math.min(this.#renewals, 30));
+      this.#renewal ??= this.#context.clock.after(ms, () => {
         this.#renewal = null;
         this.#renewing = true;
+        this.#renewals += 1;
         this.#session.renew();
         this.#session.need();
       });

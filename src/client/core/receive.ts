@@ -11,9 +11,11 @@ import type { Clock, Random, Timer } from "../../protocol/runtime.js";
 import type { Archive, NewEntry } from "./archive.js";
 import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
 import type { Conversations, Judgement } from "./conversations.js";
+import type { Display } from "./display.js";
 import type { Delivered, Entries } from "./entries.js";
 import type { ReceivedMessage } from "./messages.js";
 import { textOf } from "./payload-text.js";
+import type { ReadMarks } from "./read-marks.js";
 import { RecentMap } from "./recent-map.js";
 import { Signal } from "./signal.js";
 import { within } from "./within.js";
@@ -29,7 +31,9 @@ export interface ReceiverContext {
   send(frame: Uint8Array): boolean;
   /** Deliveries are wanted, or, while too many wait for the archive, not wanted. */
   want(deliveries: boolean): void;
-  onMessage(message: ReceivedMessage): void | Promise<void>;
+  readonly display: Pick<Display, "show">;
+  /** Where what is shown counts as read. */
+  readonly readMarks: Pick<ReadMarks, "seen"> | null;
   /** It cannot go on. */
   onFailure(error: Error): void;
 }
@@ -69,7 +73,6 @@ export class Receiver {
   #working = false;
   /** The delivery that is being judged and shown. */
   #taking: Promise<void> | null = null;
-  #showing: Promise<void> = Promise.resolve();
   #overflowed = false;
   #stopped = false;
   readonly #idle = new Signal();
@@ -92,6 +95,11 @@ export class Receiver {
       this.#context.want(false);
     }
     void this.#work();
+  }
+
+  /** Once everything that was delivered until now has been judged and shown. */
+  async whenTaken(): Promise<void> {
+    while (!this.#stopped && (this.#working || this.#queue.length > 0)) await this.#idle.wait();
   }
 
   /** Takes nothing more; what was shown is archived and acknowledged if the archive answers soon. */
@@ -131,6 +139,7 @@ export class Receiver {
       }
     } finally {
       this.#working = false;
+      this.#idle.notify();
     }
   }
 
@@ -151,18 +160,13 @@ export class Receiver {
       this.#release(delivered);
       return;
     }
-    if (judgement.kind === "genuine") await this.#show(judgement);
     const entry = await this.#entryOf(delivered, judgement);
+    if (judgement.kind === "genuine") {
+      await this.#context.display.show(entry.entry, messageOf(judgement));
+    }
     this.#shown.add(key);
     if (judgement.kind === "unjudged" && judgement.soon) this.#judgeLater(delivered);
-    this.#archive(entry, key, delivered);
-  }
-
-  /** One message at a time, whichever way it came. */
-  #show(judgement: Genuine): Promise<void> {
-    const showing = this.#showing.then(() => this.#context.onMessage(messageOf(judgement)));
-    this.#showing = showing.catch(() => undefined);
-    return showing;
+    this.#archive(entry, key, delivered, judgement);
   }
 
   /** The card of a sender whose earlier messages wait for it comes to those first: they are shown in order. */
@@ -187,10 +191,12 @@ export class Receiver {
   }
 
   /** Appends in order; the archive answers in that order, and so acknowledgements leave in the order of arrival. */
-  #archive(entry: NewEntry, key: string, delivered: Delivered): void {
-    this.#context.archive.append(entry).then(
+  #archive(entry: NewEntry, key: string, delivered: Delivered, judgement: Judgement): void {
+    const { archive, readMarks } = this.#context;
+    archive.append(entry).then(
       // `had` or new, the archive has it.
-      () => {
+      ({ counter }) => {
+        if (judgement.kind === "genuine") readMarks?.seen(judgement.header.conversation, counter);
         this.#shown.delete(key);
         this.#settled.set(key, true);
         this.#acknowledge(delivered.frame);
@@ -225,6 +231,12 @@ export class Receiver {
     this.#retryLater();
   }
 
+  async #showLate(judgement: Genuine): Promise<void> {
+    const { entries, display } = this.#context;
+    const { sender, message } = judgement.header;
+    await display.show(await entries.tagOf(sender, message), messageOf(judgement));
+  }
+
   #retryLater(): void {
     if (this.#retry !== null || this.#stopped) return;
     const { clock, random } = this.#context;
@@ -246,7 +258,7 @@ export class Receiver {
           held.has(account) || this.#stopped
             ? { kind: "unjudged", soon: true }
             : await this.#context.conversations.judge(delivered, held.size === 0);
-        if (judgement.kind === "genuine") await this.#show(judgement);
+        if (judgement.kind === "genuine") await this.#showLate(judgement);
         if (judgement.kind !== "unjudged" || !judgement.soon) continue;
         held.add(account);
         still.push(delivered);

@@ -1,60 +1,20 @@
 /** The whole way, as people go it: the system in one process, `fastchat` in others. */
-import { spawn } from "node:child_process";
-import { existsSync, readdirSync, watch } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import t from "tap";
+import { spawnSystem } from "../../scenario/spawned.js";
 import { run, start, type Ended } from "./run.js";
 
-const SYSTEM = fileURLToPath(new URL("../../../src/system.js", import.meta.url));
-const folder = t.testdir({ data: {}, alice: {}, bob: {}, laptop: {}, carol: {} });
+const folder = t.testdir({ data: {}, alice: {}, bob: {}, laptop: {}, carol: {}, phone: {} });
 
-/** Starts a system with the cheapest password hash, and stops it after the tests. */
-async function startSystem(): Promise<string> {
-  const data = join(folder, "data");
-  const child = spawn(
-    process.execPath,
-    [SYSTEM, "--port", "0", "--servers", "2", "--data", data, "--log", "json"],
-    {
-      env: {
-        PATH: process.env["PATH"] ?? "",
-        FASTCHAT_PASSWORD_ITERATIONS: "1",
-        FASTCHAT_PASSWORD_MEMORY_KIB: "8",
-        FASTCHAT_PASSWORD_PARALLELISM: "1",
-      },
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
-  let log = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk: Buffer) => (log += chunk.toString()));
-  const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  t.teardown(async () => {
-    child.kill("SIGTERM");
-    await gone;
-  });
-  const address = join(data, "address");
-  const written = new Promise<void>((resolve) => {
-    const watcher = watch(data, () => {
-      if (existsSync(address)) resolve();
-    });
-    t.teardown(() => watcher.close());
-    if (existsSync(address)) resolve();
-  });
-  const early = gone.then(() => Promise.reject(new Error(`the system did not start:\n${log}`)));
-  await Promise.race([written, early]);
-  early.catch(() => undefined);
-  return (await readFile(address, "utf8")).trim();
-}
-
-const server = await startSystem();
+const { server } = await spawnSystem(t, join(folder, "data"));
 const env = {
   FASTCHAT_PASSWORD: "correct horse battery",
   FASTCHAT_LABORATORY: "accept-weak-stretching",
 };
 
-type Person = "alice" | "bob" | "laptop" | "carol";
+type Person = "alice" | "bob" | "laptop" | "carol" | "phone";
 
 const as = (person: Person, args: readonly string[], input?: string): Promise<Ended> =>
   run(args, { home: join(folder, person), env, ...(input === undefined ? {} : { input }) });
@@ -147,6 +107,89 @@ t.test("on another device the whole history is there, from the password alone", 
   );
   const newest = await as("laptop", ["history", "--limit", "1"]);
   t.match(newest.stdout, /^\[.*\] alice → bob: bye\n$/);
+});
+
+t.test("chats show what is unread, and what was read here is read everywhere", async (t) => {
+  t.equal((await as("alice", ["send", "bob", "one more"])).code, 0);
+  t.equal((await as("bob", ["pending"])).code, 0);
+  t.equal((await as("bob", ["send", "alice", "got it"])).code, 0);
+  t.match(await as("laptop", ["listen", "--count", "1", "--timeout", "20"]), { code: 0, stdout: /got it/ });
+  const [chat] = objects((await as("alice", ["chats", "--json"])).stdout);
+  t.match(chat, { with: "bob", unread: 0, pinned: false, newest: { from: "bob", text: "got it" } });
+  t.equal((await as("laptop", ["chats", "pin", "bob"])).code, 0);
+  t.match((await as("alice", ["chats"])).stdout, /^bob +\(pinned\) \[.*\] bob: got it\n$/);
+  t.match(await as("alice", ["chats", "pin"]), { code: 2, stderr: /fastchat chats pin bob/ });
+});
+
+t.test("the devices of an account are listed", async (t) => {
+  const listed = objects((await as("alice", ["devices", "--json"])).stdout);
+  t.equal(listed.length, 2);
+  t.match(
+    listed.find(({ isThis }) => isThis === false),
+    { label: "laptop", lastUsedAt: /Z$/ },
+  );
+  t.match((await as("laptop", ["devices"])).stdout, /^laptop \(this one\) {2}since .*, last here /m);
+});
+
+t.test("history before a time", async (t) => {
+  const whole = objects((await as("alice", ["history", "bob", "--json"])).stdout);
+  const third = whole[2]?.["at"] as string;
+  const before = await as("alice", ["history", "bob", "--json", "--before", third]);
+  t.same(objects(before.stdout), whole.slice(0, 2));
+});
+
+t.test("a history is exported whole, as JSON and to read", async (t) => {
+  const whole = objects((await as("alice", ["history", "--json", "--limit", "0"])).stdout);
+  const [json, text] = [join(folder, "history.json"), join(folder, "bob.txt")];
+  t.match(await as("alice", ["export", "--to", json]), {
+    code: 0,
+    stdout: `${whole.length} messages are in `,
+  });
+  const exported = JSON.parse(await readFile(json, "utf8")) as { messages: unknown[] };
+  t.match(exported, { format: "fastchat history", version: 1, name: "alice", account: /^[0-9a-f]{32}$/ });
+  t.same(exported.messages, whole);
+  t.equal((await stat(json)).mode & 0o777, 0o600);
+  const again = await as("alice", ["export", "--to", json]);
+  t.match(again, { code: 2, stderr: /--force/ });
+  t.equal((await as("alice", ["export", "--to", json, "--force", "--chat", "bob"])).code, 0);
+  t.equal((await as("alice", ["export", "--to", text, "--chat", "bob"])).code, 0);
+  t.equal(await readFile(text, "utf8"), (await as("alice", ["history", "bob"])).stdout);
+  t.match(await as("alice", ["export", "--to", join(folder, "no", "folder.json")]), {
+    code: 2,
+    stderr: /no folder/,
+  });
+  t.notOk(
+    readdirSync(folder).some((name) => name.startsWith(".tmp-")),
+    "nothing is left behind",
+  );
+});
+
+t.test("messages are found by their words", async (t) => {
+  const found = await as("laptop", ["search", "ARE", "you"]);
+  t.match(found, { code: 0, stdout: /^\[.*\] alice → bob: are you there\?\n$/ });
+  t.match(await as("laptop", ["search", "nonsense"]), { code: 0, stdout: "", stderr: /nothing was found/ });
+});
+
+t.test("one's history is found whole", async (t) => {
+  const check = await as("alice", ["check"]);
+  t.match(check, { code: 0, stdout: /^All \d+ entries of your history are as they were seen\.\n$/ });
+  const [found] = objects((await as("laptop", ["check", "--json"])).stdout);
+  t.match(found, { entries: Number, alarm: null });
+});
+
+t.test("QuickChat shows what is new and what waits; the rest once it is asked for", async (t) => {
+  t.equal((await as("alice", ["send", "bob", "it waits"])).code, 0);
+  const login = await as("phone", ["login", "bob", "--quick", "--no-pending", "--server", server]);
+  t.equal(login.code, 0, login.stderr);
+  t.match(await as("phone", ["history"]), { code: 0, stdout: "", stderr: /fastchat restore/ });
+  t.match(await as("phone", ["listen", "--timeout", "5"]), { code: 2, stderr: /fastchat pending/ });
+  t.match(await as("phone", ["pending"]), { code: 0, stdout: /^\[.*\] alice: it waits\n$/ });
+  t.match(await as("phone", ["pending"]), { code: 0, stdout: "", stderr: /nothing waits/ });
+  t.match(objects((await as("phone", ["history", "--json"])).stdout), [{ text: "it waits" }]);
+  t.match(await as("phone", ["restore"]), { code: 0, stdout: /whole history/ });
+  const [there, here] = [await as("bob", ["history", "--json"]), await as("phone", ["history", "--json"])];
+  t.equal(here.stdout, there.stdout);
+  t.equal((await as("phone", ["logout"])).code, 0);
 });
 
 t.test("both see the same safety number, in twelve groups of five digits", async (t) => {

@@ -1,4 +1,5 @@
 /** Archives in memory, speaking the archive's protocol, faithful or not as a test likes. */
+import { createHash } from "node:crypto";
 import type { NewEntry } from "../../../src/client/core/archive.js";
 import {
   archiveReplies,
@@ -20,9 +21,21 @@ export interface KeptEntry {
   sealed: Uint8Array;
 }
 
+interface KeptChat {
+  readonly chat: Uint8Array;
+  readonly version: number;
+  readonly revision: number;
+  readonly note: Uint8Array;
+}
+
 interface KeptArchive {
   readonly token: Uint8Array;
   readonly entries: KeptEntry[];
+  /** Notes on chats, by chat tag in hexadecimal. */
+  readonly notes: Map<string, KeptChat>;
+  checkpoint: { readonly version: number; readonly sealed: Uint8Array } | null;
+  /** Ends the waiting of every device that follows, but for the one that asks. */
+  readonly followers: Map<MemoryEnd, () => void>;
 }
 
 type Refusal = { readonly code: string; readonly message: string };
@@ -37,6 +50,10 @@ export class ArchiveService {
   readonly refuse = new Map<ArchiveRequest["type"], Refusal>();
   readonly archives = new Map<ArchiveId, KeptArchive>();
   readonly vouchers = new Set<string>();
+  /** Where the pages began that were asked for. */
+  readonly reads: { readonly type: "before" | "after"; readonly [from: string]: unknown }[] = [];
+  /** Counters of entries that are on no page. */
+  readonly hidden = new Set<number>();
   /** Sizes of the batches that came. */
   readonly batches: number[] = [];
   /** Told of every append, before it is done; returns whether the connection breaks off instead. */
@@ -84,7 +101,13 @@ export class ArchiveService {
               say({ type: "failed", ref: request.ref, code: "noSuchArchive", message: "There is none." });
             } else {
               open = opened;
-              say({ type: "opened", ref: request.ref, counter: opened.entries.length, idleMs: IDLE_MS });
+              say({
+                type: "opened",
+                ref: request.ref,
+                counter: opened.entries.length,
+                revision: opened.notes.size,
+                idleMs: IDLE_MS,
+              });
             }
           } else if (open !== null) this.#serve(open, request, channel, say);
         };
@@ -94,6 +117,7 @@ export class ArchiveService {
       onDrain: () => undefined,
       onClose: () => {
         this.#channels.delete(channel);
+        open?.followers.delete(channel);
       },
     });
   }
@@ -102,7 +126,13 @@ export class ArchiveService {
     const found = this.archives.get(request.archive);
     if (found !== undefined) return equalBytes(found.token, request.token) ? found : null;
     if (request.type === "open" || !this.vouchers.delete(toHex(request.voucher))) return null;
-    const made = { token: new Uint8Array(request.token), entries: [] };
+    const made = {
+      token: new Uint8Array(request.token),
+      entries: [],
+      notes: new Map(),
+      checkpoint: null,
+      followers: new Map(),
+    };
     this.archives.set(request.archive, made);
     return made;
   }
@@ -125,7 +155,9 @@ export class ArchiveService {
           return;
         }
         const results = request.entries.map((entry) => append(archive, entry));
-        if (this.onAppend("after")) channel.destroy();
+        const breaksOff = this.onAppend("after");
+        wakeOthers(archive, channel);
+        if (breaksOff) channel.destroy();
         else say({ type: "appended", ref, results });
         return;
       }
@@ -137,7 +169,14 @@ export class ArchiveService {
       case "before":
       case "after": {
         const { chat, limit } = request;
-        const inChat = archive.entries.filter((entry) => chat === undefined || equalBytes(entry.chat, chat));
+        this.reads.push(
+          request.type === "after"
+            ? { type: "after", after: request.after }
+            : { type: "before", before: request.before },
+        );
+        const inChat = archive.entries.filter(
+          (entry) => !this.hidden.has(entry.counter) && (chat === undefined || equalBytes(entry.chat, chat)),
+        );
         const all =
           request.type === "after"
             ? inChat.filter(({ counter }) => counter > request.after)
@@ -145,8 +184,86 @@ export class ArchiveService {
         say({ type: "page", ref, entries: all.slice(0, limit), more: all.length > limit });
         return;
       }
+      case "chats": {
+        const known = chatsOf(archive).filter(({ newest }) => newest < (request.before ?? Infinity));
+        const chats = known.slice(0, request.limit);
+        const latest = chats.flatMap(({ newest }) => archive.entries[newest - 1] ?? []);
+        say({ type: "chatPage", ref, chats, latest, more: chats.length < known.length });
+        return;
+      }
+      case "setChat": {
+        const key = toHex(request.chat);
+        const before = archive.notes.get(key)?.version ?? 0;
+        const written = before === request.version;
+        if (written) {
+          const revision = Math.max(0, ...[...archive.notes.values()].map((note) => note.revision)) + 1;
+          const chat = new Uint8Array(request.chat);
+          archive.notes.set(key, { chat, version: before + 1, revision, note: new Uint8Array(request.note) });
+          wakeOthers(archive, channel);
+        }
+        const chat = chatsOf(archive).find((one) => toHex(one.chat) === key);
+        if (chat === undefined) say({ type: "failed", ref, code: "badRequest", message: "No such chat." });
+        else say({ type: "chatSet", ref, chat, written });
+        return;
+      }
+      case "follow": {
+        const answer = (): void => {
+          archive.followers.delete(channel);
+          const entries = archive.entries.filter(({ counter }) => counter > request.after);
+          const chats = chatsOf(archive)
+            .filter(({ revision }) => revision > request.revision)
+            .sort((a, b) => a.revision - b.revision);
+          const more = entries.length > request.limit;
+          say({ type: "news", ref, entries: entries.slice(0, request.limit), chats, more });
+        };
+        archive.followers.set(channel, answer);
+        const newest = Math.max(0, ...[...archive.notes.values()].map(({ revision }) => revision));
+        if (archive.entries.length > request.after || newest > request.revision) answer();
+        return;
+      }
+      case "digests": {
+        const behind = archive.entries.slice(request.after);
+        const digests = behind.slice(0, request.limit).map(({ chat, entry, sealed }) => ({
+          chat,
+          entry,
+          hash: createHash("sha256").update(chat).update(entry).update(sealed).digest(),
+        }));
+        say({ type: "digestPage", ref, digests, more: digests.length < behind.length });
+        return;
+      }
+      case "checkpoint": {
+        const version = archive.checkpoint?.version ?? 0;
+        const { replace } = request;
+        const written = replace?.version === version;
+        if (replace !== undefined && written) {
+          archive.checkpoint = { version: version + 1, sealed: new Uint8Array(replace.sealed) };
+        }
+        say({
+          type: "checkpointState",
+          ref,
+          version: archive.checkpoint?.version ?? 0,
+          ...(archive.checkpoint === null ? {} : { sealed: archive.checkpoint.sealed }),
+          written,
+        });
+        return;
+      }
     }
   }
+}
+
+/** All chats, the one with the newest entry first. */
+function chatsOf({ entries, notes }: KeptArchive): Extract<ArchiveReply, { type: "chatPage" }>["chats"] {
+  const newest = new Map(entries.map((entry) => [toHex(entry.chat), entry]));
+  return [...newest]
+    .map(([key, { chat, counter }]) => {
+      const { version = 0, revision = 0, note } = notes.get(key) ?? {};
+      return { chat, newest: counter, version, revision, ...(note === undefined ? {} : { note }) };
+    })
+    .sort((one, other) => other.newest - one.newest);
+}
+
+function wakeOthers({ followers }: KeptArchive, by: MemoryEnd): void {
+  for (const [channel, answer] of [...followers]) if (channel !== by) answer();
 }
 
 function append(

@@ -84,6 +84,22 @@ t.test("one that exists is opened, by the next token as well while one is being 
   two.archive.close();
 });
 
+t.test("a voucher that may not have been used is tried again, one that was refused is not", async (t) => {
+  for (const [code, vouchers] of [
+    ["unavailable", 1],
+    ["badVoucher", 2],
+  ] as const) {
+    const one = setting();
+    one.service.archive.refuse.set("create", { code, message: "not now" });
+    const appending = one.archive.append(entry(1));
+    await inTime(one.service, () => one.statuses.length > 0);
+    one.service.archive.refuse.clear();
+    t.strictSame(await inTime(one.service, appending), { counter: 1, had: false });
+    t.equal(one.asked.filter((what) => what === "voucher").length, vouchers, code);
+    one.archive.close();
+  }
+});
+
 t.test("one that was there and is gone is not made anew", async (t) => {
   const one = setting({ made: true });
   await t.rejects(one.archive.append(entry(1)), { code: "noSuchArchive", message: /log in again/ });

@@ -75,6 +75,20 @@ t.test("entries that were damaged, moved or swapped are shown as invalid, never 
   await inTime(service, alice.close());
 });
 
+t.test("the whole history comes from its beginning, of everybody or of one", async (t) => {
+  const { service, alice } = await alicesHistory();
+  const read = async (peer?: string): Promise<string[]> => {
+    const texts: string[] = [];
+    for await (const page of alice.wholeHistory(peer)) texts.push(...page.map(({ text }) => text));
+    return texts;
+  };
+  const backwards = (await alice.history({ limit: 500 })).map(({ text }) => text);
+  t.strictSame(await inTime(service, read()), backwards);
+  t.strictSame(await inTime(service, read("alice")), ["note 0", "note 4", "note 8"]);
+  t.throws(() => alice.wholeHistory("no name!"), { code: "badName" });
+  await inTime(service, alice.close());
+});
+
 t.test("an archive that goes round in circles is left", async (t) => {
   const { service, alice, archive } = await alicesHistory();
   archive.entries.reverse();

@@ -3,6 +3,7 @@ import t from "tap";
 import type { NewEntry } from "../../../src/client/core/archive.js";
 import { Conversations } from "../../../src/client/core/conversations.js";
 import { Entries } from "../../../src/client/core/entries.js";
+import { Display } from "../../../src/client/core/display.js";
 import { Receiver } from "../../../src/client/core/receive.js";
 import { readId16, type DeviceId } from "../../../src/protocol/ids.js";
 import { inTime, resume, twoPeople, until } from "./device.js";
@@ -54,7 +55,8 @@ t.test(
           return true;
         },
         want: (deliveries) => void asked.push(deliveries ? "more" : "no more"),
-        onMessage: ({ text }) => void shown.push(text),
+        display: new Display(({ text }) => void shown.push(text)),
+        readMarks: null,
         onFailure: (error) => t.fail(error.message),
       },
       { deliveries: 5, bytes: 1_000_000 },

@@ -568,7 +568,7 @@ t.test("what is put off for one person costs no session when others are written 
   t.equal(service.hellos.length, 2);
   makeRoom();
   await inTime(service, heir.send("bob", "awaited"));
-  t.equal(service.hellos.length, 3, "whoever waits need not wait for the minute to pass");
+  t.equal(service.hellos.length, 3, "whoever waits need not wait for the pause to pass");
   t.strictSame((await historyOf(service, heir)).slice(-2), ["left behind", "awaited"]);
   await inTime(service, heir.close());
   t.strictSame(outboxOf(onHeirs), []);
@@ -585,6 +585,67 @@ t.test("what is put off leaves with a session of its own, though nobody sends or
     t.equal(service.sends.length, 4);
     await inTime(service, heir.close());
   }
+});
+
+t.test("what is put off is tried less and less often, and soon again once some of it got on", async (t) => {
+  const service = new Service();
+  const { onAlices } = await twoPeople(service);
+  service.onSend = () => true;
+  const doomed = await resume(onAlices);
+  for (const text of ["one", "two"]) void doomed.send("bob", text).catch(() => undefined);
+  await until(() => service.sends.length === 2);
+  let room = 0;
+  service.onSend = (session, frame) => {
+    if (room-- > 0) return false;
+    service.answer(session, frame, Outcome.queueFull);
+    return true;
+  };
+  const restarted = onAlices.restart();
+  const heir = await resume(restarted);
+  // Writing to herself has her client look at what is left: the first refusals.
+  void heir.send("alice", "a note").catch(() => undefined);
+  const pauses: number[] = [];
+  const nextSession = async (): Promise<void> => {
+    const sessions = service.hellos.length;
+    const before = service.clock.now();
+    await inTime(service, () => service.hellos.length > sessions);
+    pauses.push(Math.round((service.clock.now() - before) / 5_000) * 5);
+  };
+  await inTime(service, () => service.sends.length >= 4);
+  for (let session = 1; session <= 6; session++) await nextSession();
+  // This session has begun, and nothing was sent in it yet.
+  room = 1;
+  await nextSession();
+  t.strictSame(pauses, [5, 10, 20, 40, 60, 60, 5]);
+  room = 2;
+  await inTime(service, () => outboxOf(restarted).length === 0);
+  await inTime(service, heir.close());
+});
+
+t.test("what left in a session before is not called refused for what stands in front of it", async (t) => {
+  const service = new Service();
+  const { onAlices, onBobs } = await twoPeople(service);
+  service.onSend = () => true;
+  const alice = await resume(onAlices, { sendPatienceMs: 10_000 });
+  const given = alice.send("bob", "given up").catch((error: Error) => error.message);
+  await inTime(service, () => service.sends.length === 1);
+  service.clock.advance(9_000);
+  const kept = alice.send("bob", "waited for").catch((error: Error) => error.message);
+  await inTime(service, () => service.sends.length === 2);
+  t.match(await inTime(service, given), "is kept on this device");
+  let full = true;
+  service.onSend = (session, frame) => {
+    if (full) service.answer(session, frame, Outcome.queueFull);
+    return full;
+  };
+  // One at a time: the first is answered before the second leaves again.
+  service.welcome = { ...service.welcome, sendWindow: 1 };
+  service.cut();
+  t.match(await inTime(service, kept), "is kept on this device");
+  full = false;
+  await inTime(service, () => outboxOf(onAlices).length === 0);
+  await inTime(service, alice.close());
+  t.strictSame((await bobsMail(service, onBobs)).texts, ["given up", "waited for"]);
 });
 
 t.test("a session that ended for good is not renewed", async (t) => {

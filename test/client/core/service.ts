@@ -23,6 +23,7 @@ import {
   PATHS,
   type Card,
   type CardsRequest,
+  type ReplaceCheckpoint,
   type LoginFinish,
   type LoginStart,
   type RegisterFinish,
@@ -64,6 +65,8 @@ export class Service {
   readonly clock = new VirtualClock();
   readonly archive = new ArchiveService();
   readonly accounts = new Map<UserName, Account>();
+  /** Sealed checkpoints of archives. */
+  readonly checkpoints = new Map<AccountId, string>();
   stretching: Stretching = { algorithm: "argon2id", iterations: 3, memoryKiB: 65536, parallelism: 4 };
   balancerAway = false;
   chatAway = false;
@@ -176,6 +179,14 @@ export class Service {
         return {
           cards: [...this.accounts.values()].filter(({ id }) => wanted.has(id)).map(({ card }) => card),
         };
+      }
+      case `GET ${PATHS.checkpoint}`:
+        return { sealed: this.checkpoints.get(session.account) ?? null };
+      case `POST ${PATHS.checkpoint}`: {
+        const { instead, sealed } = body as ReplaceCheckpoint;
+        const replaced = (this.checkpoints.get(session.account) ?? null) === instead;
+        if (replaced) this.checkpoints.set(session.account, sealed);
+        return { replaced };
       }
       case `POST ${PATHS.logout}`:
         this.#tokens.delete(token ?? "");

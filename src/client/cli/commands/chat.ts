@@ -3,11 +3,11 @@ import type { CommandModule } from "yargs";
 import { FastChatError } from "../../../protocol/errors.js";
 import type { UserName } from "../../../protocol/ids.js";
 import type { Client } from "../../core/client.js";
-import type { HistoryEntry } from "../../core/messages.js";
+import type { HistoryEntry, Listening } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { Interrupted, reportFailure } from "../failure.js";
 import { Feed } from "../feed.js";
-import { historyLine, messageLine, receivedJson, sentJson } from "../format.js";
+import { historyLine, messageLine, receivedJson, sentElsewhereLine, sentJson } from "../format.js";
 import { InputLine } from "../input-line.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
@@ -22,6 +22,12 @@ interface ChatOptions extends GlobalOptions {
 const SHOWN_BEFORE = 10;
 /** Lines that wait to be accepted at the same time; what is piped in faster waits in its pipe. */
 const MOST_UNDER_WAY = 64;
+
+/** Of a device that leaves what comes with the service. */
+const NOT_LISTENING: Listening = {
+  stop: () => Promise.resolve(),
+  done: new Promise(() => undefined),
+};
 
 export const chatCommand: CommandModule<GlobalOptions, ChatOptions> = {
   command: "chat <name>",
@@ -66,10 +72,16 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
     const { at, from, text } = message;
     return output.line(output.json ? receivedJson(message) : messageLine(at, from, text, output.paint));
   });
-  const listening = await client.listen({
-    onMessage: (message) => feed.onMessage(message),
-    onStatus: (status) => notes.onStatus(status),
-  });
+  if (client.leavesPending) output.note("what waits stays with the service; fastchat pending takes it.");
+  const listening = client.leavesPending
+    ? NOT_LISTENING
+    : await client.listen({
+        onMessage: (message) => feed.onMessage(message),
+        onSent: output.json ? undefined : (message) => output.line(sentElsewhereLine(message, output.paint)),
+        onStatus: (status) => notes.onStatus(status),
+        marksRead: true,
+        watchesArchive: true,
+      });
   try {
     input.prompt();
     const typed = sendLines(context, client, name, input);

@@ -4,7 +4,7 @@ import { FastChatError } from "../../../protocol/errors.js";
 import type { Client } from "../../core/client.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { Feed } from "../feed.js";
-import { messageLine, receivedJson } from "../format.js";
+import { messageLine, receivedJson, sentElsewhereLine } from "../format.js";
 import { whenAborted } from "../interrupt.js";
 import { positiveNumber, wholeNumber } from "../numbers.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
@@ -32,9 +32,19 @@ export const listenCommand: CommandModule<GlobalOptions, ListenOptions> = {
     runCommand(argv, async (context) => {
       const count = argv.count === undefined ? undefined : wholeNumber("--count", argv.count, 1);
       const timeout = argv.timeout === undefined ? undefined : positiveNumber("--timeout", argv.timeout);
-      await withClient(context, (client) => listen(context, client, count, timeout));
+      await withClient(context, (client) => {
+        if (client.leavesPending) throw leavesPending();
+        return listen(context, client, count, timeout);
+      });
     }),
 };
+
+function leavesPending(): FastChatError {
+  return new FastChatError(
+    "badRequest",
+    "This device was logged in with --no-pending; fastchat pending takes what waits.",
+  );
+}
 
 async function listen(
   { output, interrupts }: CommandContext,
@@ -54,7 +64,10 @@ async function listen(
   });
   const listening = await client.listen({
     onMessage: (message) => feed.onMessage(message),
+    onSent: output.json ? undefined : (message) => output.line(sentElsewhereLine(message, output.paint)),
     onStatus: (status) => notes.onStatus(status),
+    marksRead: true,
+    watchesArchive: true,
   });
   try {
     const how = await Promise.race([ended, feed.ended, listening.done]);

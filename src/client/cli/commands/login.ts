@@ -8,6 +8,8 @@ import { defaultDeviceLabel, signIn } from "../sign-in.js";
 interface LoginOptions extends GlobalOptions {
   readonly name: string;
   readonly device: string;
+  readonly quick: boolean;
+  readonly pending: boolean;
 }
 
 export const loginCommand: CommandModule<GlobalOptions, LoginOptions> = {
@@ -22,7 +24,18 @@ export const loginCommand: CommandModule<GlobalOptions, LoginOptions> = {
         requiresArg: true,
         describe: "What your other devices shall call this one",
       })
+      .option("quick", {
+        type: "boolean",
+        default: false,
+        describe: "QuickChat: show only what is new or waits; fastchat restore shows the rest later",
+      })
+      .option("pending", {
+        type: "boolean",
+        default: true,
+        describe: "--no-pending leaves what waits with the service until fastchat pending takes it",
+      })
       .example("$0 login alice", "asks for the password")
+      .example("$0 login alice --quick", "for a moment, on somebody else's machine")
       .example(
         "$0 login alice --server fastchat://chat.example.org",
         "at another service than this machine's",
@@ -35,7 +48,17 @@ export const loginCommand: CommandModule<GlobalOptions, LoginOptions> = {
         again: true,
         password: () => askPassword(name, { ...process, env: context.env }),
         begin: (client, ports, password) =>
-          client.login(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),
+          client.login(
+            ports,
+            {
+              name,
+              password,
+              deviceLabel: argv.device,
+              quick: argv.quick,
+              leavesPending: !argv.pending,
+            },
+            context.clientOptions,
+          ),
         meanwhile: "hashing the password; this takes a moment…",
         done: `${name} is logged in at`,
       });

@@ -1,0 +1,110 @@
+/** `fastchat chats` */
+import type { CommandModule } from "yargs";
+import { FastChatError } from "../../../protocol/errors.js";
+import type { Client } from "../../core/client.js";
+import type { ChatChange, ChatSummary } from "../../core/messages.js";
+import { chatJson, chatLines } from "../format-chats.js";
+import { unlessAborted } from "../interrupt.js";
+import { requireName } from "../name.js";
+import { positiveNumber, wholeNumber } from "../numbers.js";
+import { noteQuickChat } from "../quick-chat.js";
+import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
+
+const CHANGES = ["pin", "unpin", "mute", "unmute"] as const;
+type Change = (typeof CHANGES)[number];
+
+interface ChatsOptions extends GlobalOptions {
+  readonly change: Change | undefined;
+  readonly name: string | undefined;
+  readonly limit: number;
+  readonly unread: boolean;
+  readonly hours: number | undefined;
+}
+
+/** The most that the core reads at a time. */
+const PAGE = 100;
+const HOUR_MS = 3_600_000;
+/** Muted until it is unmuted. */
+const FOR_EVER = 253_402_300_799_000;
+
+export const chatsCommand: CommandModule<GlobalOptions, ChatsOptions> = {
+  command: "chats [change] [name]",
+  describe: "List your chats with what is unread, the newest first; or pin or mute one, on all your devices",
+  builder: (yargs) =>
+    yargs
+      .positional("change", { choices: CHANGES, describe: "What to change about the chat with NAME" })
+      .positional("name", { type: "string", describe: "The other person" })
+      .option("limit", {
+        type: "number",
+        default: 50,
+        requiresArg: true,
+        describe: "At most so many; 0 for all",
+      })
+      .option("unread", { type: "boolean", default: false, describe: "Only those with unread messages" })
+      .option("hours", { type: "number", requiresArg: true, describe: "With mute: for so many hours" })
+      .example("$0 chats", "whom you talk with")
+      .example("$0 chats mute bob --hours 8", "not before tomorrow")
+      .epilogue(
+        "Pinned chats come first. With --json: with, unread (100: that many or more), pinned, mutedUntil and newest " +
+          "(as history prints it; null if it is none that is shown).",
+      ),
+  handler: (argv) =>
+    runCommand(argv, async (context) => {
+      if (argv.change === undefined) {
+        const limit = wholeNumber("--limit", argv.limit, 0) || Infinity;
+        await withClient(context, (client) => list(context, client, limit, argv.unread));
+        return;
+      }
+      if (argv.name === undefined) {
+        throw new FastChatError("badRequest", `Whose chat? As in: fastchat chats ${argv.change} bob`);
+      }
+      const [name, change] = [requireName(argv.name), changeOf(argv.change, argv.hours)];
+      await withClient(context, (client) =>
+        unlessAborted(client.changeChat(name, change), context.interrupts.signal),
+      );
+    }),
+};
+
+async function list(
+  { output, interrupts }: CommandContext,
+  client: Client,
+  limit: number,
+  unreadOnly: boolean,
+): Promise<void> {
+  if (client.skipsHistory) noteQuickChat(output);
+  const chats = await unlessAborted(readChats(client, limit, unreadOnly), interrupts.signal);
+  chats.sort((one, other) => Number(other.pinned) - Number(one.pinned));
+  if (output.json) for (const chat of chats) await output.line(chatJson(chat));
+  else for (const line of chatLines(chats, client.me.name, output.paint)) await output.line(line);
+}
+
+async function readChats(client: Client, limit: number, unreadOnly: boolean): Promise<ChatSummary[]> {
+  const chats: ChatSummary[] = [];
+  for (let before: number | null | undefined; before !== null && chats.length < limit;) {
+    const page = await client.chats({
+      limit: Math.min(PAGE, limit),
+      ...(before === undefined ? {} : { before }),
+    });
+    chats.push(...page.chats.filter(({ unread }) => !unreadOnly || unread > 0));
+    before = page.next;
+  }
+  return chats.slice(0, limit);
+}
+
+function changeOf(change: Change, hours: number | undefined): ChatChange {
+  if (hours !== undefined && change !== "mute") {
+    throw new FastChatError("badRequest", "--hours goes with mute only.");
+  }
+  switch (change) {
+    case "pin":
+      return { pinned: true };
+    case "unpin":
+      return { pinned: false };
+    case "mute":
+      return {
+        mutedUntil: hours === undefined ? FOR_EVER : Date.now() + positiveNumber("--hours", hours) * HOUR_MS,
+      };
+    case "unmute":
+      return { mutedUntil: 0 };
+  }
+}

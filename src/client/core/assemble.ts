@@ -1,0 +1,267 @@
+/** What a client is made of, and how that is wired. */
+import { importAccountKeys } from "../../crypto/account-keys.js";
+import { verifyCard } from "../../crypto/card.js";
+import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
+import type { UserName } from "../../protocol/ids.js";
+import type { Clock, Timer } from "../../protocol/runtime.js";
+import { rememberArchive, rememberHistoryAfter, type AccountRecord } from "./account-file.js";
+import { Archive } from "./archive.js";
+import { Balancer } from "./balancer.js";
+import { changedNote, Chats } from "./chats.js";
+import { Contacts } from "./contacts.js";
+import { Conversations } from "./conversations.js";
+import type { DeviceFiles } from "./device-files.js";
+import { Entries } from "./entries.js";
+import { readHistory, wholeHistory } from "./history.js";
+import { Ledger } from "./ledger.js";
+import { LedgerFiles } from "./ledger-files.js";
+import { ListeningSpell } from "./listening.js";
+import { logout } from "./logout.js";
+import type {
+  ChatChange,
+  ConnectionStatus,
+  HistoryEntry,
+  ListenHandlers,
+  Listening,
+  SignedInDevice,
+} from "./messages.js";
+import { Outbox } from "./outbox.js";
+import { OutboxFiles } from "./outbox-files.js";
+import { Placer } from "./placement.js";
+import type { ClientPorts } from "./ports.js";
+import { Search } from "./search.js";
+import { SearchFiles } from "./search-files.js";
+import { Session } from "./session.js";
+import { within } from "./within.js";
+
+export interface ClientOptions {
+  /** For laboratories only: take a weaker password hash than that of RFC 9106, if the service asks for one. */
+  readonly acceptWeakStretching?: boolean;
+  /** How long a send waits to be accepted, in milliseconds; 30,000 if missing. */
+  readonly sendPatienceMs?: number;
+  /** Told how the connections fare while nobody listens. It must not throw. */
+  readonly onStatus?: (status: ConnectionStatus) => void;
+}
+
+const DEFAULT_SEND_PATIENCE_MS = 30_000;
+/** How long reading history waits for own messages that are not archived yet, in milliseconds. */
+const RECOVER_MS = 2_000;
+/** How long reading history waits for the archive to be compared with what this account knows of it, in milliseconds. */
+const CHECK_MS = 2_000;
+/** How often the archive is so compared while a client listens, in milliseconds. */
+const WATCH_MS = 300_000;
+
+/** What a client does, wired. */
+export interface Parts {
+  readonly identityKey: Uint8Array;
+  readonly contacts: Contacts;
+  readonly outbox: Outbox;
+  readonly chats: Chats;
+  readonly leavesPending: boolean;
+  devices(): Promise<readonly SignedInDevice[]>;
+  readonly ledger: Pick<Ledger, "check" | "accept">;
+  skipsHistory(): boolean;
+  /** What stands in the archive is not shown here. */
+  beginHistoryHere(): Promise<void>;
+  restoreHistory(): Promise<void>;
+  changeChat(name: UserName, change: ChatChange): Promise<void>;
+  listen(handlers: ListenHandlers): Listening;
+  history(query: Parameters<typeof readHistory>[1]): Promise<HistoryEntry[]>;
+  wholeHistory(peer: UserName | null): AsyncGenerator<HistoryEntry[], void>;
+  search(
+    words: string,
+    limit: number,
+    onProgress: ((counter: number) => void) | undefined,
+  ): Promise<HistoryEntry[]>;
+  logout(discard: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function assemble(
+  ports: ClientPorts,
+  files: DeviceFiles,
+  record: AccountRecord,
+  options: ClientOptions,
+): Promise<Parts> {
+  const { clock, random } = ports;
+  const { account: me, device } = record;
+  const keys = await importAccountKeys(record.vault);
+  const card = await verifyCard(record.card);
+  const balancer = new Balancer(ports.http, record.token);
+  const placer = new Placer(clock, () => balancer.place());
+  const entries = new Entries(keys.archive);
+  let spell: ListeningSpell | null = null;
+  let outage: ErrorRecord | null = null;
+  let closed = false;
+  let historyAfter = record.historyAfter ?? 0;
+
+  const onStatus = (status: ConnectionStatus): void => {
+    if (status.kind === "offline") outage = status.error;
+    else if (status.kind === "connected") outage = null;
+    if (spell === null) options.onStatus?.(status);
+    else spell.onStatus(status);
+  };
+  const archive = new Archive(
+    ports,
+    {
+      locate: () => placer.archive(),
+      lost: () => placer.forgetArchive(),
+      voucher: () => balancer.voucher(),
+      made: record.archiveMade,
+      onMade: () => rememberArchive(files, record),
+      onStatus,
+    },
+    keys.archive,
+  );
+  const contacts = new Contacts({
+    me: card,
+    balancer,
+    archive,
+    entries,
+    files,
+    clock,
+    onKeyChanged: (name) => onStatus({ kind: "keyChanged", name }),
+  });
+  const conversations = new Conversations({ keys, device, contacts, entries, clock, random });
+  const ledger = new Ledger({
+    account: me,
+    secrets: keys.archive,
+    archive,
+    service: balancer,
+    files: new LedgerFiles(files, keys.archive.id),
+    onAlarm: (alarm) => onStatus({ kind: "archiveAltered", alarm }),
+  });
+  const lines = { me, archive, entries, contacts, conversations, ledger };
+  const chats = new Chats({
+    ...lines,
+    historyAfter: () => historyAfter,
+  });
+  const search = new Search({
+    ...lines,
+    files: new SearchFiles(files, keys.archive.id),
+    historyAfter: () => historyAfter,
+  });
+  const session = new Session(ports, () => placer.server(), {
+    onOpened: (welcome) => outbox.onOpened(welcome),
+    onDown: () => outbox.onDown(),
+    onLive: () => spell?.onLive(),
+    onAccepted: (accepted) => outbox.onAccepted(accepted),
+    onDeliver: (delivery) => spell?.onDeliver(delivery),
+    onDrain: () => outbox.onDrain(),
+    onClosed: (error) => {
+      outbox.onClosed(error);
+      spell?.onClosed(error);
+    },
+    onStatus,
+    isNeeded: () => outbox.isBusy,
+  });
+  const outboxFiles = new OutboxFiles(files, me, device);
+  const outbox: Outbox = new Outbox(
+    {
+      me: { account: me, device },
+      files: outboxFiles,
+      contacts,
+      conversations,
+      archive,
+      clock,
+      patienceMs: options.sendPatienceMs ?? DEFAULT_SEND_PATIENCE_MS,
+      outage: () => (outage === null ? null : new FastChatError(outage.code, outage.message)),
+    },
+    session,
+  );
+
+  const recover = async (): Promise<void> => {
+    const recovering = outbox.recover().catch(() => undefined);
+    await within(clock, RECOVER_MS, recovering);
+  };
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await spell?.stop();
+    await outbox.close();
+    session.stop();
+    archive.close();
+  };
+
+  return {
+    identityKey: keys.identity.publicKey,
+    contacts,
+    outbox,
+    chats,
+    ledger,
+    leavesPending: record.leavesPending ?? false,
+    async devices() {
+      const listed = await balancer.devices();
+      return listed.map((one) => ({ ...one, isThis: one.device === device }));
+    },
+    skipsHistory: () => historyAfter > 0,
+    async beginHistoryHere() {
+      const { counter } = await archive.head();
+      await rememberHistoryAfter(files, record, counter);
+      historyAfter = counter;
+    },
+    async restoreHistory() {
+      await rememberHistoryAfter(files, record, 0);
+      historyAfter = 0;
+    },
+    async changeChat(name, change) {
+      const conversation = await conversations.with(await contacts.byName(name));
+      await chats.change(conversation, (note) => changedNote(note, change));
+    },
+    listen(handlers) {
+      if (closed || session.error !== null) {
+        throw session.error === null
+          ? new FastChatError("unavailable", "The client was closed.")
+          : new FastChatError(session.error.code, session.error.message);
+      }
+      if (spell !== null) throw new FastChatError("conflict", "This client listens already.");
+      const wiring = { me, device, conversations, contacts, entries, archive, chats, clock, random };
+      const watch = handlers.watchesArchive === true ? watchArchive(ledger, clock) : null;
+      const started = new ListeningSpell(wiring, session, handlers, () => {
+        watch?.stop();
+        spell = null;
+      });
+      spell = started;
+      archive.open();
+      started.start();
+      return started;
+    },
+    async *wholeHistory(peer) {
+      await recover();
+      await ledger.check();
+      yield* wholeHistory({ ...lines, historyAfter: () => historyAfter }, peer);
+    },
+    async history(query) {
+      await recover();
+      // What is read further is known later; what was known before counts now.
+      await within(
+        clock,
+        CHECK_MS,
+        ledger.check().catch(() => undefined),
+      );
+      return readHistory({ ...lines, historyAfter: () => historyAfter }, query);
+    },
+    async search(words, limit, onProgress) {
+      await recover();
+      return search.find(words, limit, onProgress);
+    },
+    async logout(discard) {
+      if (!discard) await recover();
+      await close();
+      await logout(files, outboxFiles, balancer, discard);
+    },
+    close,
+  };
+}
+
+/** Compares now, and again every few minutes. */
+function watchArchive(ledger: Pick<Ledger, "check">, clock: Clock): { readonly stop: () => void } {
+  let timer: Timer | null = null;
+  const look = (): void => {
+    timer = clock.after(WATCH_MS, look);
+    // The archive being away is told elsewhere.
+    ledger.check().catch(() => undefined);
+  };
+  look();
+  return { stop: () => timer?.cancel() };
+}

@@ -1,0 +1,122 @@
+/**
+ * What the other devices of this account do, from the archive (PROTOCOL.md, "Several devices"): what they sent, what they
+ * took before this one was given it, and what they noted on chats.
+ */
+import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
+import type { AccountId, DeviceId } from "../../protocol/ids.js";
+import { FastChatError } from "../../protocol/errors.js";
+import type { Payload } from "../../protocol/payload.js";
+import type { Archive, ArchiveHead, PageEntry } from "./archive.js";
+import type { Chats } from "./chats.js";
+import type { Contacts } from "./contacts.js";
+import type { Display } from "./display.js";
+import type { Entries } from "./entries.js";
+import type { SentElsewhere } from "./messages.js";
+import { textOf } from "./payload-text.js";
+import type { ReadMarks } from "./read-marks.js";
+
+export interface FeedContext {
+  /** This one. */
+  readonly device: DeviceId;
+  readonly archive: Pick<Archive, "follow" | "isOwn">;
+  readonly entries: Entries;
+  readonly contacts: Pick<Contacts, "namesOf">;
+  readonly chats: Pick<Chats, "learn">;
+  readonly display: Display;
+  /** Where what is shown counts as read. */
+  readonly readMarks: ReadMarks | null;
+  onSent(message: SentElsewhere): void | Promise<void>;
+  /** A handler failed. */
+  onFailure(error: Error): void;
+}
+
+export class Feed {
+  #stopped = false;
+
+  constructor(private readonly context: FeedContext) {}
+
+  start(): void {
+    this.#run().catch((error: unknown) => {
+      if (!this.#stopped) this.context.onFailure(error as Error);
+    });
+  }
+
+  /** Shows nothing more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #run(): Promise<void> {
+    const { archive, chats } = this.context;
+    let head: ArchiveHead | null = null;
+    for (;;) {
+      const following = await this.#next(head);
+      if (following === null || this.#stopped) return;
+      head = following.head;
+      for (const entry of following.news?.entries ?? []) {
+        if (!archive.isOwn(entry.counter)) await this.#take(entry);
+      }
+      await chats.learn(following.news?.chats ?? []);
+    }
+  }
+
+  /** @returns `null` once the archive is closed: whoever needs it hears of that */
+  async #next(head: ArchiveHead | null): Promise<Awaited<ReturnType<Archive["follow"]>> | null> {
+    try {
+      return await this.context.archive.follow(head);
+    } catch (error) {
+      if (error instanceof FastChatError) return null;
+      throw error;
+    }
+  }
+
+  async #take(entry: PageEntry): Promise<void> {
+    const { entries, readMarks, device } = this.context;
+    let content;
+    try {
+      content = await entries.open(entry);
+    } catch (error) {
+      // History shows it as what it is.
+      if (error instanceof FastChatError && error.code === "undecryptable") return;
+      throw error;
+    }
+    if (this.#stopped) return;
+    if (content.type === "received") {
+      await this.#show(entry, content.header, content.payload);
+      readMarks?.seen(content.header.conversation, entry.counter);
+    } else if (content.type === "sent" && content.header.device !== device) {
+      const { header, payload, recipients } = content;
+      const to = await this.#namesOf(recipients);
+      await this.context.onSent({
+        id: header.message,
+        to: to.join(", "),
+        conversation: header.conversation,
+        text: textOf(payload),
+        at: header.sentAt,
+        counter: entry.counter,
+      });
+    }
+  }
+
+  async #show(
+    { entry }: PageEntry,
+    { message, sender, conversation, sentAt, sequence }: EnvelopeHeader,
+    payload: Payload,
+  ): Promise<void> {
+    const [from = sender] = await this.#namesOf([sender]);
+    await this.context.display.show(entry, {
+      id: message,
+      from,
+      fromAccount: sender,
+      conversation,
+      text: textOf(payload),
+      at: sentAt,
+      number: sequence,
+    });
+  }
+
+  async #namesOf(accounts: readonly AccountId[]): Promise<string[]> {
+    const names = await this.context.contacts.namesOf(accounts);
+    return accounts.map((account) => names.get(account) ?? account);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Searching the history: by an index that lies on this device, since the archive cannot read what it holds. It is brought up
+ * to the newest entry before each search; the first time that reads everything.
+ */
+import { MAX_ENTRIES } from "../../protocol/archive.js";
+import { FastChatError } from "../../protocol/errors.js";
+import { lineOf, withNames, type Line, type LineContext } from "./history-lines.js";
+import type { HistoryEntry } from "./messages.js";
+import { SEGMENT_ENTRIES, type SearchFiles, type SearchSegment } from "./search-files.js";
+
+export interface SearchContext extends LineContext {
+  readonly files: SearchFiles;
+  /** Entries with a counter up to this one are not shown here. */
+  readonly historyAfter: () => number;
+}
+
+export class Search {
+  constructor(private readonly context: SearchContext) {}
+
+  /**
+   * The newest entries that have all of these words, or words that begin so.
+   *
+   * @param onProgress told how far the index has got
+   * @returns oldest first, at most `limit`
+   * @throws FastChatError `badRequest` without a word; what the archive answers
+   */
+  async find(
+    words: string,
+    limit: number,
+    onProgress: (counter: number) => void = () => undefined,
+  ): Promise<HistoryEntry[]> {
+    const { files, contacts } = this.context;
+    if (!/[\p{L}\p{N}]/u.test(words)) throw new FastChatError("badRequest", "Give a word to search for.");
+    await this.#readOn(onProgress);
+    const lines: Line[] = [];
+    for (let number = (await files.count()) - 1; number >= 0 && lines.length < limit; number--) {
+      await this.#findIn(await files.read(number), words, limit, lines);
+    }
+    return withNames(contacts, lines.reverse());
+  }
+
+  async #findIn(segment: SearchSegment, words: string, limit: number, lines: Line[]): Promise<void> {
+    for (const counter of segment.find(words)) {
+      if (lines.length >= limit || counter <= this.context.historyAfter()) return;
+      const { entries } = await this.context.archive.read({ type: "before", before: counter + 1, limit: 1 });
+      const [entry] = entries;
+      if (entry?.counter !== counter) continue;
+      const line = await lineOf(this.context, entry);
+      if (line?.direction === "sent" || line?.direction === "received") lines.push(line);
+    }
+  }
+
+  /** Adds what came since the last search. */
+  #readOn(onProgress: (counter: number) => void): Promise<void> {
+    const { files } = this.context;
+    return files.withLock(async () => {
+      let segment = await files.read(Math.max(0, (await files.count()) - 1));
+      for (let more = true; more;) {
+        if (segment.complete) segment = await files.read(segment.number + 1);
+        more = await this.#fill(segment, onProgress);
+      }
+    });
+  }
+
+  /** Reads a segment to its end, or to that of the archive. @returns whether there are more entries */
+  async #fill(segment: SearchSegment, onProgress: (counter: number) => void): Promise<boolean> {
+    const before = segment.upTo;
+    let more = true;
+    while (more && !segment.complete) {
+      const room = (segment.number + 1) * SEGMENT_ENTRIES - segment.upTo;
+      const page = await this.context.archive.read({
+        type: "after",
+        after: segment.upTo,
+        limit: Math.min(MAX_ENTRIES, room),
+      });
+      for (const entry of page.entries) {
+        if (entry.counter <= segment.upTo)
+          throw new FastChatError("badFrame", "The archive's page is not in order.");
+        // What lies beyond belongs to the next.
+        if (entry.counter > (segment.number + 1) * SEGMENT_ENTRIES) break;
+        const line = await lineOf(this.context, entry);
+        if (line !== null && line.text !== "") segment.add(entry.counter, line.text);
+        segment.upTo = entry.counter;
+      }
+      more = page.more && page.entries.length > 0;
+      const last = page.entries.at(-1)?.counter ?? 0;
+      if (last > (segment.number + 1) * SEGMENT_ENTRIES)
+        segment.upTo = (segment.number + 1) * SEGMENT_ENTRIES;
+      onProgress(segment.upTo);
+    }
+    if (segment.upTo > before) await this.context.files.write(segment);
+    return more;
+  }
+}

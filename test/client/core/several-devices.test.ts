@@ -1,0 +1,146 @@
+/** Several devices of one account: what each learns of the others (PROTOCOL.md, "Several devices"). */
+import t from "tap";
+import type { Client } from "../../../src/client/core/client.js";
+import type { ReceivedMessage, SentElsewhere } from "../../../src/client/core/messages.js";
+import { inTime, resume, signedIn, turns, twoPeople } from "./device.js";
+import { historyOf } from "./mail.js";
+import { Service } from "./service.js";
+
+interface Screen {
+  readonly client: Client;
+  readonly received: ReceivedMessage[];
+  readonly sent: SentElsewhere[];
+  readonly stop: () => Promise<void>;
+}
+
+async function listening(client: Client, marksRead = false): Promise<Screen> {
+  const [received, sent]: [ReceivedMessage[], SentElsewhere[]] = [[], []];
+  const spell = await client.listen({
+    onMessage: (message) => void received.push(message),
+    onSent: (message) => void sent.push(message),
+    marksRead,
+  });
+  return { client, received, sent, stop: () => spell.stop() };
+}
+
+async function bobsDevices(marksRead = false) {
+  const service = new Service();
+  const { bob, onAlices, onBobs } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  const onSecond = await signedIn(service, bob, "bob");
+  const first = await listening(await resume(onBobs), marksRead);
+  const second = await listening(await resume(onSecond));
+  const archive = () => service.archive.entriesOf(bob.contents.archive.id);
+  // Both follow from here on.
+  await inTime(service, first.client.history());
+  await inTime(service, second.client.history());
+  return { service, alice, bob, first, second, archive };
+}
+
+const texts = (messages: readonly { readonly text: string }[]) => messages.map(({ text }) => text);
+
+async function closeAll(service: Service, ...clients: readonly Client[]): Promise<void> {
+  for (const client of clients) await inTime(service, client.close());
+}
+
+t.test("what one device sends shows on the others, and not on itself", async (t) => {
+  const { service, alice, first, second } = await bobsDevices();
+  for (const text of ["1", "2", "3"]) await inTime(service, first.client.send("alice", text));
+  await inTime(service, () => second.sent.length === 3);
+  t.match(
+    second.sent.map(({ to, text }) => `${to}: ${text}`),
+    ["alice: 1", "alice: 2", "alice: 3"],
+  );
+  t.strictSame(first.sent, []);
+  t.strictSame(texts(second.received), []);
+  await closeAll(service, alice, first.client, second.client);
+});
+
+t.test("what both are given is shown once on each, and stands once in the history", async (t) => {
+  const { service, alice, first, second, archive } = await bobsDevices();
+  for (const text of ["1", "2", "3", "4"]) await inTime(service, alice.send("bob", text));
+  await inTime(service, () => first.received.length === 4 && second.received.length === 4);
+  await inTime(service, () => [...service.mailboxes.values()].every((box) => box.length === 0));
+  await turns(200);
+  t.strictSame(texts(first.received), ["1", "2", "3", "4"]);
+  t.strictSame(texts(second.received), ["1", "2", "3", "4"]);
+  t.strictSame(await historyOf(service, second.client), ["1", "2", "3", "4"]);
+  t.equal(new Set(archive().map(({ counter }) => counter)).size, archive().length);
+  await closeAll(service, alice, first.client, second.client);
+});
+
+t.test("what another device took while the service gave this one nothing is shown here, too", async (t) => {
+  const { service, alice, bob, first, second } = await bobsDevices();
+  // The second one's session hears nothing any more; its archive does.
+  await inTime(service, () => service.sessions.size === 2);
+  const session = [...service.sessions].filter(({ account }) => account === bob.account).at(-1);
+  if (session !== undefined) session.attached = false;
+  for (const text of ["1", "2"]) await inTime(service, alice.send("bob", text));
+  await inTime(service, () => second.received.length === 2);
+  t.match(
+    second.received.map(({ from, text, number }) => [from, text, number]),
+    [
+      ["alice", "1", 1],
+      ["alice", "2", 2],
+    ],
+  );
+  t.strictSame(texts(first.received), ["1", "2"]);
+  await closeAll(service, alice, first.client, second.client);
+});
+
+t.test("a new spell of listening shows nothing of the one before it", async (t) => {
+  const { service, alice, first, second } = await bobsDevices();
+  await inTime(service, second.client.close());
+  await inTime(service, alice.send("bob", "1"));
+  await inTime(service, () => first.received.length === 1);
+  await inTime(service, first.client.send("alice", "2"));
+  await inTime(service, () => [...service.mailboxes.values()].every((box) => box.length <= 1));
+  await inTime(service, first.stop());
+  const again = await listening(first.client);
+  await inTime(service, alice.send("bob", "3"));
+  await inTime(service, () => again.received.length > 0);
+  t.strictSame([texts(again.received), texts(again.sent)], [["3"], []]);
+  await closeAll(service, alice, first.client);
+});
+
+t.test("following goes on after a loss, and leaves nothing out", async (t) => {
+  const { service, alice, first, second } = await bobsDevices();
+  await inTime(service, first.client.send("alice", "1"));
+  await inTime(service, () => second.sent.length === 1);
+  service.archive.leave();
+  await inTime(service, first.client.send("alice", "2"));
+  await inTime(service, first.client.send("alice", "3"));
+  service.archive.away = false;
+  await inTime(service, () => second.sent.length === 3);
+  t.strictSame(texts(second.sent), ["1", "2", "3"]);
+  await closeAll(service, alice, first.client, second.client);
+});
+
+t.test("what a device shows counts as read on all, if it says so", async (t) => {
+  for (const marksRead of [true, false]) {
+    const { service, alice, first, second } = await bobsDevices(marksRead);
+    for (const text of ["1", "2"]) await inTime(service, alice.send("bob", text));
+    await inTime(service, () => first.received.length === 2);
+    await inTime(service, first.client.close());
+    const list = await inTime(service, second.client.chats());
+    t.equal(list?.chats[0]?.unread, marksRead ? 0 : 2);
+    await closeAll(service, alice, second.client);
+  }
+});
+
+t.test("an entry that was tampered with is shown by nobody", async (t) => {
+  const { service, alice, first, second, archive } = await bobsDevices();
+  service.archive.onAppend = (when) => {
+    const newest = archive().at(-1);
+    if (when === "after" && newest !== undefined) newest.sealed = newest.sealed.map((byte) => byte ^ 1);
+    return false;
+  };
+  await inTime(service, first.client.send("alice", "1"));
+  // The pin of alice's card stands before it.
+  await inTime(service, () => archive().length === 2);
+  service.archive.onAppend = () => false;
+  await inTime(service, first.client.send("alice", "2"));
+  await inTime(service, () => second.sent.length > 0);
+  t.strictSame(texts(second.sent), ["2"]);
+  await closeAll(service, alice, first.client, second.client);
+});
