@@ -2,6 +2,7 @@
 /** The laboratory: `npm run bench -- COMMAND`. One file a command. */
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
+import { archiveCommand } from "./archive.js";
 import { faultsCommand } from "./faults.js";
 import { loginCommand } from "./login.js";
 import { pendingCommand } from "./pending.js";
@@ -22,6 +23,7 @@ await yargs(hideBin(process.argv))
   .command(recoveryCommand)
   .command(restartCommand)
   .command(slowReaderCommand)
+  .command(archiveCommand)
   .command(faultsCommand)
   .command(simulateCommand)
   .demandCommand(1, "Name a command; --help lists them.")

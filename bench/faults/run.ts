@@ -1,5 +1,5 @@
 /** One run: a system, people who write to each other, faults, and then the judgement of everything that happened. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConfig } from "../../src/config.js";
@@ -72,6 +72,7 @@ export async function runFaults(
   stop: AbortSignal,
 ): Promise<RunResult> {
   const { keep } = options;
+  if (keep !== undefined) await mkdir(keep, { recursive: true });
   const folder = await mkdtemp(join(keep ?? tmpdir(), "fastchat-faults-"));
   const run = new Run(options, folder, progress, stop);
   let bad = true;

@@ -17,6 +17,12 @@ export function archiveStore(
     append: (appends, maxEntries) => call(true, () => archives.append(appends, maxEntries)),
     page: (request) => call(false, () => archives.page(request)),
     entry: (archive, tag) => call(false, () => archives.entry(archive, tag)),
+    chats: (request) => call(false, () => archives.chats(request)),
+    setChat: (...note) => call(true, () => archives.setChat(...note)),
+    changedChats: (...request) => call(false, () => archives.changedChats(...request)),
+    digests: (...request) => call(false, () => archives.digests(...request)),
+    checkpoint: (archive) => call(false, () => archives.checkpoint(archive)),
+    setCheckpoint: (...checkpoint) => call(true, () => archives.setCheckpoint(...checkpoint)),
     forgetVouchers: (time) => call(true, () => archives.forgetVouchers(time)),
   };
 }

@@ -43,7 +43,8 @@ class EndOfWorld {
     const told = verdict.violations.map(describeViolation);
     return {
       counts: verdict.counts,
-      violations: [...told, ...this.#violations, ...world.faults],
+      // What did not come to rest explains what is not there yet, and stands first.
+      violations: [...this.#violations, ...told, ...world.faults],
       archives,
     };
   }

@@ -2,20 +2,29 @@
  * Archives in memory, with the promises of the SQL store: a call is committed whole or not at all, what was committed
  * stays, and what was not is forgotten. It can be told to fail, before or after its commit, and to take its time.
  */
+import { createHash } from "node:crypto";
 import { toHex } from "../../src/protocol/bytes.js";
 import type { ArchiveId } from "../../src/protocol/ids.js";
 import {
+  CHAT_OVERHEAD_BYTES,
   ENTRY_OVERHEAD_BYTES,
   type Append,
   type AppendOutcome,
   type ArchiveRecord,
   type ArchiveStore,
+  type ChatPage,
+  type ChatPageRequest,
   type CreateOutcome,
+  type DigestPage,
   type EntryPage,
   type NewArchive,
   type NewEntry,
   type PageRequest,
+  type Replacement,
+  type SetChatOutcome,
   type SpentVoucher,
+  type StoredChat,
+  type StoredCheckpoint,
   type StoredEntry,
 } from "../../src/store/archive.js";
 import { StoreError } from "../../src/store/database.js";
@@ -32,6 +41,10 @@ interface Kept {
   readonly entries: StoredEntry[];
   /** Counters by entry tag. */
   readonly tags: Map<string, number>;
+  /** By chat tag. */
+  readonly chats: Map<string, StoredChat>;
+  revision: number;
+  checkpoint: StoredCheckpoint;
 }
 
 export class MemoryArchive implements ArchiveStore {
@@ -53,7 +66,14 @@ export class MemoryArchive implements ArchiveStore {
       const existing = this.#record(archive.id);
       if (existing !== null) return { type: "exists", archive: existing };
       if (!spent) return { type: "voucherUsed" };
-      this.#archives.set(archive.id, { tokenHash: archive.tokenHash.slice(), entries: [], tags: new Map() });
+      this.#archives.set(archive.id, {
+        tokenHash: archive.tokenHash.slice(),
+        entries: [],
+        tags: new Map(),
+        chats: new Map(),
+        revision: 0,
+        checkpoint: { version: 0, sealed: null },
+      });
       return { type: "created" };
     });
   }
@@ -98,6 +118,76 @@ export class MemoryArchive implements ArchiveStore {
     });
   }
 
+  chats({ archive, before = Infinity, limit, maxBytes }: ChatPageRequest): Promise<ChatPage> {
+    return this.#call(() => {
+      const kept = this.#archives.get(archive);
+      const all = [...(kept?.chats.values() ?? [])]
+        .filter(({ newest }) => newest < before)
+        .sort((one, other) => other.newest - one.newest);
+      const chats: StoredChat[] = [];
+      const latest: StoredEntry[] = [];
+      let bytes = 0;
+      for (const chat of all.slice(0, limit)) {
+        const entry = kept?.entries[chat.newest - 1];
+        const entryBytes = entry === undefined ? 0 : entry.sealed.length + ENTRY_OVERHEAD_BYTES;
+        bytes += CHAT_OVERHEAD_BYTES + (chat.note?.length ?? 0) + entryBytes;
+        if (chats.length > 0 && bytes > maxBytes) break;
+        chats.push(chat);
+        if (entry !== undefined) latest.push(entry);
+      }
+      return { chats, latest, more: chats.length < all.length };
+    });
+  }
+
+  setChat(archive: ArchiveId, tag: Uint8Array, { version, sealed }: Replacement): Promise<SetChatOutcome> {
+    return this.#call((): SetChatOutcome => {
+      const kept = this.#archives.get(archive);
+      const chat = kept?.chats.get(toHex(tag));
+      if (kept === undefined || chat === undefined) return { type: "noSuchChat" };
+      if (chat.version !== version) return { type: "conflict", chat };
+      const written = { ...chat, version: version + 1, revision: ++kept.revision, note: sealed.slice() };
+      kept.chats.set(toHex(tag), written);
+      return { type: "written", chat: written };
+    });
+  }
+
+  changedChats(archive: ArchiveId, revision: number, limit: number): Promise<StoredChat[]> {
+    return this.#call(() =>
+      [...(this.#archives.get(archive)?.chats.values() ?? [])]
+        .filter((chat) => chat.revision > revision)
+        .sort((one, other) => one.revision - other.revision)
+        .slice(0, limit),
+    );
+  }
+
+  digests(archive: ArchiveId, after: number, limit: number): Promise<DigestPage> {
+    return this.#call(() => {
+      const entries = this.#archives.get(archive)?.entries ?? [];
+      const digests = entries.slice(after, after + limit).map(({ chat, entry, sealed }) => ({
+        chat,
+        entry,
+        hash: createHash("sha256").update(chat).update(entry).update(sealed).digest(),
+      }));
+      return { digests, more: after + limit < entries.length };
+    });
+  }
+
+  checkpoint(archive: ArchiveId): Promise<StoredCheckpoint> {
+    return this.#call(() => this.#checkpoint(archive));
+  }
+
+  setCheckpoint(
+    archive: ArchiveId,
+    { version, sealed }: Replacement,
+  ): Promise<StoredCheckpoint & { readonly written: boolean }> {
+    return this.#call(() => {
+      const kept = this.#archives.get(archive);
+      const written = kept?.checkpoint.version === version;
+      if (written) kept.checkpoint = { version: version + 1, sealed: sealed.slice() };
+      return { ...this.#checkpoint(archive), written };
+    });
+  }
+
   forgetVouchers(time: number): Promise<void> {
     return this.#call(() => {
       for (const [nonce, expiresAt] of this.#vouchers) if (expiresAt < time) this.#vouchers.delete(nonce);
@@ -126,12 +216,25 @@ export class MemoryArchive implements ArchiveStore {
     const counter = entries.length + 1;
     entries.push({ counter, chat: chat.slice(), entry: entry.slice(), sealed: sealed.slice() });
     tags.set(toHex(entry), counter);
+    const known = kept.chats.get(toHex(chat)) ?? {
+      chat: chat.slice(),
+      version: 0,
+      revision: 0,
+      note: null,
+    };
+    kept.chats.set(toHex(chat), { ...known, newest: counter });
     return { counter, had: false };
+  }
+
+  #checkpoint(archive: ArchiveId): StoredCheckpoint {
+    return this.#archives.get(archive)?.checkpoint ?? { version: 0, sealed: null };
   }
 
   #record(archive: ArchiveId): ArchiveRecord | null {
     const kept = this.#archives.get(archive);
-    return kept === undefined ? null : { tokenHash: kept.tokenHash, counter: kept.entries.length };
+    return kept === undefined
+      ? null
+      : { tokenHash: kept.tokenHash, counter: kept.entries.length, revision: kept.revision };
   }
 
   async #call<T>(work: () => T): Promise<T> {

@@ -108,6 +108,8 @@ function drawSetting(chance: Chance): Setting {
       startMs: some([50, 500]),
     },
     limits: {
+      // A few messages' bytes. What a session may have on its way must fit into what its server may.
+      ...some([{ sendWindowBytes: 4_096, unsettledBytes: some([4_096, 16_384]) }, {}, {}]),
       sendWindow: some([2, 8, 256]),
       catchUpWindow: some([2, 4, 128]),
       heldPerMailbox: some([2, 16, 1024]),

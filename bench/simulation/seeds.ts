@@ -20,14 +20,27 @@ export async function shrinkSeed(
 ): Promise<FromWorker> {
   const whole = drawSchedule(seed);
   const part = (actions: Schedule["actions"]): Schedule => ({ ...whole, actions });
+  const failure = failureOf(await runOrTell(whole));
   const actions = await shrink(
     whole.actions,
-    async (some) => (await runOrTell(part(some))).violations.length > 0,
+    async (some) => {
+      const found = failureOf(await runOrTell(part(some)));
+      return found !== null && found === failure;
+    },
     { most: MOST_TRIES, onTry },
   );
   const schedule = part(actions);
   const report = await runOrTell(schedule);
   return { type: "shrunk", schedule, violations: report.violations, trace: traceOf(report.history) };
+}
+
+/**
+ * The kind of what went wrong first: a shorter schedule that fails in another way is another finding.
+ *
+ * @returns its words up to the colon, without the numbers; `null` if nothing went wrong
+ */
+function failureOf({ violations }: RunReport): string | null {
+  return violations[0]?.split(":", 1)[0]?.replace(/\d+/g, "") ?? null;
 }
 
 /** A world that gets stuck or throws is a finding like any other. */

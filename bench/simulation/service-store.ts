@@ -19,6 +19,7 @@ export class ServiceTables {
   readonly accounts = new Map<AccountId, NewAccount>();
   readonly names = new Map<UserName, AccountId>();
   readonly sessions = new Map<DeviceId, SessionRow>();
+  readonly checkpoints = new Map<AccountId, Uint8Array>();
   readonly deliveries = new DeliveryTable((account) => this.accounts.has(account));
   readonly granted = new Map<string, number>();
   #order = 0;
@@ -84,6 +85,14 @@ export function serviceStores(
       vault: (account) => read(() => tables.accounts.get(account)?.vault ?? null),
       cardOf: (name) => read(() => tables.of(name)?.card ?? null),
       cards: (accounts) => read(() => accounts.flatMap((id) => tables.accounts.get(id)?.card ?? [])),
+      checkpoint: (account) => read(() => tables.checkpoints.get(account) ?? null),
+      replaceCheckpoint: (account, instead, sealed) =>
+        write(() => {
+          const standing = tables.checkpoints.get(account) ?? new Uint8Array();
+          const same = toHex(standing) === toHex(instead ?? new Uint8Array());
+          if (same) tables.checkpoints.set(account, sealed);
+          return same;
+        }),
       stretchings: () =>
         read(() => [...tables.accounts.values()].map(({ stretching }) => ({ stretching, accounts: 1 }))),
     },
@@ -93,6 +102,13 @@ export function serviceStores(
           const hash = toHex(tokenHash);
           return [...tables.sessions.values()].find((row) => toHex(row.tokenHash) === hash) ?? null;
         }),
+      list: (account) =>
+        read(() =>
+          [...tables.sessions.values()]
+            .filter((row) => row.account === account)
+            .map(({ device, label, at, lastUsedAt }) => ({ device, label, signedInAt: at, lastUsedAt }))
+            .sort((one, other) => other.lastUsedAt - one.lastUsedAt),
+        ),
       touch: (devices, at) =>
         write(() => {
           for (const device of devices) {
