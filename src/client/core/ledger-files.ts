@@ -6,7 +6,7 @@ import Type from "#typebox";
 import { Compile } from "#typebox/compile";
 import { CHAIN_HASH_BYTES, type Checkpoint, type EntryDigest } from "../../crypto/archive-chain.js";
 import { ENTRY_HASH_BYTES, TAG_BYTES } from "../../protocol/archive.js";
-import { concatBytes, toHex } from "../../protocol/bytes.js";
+import { toHex } from "../../protocol/bytes.js";
 import { pack, unpack } from "../../protocol/codec.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { ArchiveId } from "../../protocol/ids.js";
@@ -16,7 +16,9 @@ import type { DeviceFiles } from "./device-files.js";
 const FILE = "ledger";
 const SEGMENT = "ledger-";
 /** Entries in one file. */
-export const SEGMENT_ENTRIES = 4_096;
+const SEGMENT_ENTRIES = 4_096;
+/** More than an archive takes: one that tells of more is a liar, whose tale must end. */
+const MOST_ENTRIES = 2 ** 24;
 /** So much of a tag tells it from all others of an archive. */
 const SHORT_TAG_BYTES = 8;
 /** Digits of a segment's number in its name. */
@@ -48,25 +50,31 @@ const Segment = Type.Object({
 });
 const segments = Compile(Segment);
 
-/** Entries with consecutive counters. */
+/** Entries with consecutive counters, as many as one file takes. */
 class LedgerSegment {
   readonly #places = new Map<string, number>();
-  readonly chats: Uint8Array[] = [];
-  readonly chatOf: number[] = [];
-  readonly hashes: Uint8Array[] = [];
-  readonly tags: Uint8Array[] = [];
+  readonly #chats: Uint8Array[] = [];
+  readonly #chatOf = new Uint16Array(SEGMENT_ENTRIES);
+  readonly #hashes = new Uint8Array(ENTRY_HASH_BYTES * SEGMENT_ENTRIES);
+  readonly #tags = new Uint8Array(SHORT_TAG_BYTES * SEGMENT_ENTRIES);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
 
   /** @param tag the beginning of the entry's */
   add(chat: Uint8Array, hash: Uint8Array, tag: Uint8Array): void {
     const key = toHex(chat);
     let place = this.#places.get(key);
     if (place === undefined) {
-      place = this.chats.push(chat) - 1;
+      place = this.#chats.push(chat) - 1;
       this.#places.set(key, place);
     }
-    this.chatOf.push(place);
-    this.hashes.push(hash);
-    this.tags.push(tag);
+    this.#chatOf[this.#length] = place;
+    this.#hashes.set(hash, this.#length * ENTRY_HASH_BYTES);
+    this.#tags.set(tag, this.#length * SHORT_TAG_BYTES);
+    this.#length += 1;
   }
 
   /** The place of a chat among those here; -1 if it has no entry here. */
@@ -74,6 +82,24 @@ class LedgerSegment {
     return this.#places.get(toHex(chat)) ?? -1;
   }
 
+  /** The place of an entry's chat. */
+  chatOf(index: number): number {
+    return this.#chatOf[index] ?? -1;
+  }
+
+  /** @returns `null` where there is no such entry */
+  digest(index: number): Pick<EntryDigest, "chat" | "hash"> | null {
+    const chat = this.#chats[this.chatOf(index)];
+    if (index >= this.#length || chat === undefined) return null;
+    return { chat, hash: this.#hashes.subarray(index * ENTRY_HASH_BYTES, (index + 1) * ENTRY_HASH_BYTES) };
+  }
+
+  /** The beginning of an entry's tag. */
+  tag(index: number): Uint8Array {
+    return this.#tags.subarray(index * SHORT_TAG_BYTES, (index + 1) * SHORT_TAG_BYTES);
+  }
+
+  /** @param most as many entries are wanted of it */
   static from({ chats, chatOf, hashes, tags }: Type.Static<typeof Segment>, most: number): LedgerSegment {
     const segment = new LedgerSegment();
     const count = Math.min(
@@ -95,23 +121,59 @@ class LedgerSegment {
   }
 
   toBytes(): Uint8Array {
-    const chatOf = new Uint8Array(2 * this.chatOf.length);
-    this.chatOf.forEach((place, index) => chatOf.set([place >> 8, place & 0xff], 2 * index));
-    const hashes = concatBytes(...this.hashes);
-    return pack({ version: 1, chats: this.chats, chatOf, hashes, tags: concatBytes(...this.tags) });
+    const chatOf = new Uint8Array(2 * this.#length);
+    for (let index = 0; index < this.#length; index++) {
+      chatOf.set([this.chatOf(index) >> 8, this.chatOf(index) & 0xff], 2 * index);
+    }
+    return pack({
+      version: 1,
+      chats: this.#chats,
+      chatOf,
+      hashes: this.#hashes.subarray(0, this.#length * ENTRY_HASH_BYTES),
+      tags: this.#tags.subarray(0, this.#length * SHORT_TAG_BYTES),
+    });
+  }
+}
+
+/** What is known, as it was read from the files, and what came to it since. */
+class LedgerBook {
+  readonly segments: LedgerSegment[] = [];
+  /** Numbers of segments that are not on disk as they are here. */
+  readonly changed = new Set<number>();
+  /** Counters by the beginnings of tags; `null` until they are asked for. */
+  #byTag: Map<string, number> | null = null;
+
+  get count(): number {
+    const last = this.segments.length - 1;
+    return last < 0 ? 0 : last * SEGMENT_ENTRIES + (this.segments[last]?.length ?? 0);
+  }
+
+  add({ chat, entry, hash }: EntryDigest): void {
+    const number = Math.floor(this.count / SEGMENT_ENTRIES);
+    const tag = entry.slice(0, SHORT_TAG_BYTES);
+    const segment = (this.segments[number] ??= new LedgerSegment());
+    segment.add(chat, hash, tag);
+    this.changed.add(number);
+    this.#byTag?.set(toHex(tag), this.count);
+  }
+
+  counterOf(entry: Uint8Array): number | null {
+    if (this.#byTag === null) {
+      this.#byTag = new Map();
+      for (const [number, segment] of this.segments.entries()) {
+        for (let index = 0; index < segment.length; index++) {
+          this.#byTag.set(toHex(segment.tag(index)), number * SEGMENT_ENTRIES + index + 1);
+        }
+      }
+    }
+    return this.#byTag.get(toHex(entry, 0, SHORT_TAG_BYTES)) ?? null;
   }
 }
 
 export class LedgerFiles {
   readonly #files: DeviceFiles;
   readonly #archive: ArchiveId;
-  readonly #segments = new Map<number, LedgerSegment>();
-  /** Numbers of segments that are not on disk as they are here. */
-  readonly #changed = new Set<number>();
-  /** Entries that are known, on disk or not. */
-  #count = 0;
-  /** Counters by the beginnings of tags; `null` until they are asked for. */
-  #byTag: Map<string, number> | null = null;
+  #book = new LedgerBook();
 
   constructor(files: DeviceFiles, archive: ArchiveId) {
     this.#files = files;
@@ -123,73 +185,60 @@ export class LedgerFiles {
     return this.#files.withLock(FILE, work);
   }
 
-  /** How far this device has read; `null` if it has not begun, or its files are damaged or of another archive. */
+  /**
+   * Reads how far this device has got; what was known before is known until that is done.
+   *
+   * @returns `null` if it has not begun, or its files are damaged or of another archive
+   */
   async load(): Promise<LedgerState | null> {
-    this.#segments.clear();
-    this.#changed.clear();
-    this.#count = 0;
-    this.#byTag = null;
-    const bytes = await this.#readable(FILE);
-    const state: unknown = bytes === null ? null : unpack(bytes);
-    if (!states.Check(state) || state.archive !== this.#archive) return null;
-    this.#count = state.counter;
-    for (let number = 0; number * SEGMENT_ENTRIES < state.counter; number++) {
-      const expected = Math.min(SEGMENT_ENTRIES, state.counter - number * SEGMENT_ENTRIES);
-      if ((await this.#segment(number)).hashes.length < expected) {
-        this.#segments.clear();
-        this.#count = 0;
-        return null;
-      }
-    }
-    return { counter: state.counter, hash: state.hash, seen: state.seen };
+    const book = new LedgerBook();
+    const state = await this.#readInto(book);
+    this.#book = state === null ? new LedgerBook() : book;
+    return state;
   }
 
-  /** Adds the entry behind the last one. */
-  async add({ chat, entry, hash }: EntryDigest): Promise<void> {
-    const number = Math.floor(this.#count / SEGMENT_ENTRIES);
-    const tag = entry.slice(0, SHORT_TAG_BYTES);
-    (await this.#segment(number)).add(chat, hash, tag);
-    this.#changed.add(number);
-    this.#count += 1;
-    this.#byTag?.set(toHex(tag), this.#count);
+  /**
+   * Adds the entry behind the last one.
+   *
+   * @throws FastChatError `tooLarge` for more than any archive holds
+   */
+  add(digest: EntryDigest): void {
+    if (this.#book.count >= MOST_ENTRIES) {
+      throw new FastChatError(
+        "tooLarge",
+        `The archive tells of more than ${MOST_ENTRIES} entries; it is not compared any further.`,
+      );
+    }
+    this.#book.add(digest);
   }
 
   /** Where the entry of that tag stands; `null` if none is known. */
-  async counterOf(entry: Uint8Array): Promise<number | null> {
-    if (this.#byTag === null) {
-      this.#byTag = new Map();
-      for (let counter = 1; counter <= this.#count; counter++) {
-        const segment = await this.#segment(Math.floor((counter - 1) / SEGMENT_ENTRIES));
-        const tag = segment.tags[(counter - 1) % SEGMENT_ENTRIES];
-        if (tag !== undefined) this.#byTag.set(toHex(tag), counter);
-      }
-    }
-    return this.#byTag.get(toHex(entry, 0, SHORT_TAG_BYTES)) ?? null;
+  counterOf(entry: Uint8Array): number | null {
+    return this.#book.counterOf(entry);
   }
 
   /** Writes down what was added: first the entries, then that they are known. */
   async save({ counter, hash, seen }: LedgerState): Promise<void> {
-    for (const number of this.#changed) {
-      await this.#files.write(nameOf(number), (await this.#segment(number)).toBytes());
+    const { segments, changed } = this.#book;
+    for (const number of changed) {
+      const segment = segments[number];
+      if (segment !== undefined) await this.#files.write(nameOf(number), segment.toBytes());
     }
-    this.#changed.clear();
+    changed.clear();
     await this.#files.write(FILE, pack({ version: 1, archive: this.#archive, counter, hash, seen }));
   }
 
   /** Forgets everything. */
   async forget(): Promise<void> {
     for (const name of [FILE, ...(await this.#files.list(SEGMENT))]) await this.#files.remove(name);
-    await this.load();
+    this.#book = new LedgerBook();
   }
 
   /** What is known of an entry; `null` if it was not read yet. */
-  async digestOf(counter: number): Promise<Pick<EntryDigest, "chat" | "hash"> | null> {
-    if (counter < 1 || counter > this.#count) return null;
-    const segment = await this.#segment(Math.floor((counter - 1) / SEGMENT_ENTRIES));
-    const index = (counter - 1) % SEGMENT_ENTRIES;
-    const chat = segment.chats[segment.chatOf[index] ?? -1];
-    const hash = segment.hashes[index];
-    return chat === undefined || hash === undefined ? null : { chat, hash };
+  digestOf(counter: number): Pick<EntryDigest, "chat" | "hash"> | null {
+    if (counter < 1) return null;
+    const segment = this.#book.segments[Math.floor((counter - 1) / SEGMENT_ENTRIES)];
+    return segment?.digest((counter - 1) % SEGMENT_ENTRIES) ?? null;
   }
 
   /**
@@ -198,30 +247,36 @@ export class LedgerFiles {
    * @param chat of this chat only, if it is given
    * @returns descending
    */
-  async between(low: number, high: number, chat: Uint8Array | null): Promise<number[]> {
+  between(low: number, high: number, chat: Uint8Array | null): number[] {
+    const { segments, count } = this.#book;
     const found: number[] = [];
-    for (let counter = Math.min(high - 1, this.#count); counter > low;) {
+    for (let counter = Math.min(high - 1, count); counter > low;) {
       const number = Math.floor((counter - 1) / SEGMENT_ENTRIES);
-      const segment = await this.#segment(number);
-      const wanted = chat === null ? null : segment.placeOf(chat);
+      const segment = segments[number];
+      const wanted = chat === null ? null : segment?.placeOf(chat);
       const first = number * SEGMENT_ENTRIES;
       for (; counter > Math.max(low, first); counter--) {
-        if (wanted === null || segment.chatOf[counter - 1 - first] === wanted) found.push(counter);
+        if (wanted === null || segment?.chatOf(counter - 1 - first) === wanted) found.push(counter);
       }
     }
     return found;
   }
 
-  async #segment(number: number): Promise<LedgerSegment> {
-    let segment = this.#segments.get(number);
-    if (segment === undefined) {
-      const most = Math.min(SEGMENT_ENTRIES, this.#count - number * SEGMENT_ENTRIES);
-      const bytes = most > 0 ? await this.#readable(nameOf(number)) : null;
-      const stored: unknown = bytes === null ? null : unpack(bytes);
-      segment = segments.Check(stored) ? LedgerSegment.from(stored, most) : new LedgerSegment();
-      this.#segments.set(number, segment);
+  async #readInto(book: LedgerBook): Promise<LedgerState | null> {
+    const bytes = await this.#readable(FILE);
+    const state: unknown = bytes === null ? null : unpack(bytes);
+    if (!states.Check(state) || state.archive !== this.#archive || state.counter > MOST_ENTRIES) return null;
+    for (let number = 0; number * SEGMENT_ENTRIES < state.counter; number++) {
+      // More may stand there than was told to be known.
+      const expected = Math.min(SEGMENT_ENTRIES, state.counter - number * SEGMENT_ENTRIES);
+      const stored = await this.#readable(nameOf(number));
+      const content: unknown = stored === null ? null : unpack(stored);
+      if (!segments.Check(content)) return null;
+      const segment = LedgerSegment.from(content, expected);
+      if (segment.length < expected) return null;
+      book.segments.push(segment);
     }
-    return segment;
+    return { counter: state.counter, hash: state.hash, seen: state.seen };
   }
 
   /** A damaged file is as good as none: everything in it can be read again. */

@@ -49,7 +49,7 @@ type Verdict = { readonly state: LedgerState; readonly alarm: ArchiveAlarm | nul
 export class Ledger {
   readonly #context: LedgerContext;
   #checking: Promise<ArchiveCheck> | null = null;
-  #loaded = false;
+  #loaded: Promise<LedgerState | null> | null = null;
   #alarm: ArchiveAlarm | null = null;
 
   constructor(context: LedgerContext) {
@@ -94,9 +94,9 @@ export class Ledger {
   async isGenuine({ counter, chat, entry, sealed }: PageEntry): Promise<boolean | null> {
     await this.#load();
     const { files } = this.#context;
-    const known = await files.digestOf(counter);
+    const known = files.digestOf(counter);
     // One that is known in another place is none here.
-    if (known === null) return (await files.counterOf(entry)) === null ? null : false;
+    if (known === null) return files.counterOf(entry) === null ? null : false;
     return equalBytes(known.chat, chat) && equalBytes(known.hash, await entryHash(chat, entry, sealed));
   }
 
@@ -111,16 +111,25 @@ export class Ledger {
     return this.#context.files.between(low, high, chat);
   }
 
-  async #load(): Promise<LedgerState | null> {
-    if (this.#loaded) return null;
-    this.#loaded = true;
-    return this.#context.files.load();
+  /** Reads the files, unless that is done or under way. */
+  async #load(): Promise<void> {
+    await (this.#loaded ?? this.#reload());
+  }
+
+  /** Reads the files once more: another process of this device may have read further. */
+  #reload(): Promise<LedgerState | null> {
+    const loading = this.#context.files.load();
+    this.#loaded = loading;
+    // What failed is tried again.
+    loading.catch(() => {
+      if (this.#loaded === loading) this.#loaded = null;
+    });
+    return loading;
   }
 
   async #check(onProgress: (counter: number) => void): Promise<ArchiveCheck> {
     const { files } = this.#context;
-    this.#loaded = true;
-    const before = (await files.load()) ?? (await this.#start());
+    const before = (await this.#reload()) ?? (await this.#start());
     const standing = await this.#standing();
     const { state, alarm } = await this.#judge(before, standing, onProgress);
     if (alarm !== null && alarm.kind !== this.#alarm?.kind) this.#context.onAlarm(alarm);
@@ -185,7 +194,7 @@ export class Ledger {
   /** Whether the last entry that this device knows is gone, or another one. */
   async #changedSince({ counter }: LedgerState): Promise<ArchiveAlarm | null> {
     const { archive, files } = this.#context;
-    const known = await files.digestOf(counter);
+    const known = files.digestOf(counter);
     const { digests } = await archive.ask({ type: "digests", after: counter - 1, limit: 1 }, "digestPage");
     const [there] = digests;
     if (there === undefined) {
@@ -218,13 +227,13 @@ export class Ledger {
         at = await chainNext(at, digest);
         const mark = expected.get(at.counter);
         // A tag stands once in an archive for ever: one that comes again is a copy.
-        const repeated = (await files.counterOf(digest.entry)) !== null;
+        const repeated = files.counterOf(digest.entry) !== null;
         if (repeated || (mark !== undefined && !equalBytes(mark.hash, at.hash))) {
           // What was added since is not to be kept.
           await files.load();
           return { ...from, altered: at.counter };
         }
-        await files.add(digest);
+        files.add(digest);
       }
       onProgress(at.counter);
       more = page.more && page.digests.length > 0;
