@@ -58,10 +58,13 @@ t.test("the OpenAPI document has every route with its schemas", async (t) => {
       .sort(),
     [
       "get /v1/cards/{name}",
+      "get /v1/checkpoint",
+      "get /v1/devices",
       "get /v1/service",
       "get /v1/vault",
       "post /v1/archive/voucher",
       "post /v1/cards",
+      "post /v1/checkpoint",
       "post /v1/login/finish",
       "post /v1/login/start",
       "post /v1/logout",

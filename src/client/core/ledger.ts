@@ -128,7 +128,6 @@ export class Ledger {
   }
 
   async #check(onProgress: (counter: number) => void): Promise<ArchiveCheck> {
-    const { files } = this.#context;
     const before = (await this.#reload()) ?? (await this.#start());
     const standing = await this.#standing();
     const { state, alarm } = await this.#judge(before, standing, onProgress);

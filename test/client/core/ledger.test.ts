@@ -243,6 +243,22 @@ t.test("a loss that is accepted is none from then on", async (t) => {
   await closeAll(service, alice, other);
 });
 
+t.test("an entry that stands there twice is not accepted", async (t) => {
+  const scene = await alicesArchive();
+  const { service, alice, archive, check } = scene;
+  await check();
+  const [copy] = archive.entries;
+  if (copy !== undefined) archive.entries.push(copy);
+  renumber(scene);
+  const left = archive.checkpoint;
+  t.match(await inTime(service, alice.checkArchive({ accept: true })), {
+    alarm: { kind: "altered", counter: 15 },
+  });
+  t.equal(archive.checkpoint, left, "no checkpoint says that it is well");
+  t.match(await check(), { alarm: { kind: "altered" } });
+  await closeAll(service, alice);
+});
+
 t.test("the service being away leaves the archive's own checkpoint", async (t) => {
   const scene = await alicesArchive();
   const { service, alice, check, archive } = scene;
