@@ -19,12 +19,13 @@ export function chatLines(chats: readonly ChatSummary[], me: string, paint: Chal
   });
 }
 
-export function chatJson({ with: other, unread, pinned, mutedUntil, newest }: ChatSummary): string {
+export function chatJson({ with: other, unread, pinned, mutedUntil, draft, newest }: ChatSummary): string {
   return printableJson({
     with: other,
     unread,
     pinned,
     mutedUntil: isoTime(mutedUntil),
+    draft,
     newest: newest === null ? null : historyRecord(newest),
   });
 }

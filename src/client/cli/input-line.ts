@@ -37,6 +37,16 @@ export class InputLine {
     return typed.done === true ? null : typed.value;
   }
 
+  /** Begins the line with a text, as if it had been typed; only at a terminal. */
+  begin(text: string): void {
+    if (this.options.terminal && this.#open && text !== "") this.#lines.write(text);
+  }
+
+  /** What stands in the line and was not entered; empty where there is no terminal. */
+  get begun(): string {
+    return this.options.terminal ? this.#lines.line : "";
+  }
+
   prompt(): void {
     if (this.options.terminal && this.#open) this.#lines.prompt();
   }

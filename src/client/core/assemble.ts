@@ -64,6 +64,7 @@ export interface Parts {
   /** What stands in the archive is not shown here. */
   beginHistoryHere(): Promise<void>;
   restoreHistory(): Promise<void>;
+  draft(name: UserName): Promise<string>;
   changeChat(name: UserName, change: ChatChange): Promise<void>;
   listen(handlers: ListenHandlers): Listening;
   history(query: Parameters<typeof readHistory>[1]): Promise<HistoryEntry[]>;
@@ -203,6 +204,9 @@ export async function assemble(
     async restoreHistory() {
       await rememberHistoryAfter(files, record, 0);
       historyAfter = 0;
+    },
+    async draft(name) {
+      return chats.draft(await conversations.with(await contacts.byName(name)));
     },
     async changeChat(name, change) {
       const conversation = await conversations.with(await contacts.byName(name));

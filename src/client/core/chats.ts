@@ -90,6 +90,30 @@ export class Chats {
   }
 
   /**
+   * What was typed and not sent, on whichever device.
+   *
+   * @returns empty where nothing was, or where the chat has no entry yet
+   * @throws FastChatError what the archive answers
+   */
+  async draft(conversation: ConversationId): Promise<string> {
+    const { archive, entries } = this.#context;
+    const chat = await entries.chat(conversation);
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const { entries: found } = await archive.read({ type: "before", chat, limit: 1 });
+      const [newest] = found;
+      if (newest === undefined) break;
+      // The chat whose newest entry has that counter is this one, unless an entry came meanwhile.
+      const { chats } = await archive.ask(
+        { type: "chats", before: newest.counter + 1, limit: 1 },
+        "chatPage",
+      );
+      const [there] = chats;
+      if (there !== undefined && equalBytes(there.chat, chat)) return (await this.#noteOn(there)).draft;
+    }
+    return (await this.noteOf(conversation)).draft;
+  }
+
+  /**
    * Writes a note, as often as another device gets in between.
    *
    * @param change makes the new note of the one that stands; `null` where nothing is to be changed

@@ -195,6 +195,16 @@ export class Client {
   }
 
   /**
+   * What was typed to a person and not sent, on whichever device of this account.
+   *
+   * @returns empty where nothing was
+   * @throws FastChatError `badName`, `noSuchAccount`, `keyChanged`; `unavailable`, `unreachable` while the archive is away
+   */
+  async draft(name: string): Promise<string> {
+    return this.#parts.draft(nameOf(name));
+  }
+
+  /**
    * Changes what all devices of this account know about the chat with a person.
    *
    * @throws FastChatError `badName`, `noSuchAccount`, `keyChanged`; `badRequest` where nothing was said yet, or for a draft

@@ -5,22 +5,18 @@
 import Type from "#typebox";
 import { Compile } from "#typebox/compile";
 import { CHAIN_HASH_BYTES, type Checkpoint, type EntryDigest } from "../../crypto/archive-chain.js";
-import { ENTRY_HASH_BYTES, TAG_BYTES } from "../../protocol/archive.js";
-import { toHex } from "../../protocol/bytes.js";
+import { equalBytes, toHex } from "../../protocol/bytes.js";
 import { pack, unpack } from "../../protocol/codec.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { ArchiveId } from "../../protocol/ids.js";
 import { ArchiveIdSchema, Binary, Counter } from "../../protocol/schema.js";
 import type { DeviceFiles } from "./device-files.js";
+import { LedgerSegment, SEGMENT_ENTRIES, SHORT_TAG_BYTES } from "./ledger-segment.js";
 
 const FILE = "ledger";
 const SEGMENT = "ledger-";
-/** Entries in one file. */
-const SEGMENT_ENTRIES = 4_096;
 /** More than an archive takes: one that tells of more is a liar, whose tale must end. */
 const MOST_ENTRIES = 2 ** 24;
-/** So much of a tag tells it from all others of an archive. */
-const SHORT_TAG_BYTES = 8;
 /** Digits of a segment's number in its name. */
 const PLACES = 6;
 
@@ -38,114 +34,25 @@ export interface LedgerState extends Checkpoint {
   readonly seen: { readonly archive: number; readonly service: number };
 }
 
-const Segment = Type.Object({
-  version: Type.Literal(1),
-  chats: Type.Array(Binary(TAG_BYTES, TAG_BYTES), { maxItems: SEGMENT_ENTRIES }),
-  /** Of each entry, the place of its chat among those: unsigned, two bytes, big-endian. */
-  chatOf: Binary(0, 2 * SEGMENT_ENTRIES),
-  /** Of each entry, its hash. */
-  hashes: Binary(0, ENTRY_HASH_BYTES * SEGMENT_ENTRIES),
-  /** Of each entry, the beginning of its tag. */
-  tags: Binary(0, SHORT_TAG_BYTES * SEGMENT_ENTRIES),
-});
-const segments = Compile(Segment);
-
-/** Entries with consecutive counters, as many as one file takes. */
-class LedgerSegment {
-  readonly #places = new Map<string, number>();
-  readonly #chats: Uint8Array[] = [];
-  readonly #chatOf = new Uint16Array(SEGMENT_ENTRIES);
-  readonly #hashes = new Uint8Array(ENTRY_HASH_BYTES * SEGMENT_ENTRIES);
-  readonly #tags = new Uint8Array(SHORT_TAG_BYTES * SEGMENT_ENTRIES);
-  #length = 0;
-
-  get length(): number {
-    return this.#length;
-  }
-
-  /** @param tag the beginning of the entry's */
-  add(chat: Uint8Array, hash: Uint8Array, tag: Uint8Array): void {
-    const key = toHex(chat);
-    let place = this.#places.get(key);
-    if (place === undefined) {
-      place = this.#chats.push(chat) - 1;
-      this.#places.set(key, place);
-    }
-    this.#chatOf[this.#length] = place;
-    this.#hashes.set(hash, this.#length * ENTRY_HASH_BYTES);
-    this.#tags.set(tag, this.#length * SHORT_TAG_BYTES);
-    this.#length += 1;
-  }
-
-  /** The place of a chat among those here; -1 if it has no entry here. */
-  placeOf(chat: Uint8Array): number {
-    return this.#places.get(toHex(chat)) ?? -1;
-  }
-
-  /** The place of an entry's chat. */
-  chatOf(index: number): number {
-    return this.#chatOf[index] ?? -1;
-  }
-
-  /** @returns `null` where there is no such entry */
-  digest(index: number): Pick<EntryDigest, "chat" | "hash"> | null {
-    const chat = this.#chats[this.chatOf(index)];
-    if (index >= this.#length || chat === undefined) return null;
-    return { chat, hash: this.#hashes.subarray(index * ENTRY_HASH_BYTES, (index + 1) * ENTRY_HASH_BYTES) };
-  }
-
-  /** The beginning of an entry's tag. */
-  tag(index: number): Uint8Array {
-    return this.#tags.subarray(index * SHORT_TAG_BYTES, (index + 1) * SHORT_TAG_BYTES);
-  }
-
-  /** @param most as many entries are wanted of it */
-  static from({ chats, chatOf, hashes, tags }: Type.Static<typeof Segment>, most: number): LedgerSegment {
-    const segment = new LedgerSegment();
-    const count = Math.min(
-      most,
-      Math.floor(chatOf.length / 2),
-      Math.floor(hashes.length / ENTRY_HASH_BYTES),
-      Math.floor(tags.length / SHORT_TAG_BYTES),
-    );
-    for (let index = 0; index < count; index++) {
-      const chat = chats[((chatOf[2 * index] ?? 0) << 8) | (chatOf[2 * index + 1] ?? 0)];
-      if (chat === undefined) break;
-      segment.add(
-        chat,
-        hashes.subarray(index * ENTRY_HASH_BYTES, (index + 1) * ENTRY_HASH_BYTES),
-        tags.subarray(index * SHORT_TAG_BYTES, (index + 1) * SHORT_TAG_BYTES),
-      );
-    }
-    return segment;
-  }
-
-  toBytes(): Uint8Array {
-    const chatOf = new Uint8Array(2 * this.#length);
-    for (let index = 0; index < this.#length; index++) {
-      chatOf.set([this.chatOf(index) >> 8, this.chatOf(index) & 0xff], 2 * index);
-    }
-    return pack({
-      version: 1,
-      chats: this.#chats,
-      chatOf,
-      hashes: this.#hashes.subarray(0, this.#length * ENTRY_HASH_BYTES),
-      tags: this.#tags.subarray(0, this.#length * SHORT_TAG_BYTES),
-    });
-  }
-}
-
 /** What is known, as it was read from the files, and what came to it since. */
 class LedgerBook {
   readonly segments: LedgerSegment[] = [];
   /** Numbers of segments that are not on disk as they are here. */
   readonly changed = new Set<number>();
+  /** What the files say up to where they go, when they were read or written last. */
+  upTo: Checkpoint | null = null;
   /** Counters by the beginnings of tags; `null` until they are asked for. */
   #byTag: Map<string, number> | null = null;
 
   get count(): number {
     const last = this.segments.length - 1;
     return last < 0 ? 0 : last * SEGMENT_ENTRIES + (this.segments[last]?.length ?? 0);
+  }
+
+  /** Whether this is what the files hold that say so, and nothing besides. */
+  is({ counter, hash }: Checkpoint): boolean {
+    const { upTo, count } = this;
+    return upTo?.counter === counter && count === counter && equalBytes(upTo.hash, hash);
   }
 
   add({ chat, entry, hash }: EntryDigest): void {
@@ -191,10 +98,13 @@ export class LedgerFiles {
    * @returns `null` if it has not begun, or its files are damaged or of another archive
    */
   async load(): Promise<LedgerState | null> {
+    const state = await this.#readState();
+    if (state !== null && this.#book.is(state)) return state;
     const book = new LedgerBook();
-    const state = await this.#readInto(book);
-    this.#book = state === null ? new LedgerBook() : book;
-    return state;
+    const read = state !== null && (await this.#readInto(book, state.counter));
+    if (read) book.upTo = state;
+    this.#book = read ? book : new LedgerBook();
+    return read ? state : null;
   }
 
   /**
@@ -219,13 +129,15 @@ export class LedgerFiles {
 
   /** Writes down what was added: first the entries, then that they are known. */
   async save({ counter, hash, seen }: LedgerState): Promise<void> {
-    const { segments, changed } = this.#book;
+    const book = this.#book;
+    const { segments, changed } = book;
     for (const number of changed) {
       const segment = segments[number];
       if (segment !== undefined) await this.#files.write(nameOf(number), segment.toBytes());
     }
     changed.clear();
     await this.#files.write(FILE, pack({ version: 1, archive: this.#archive, counter, hash, seen }));
+    book.upTo = { counter, hash };
   }
 
   /** Forgets everything. */
@@ -262,21 +174,24 @@ export class LedgerFiles {
     return found;
   }
 
-  async #readInto(book: LedgerBook): Promise<LedgerState | null> {
+  async #readState(): Promise<LedgerState | null> {
     const bytes = await this.#readable(FILE);
     const state: unknown = bytes === null ? null : unpack(bytes);
     if (!states.Check(state) || state.archive !== this.#archive || state.counter > MOST_ENTRIES) return null;
-    for (let number = 0; number * SEGMENT_ENTRIES < state.counter; number++) {
+    return { counter: state.counter, hash: state.hash, seen: state.seen };
+  }
+
+  /** @returns whether all entries up to a counter were there */
+  async #readInto(book: LedgerBook, counter: number): Promise<boolean> {
+    for (let number = 0; number * SEGMENT_ENTRIES < counter; number++) {
       // More may stand there than was told to be known.
-      const expected = Math.min(SEGMENT_ENTRIES, state.counter - number * SEGMENT_ENTRIES);
+      const expected = Math.min(SEGMENT_ENTRIES, counter - number * SEGMENT_ENTRIES);
       const stored = await this.#readable(nameOf(number));
-      const content: unknown = stored === null ? null : unpack(stored);
-      if (!segments.Check(content)) return null;
-      const segment = LedgerSegment.from(content, expected);
-      if (segment.length < expected) return null;
+      const segment = stored === null ? null : LedgerSegment.from(stored, expected);
+      if (segment === null || segment.length < expected) return false;
       book.segments.push(segment);
     }
-    return { counter: state.counter, hash: state.hash, seen: state.seen };
+    return true;
   }
 
   /** A damaged file is as good as none: everything in it can be read again. */

@@ -102,6 +102,30 @@ t.test("what is printed stands above the line that is being typed, which is kept
   t.equal(await line.next(), "hello you");
 });
 
+t.test("a line that was begun is gone on with, and what is left of it can be kept", async (t) => {
+  const { line, input, screen } = scene(true);
+  line.prompt();
+  line.begin("begun");
+  t.same(screen(), ["me> begun"]);
+  input.write(", done\r");
+  t.equal(await line.next(), "begun, done");
+  input.write("and left");
+  await settled();
+  t.equal(line.begun, "and left");
+  line.close();
+  t.equal(line.begun, "and left");
+});
+
+t.test("where there is no terminal there is no line to begin", async (t) => {
+  const { line, input } = scene(false);
+  line.begin("begun");
+  input.write("half");
+  await settled();
+  t.equal(line.begun, "");
+  input.end();
+  t.equal(await line.next(), "half");
+});
+
 t.test("a line that wraps over several rows is kept too, and the cursor where it was", async (t) => {
   const { line, input, screen, print } = scene(true, 12);
   line.prompt();

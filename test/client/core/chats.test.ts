@@ -109,6 +109,20 @@ t.test("a note from elsewhere, or an old one, is none; the next takes its place"
   await closeAll(service, alice, first, second);
 });
 
+t.test("a draft is there on every device, wherever its chat stands in the list", async (t) => {
+  const { service, alice, first, second } = await bobsChats();
+  const draftOf = (name: string) => inTime(service, second.draft(name));
+  t.equal(await draftOf("alice"), "");
+  await inTime(service, first.changeChat("alice", { draft: "the newest chat" }));
+  await inTime(service, first.changeChat("bob", { draft: "an older one" }));
+  t.equal(await draftOf("alice"), "the newest chat");
+  t.equal(await draftOf("bob"), "an older one");
+  await inTime(service, first.changeChat("bob", { draft: "" }));
+  t.equal(await draftOf("bob"), "", "cleared there, cleared here");
+  t.equal(await inTime(service, alice.draft("alice")), "", "of a chat without entries");
+  await closeAll(service, alice, first, second);
+});
+
 t.test("changes that cannot be are refused", async (t) => {
   const { service, alice, first, second } = await bobsChats();
   await t.rejects(inTime(service, first.changeChat("alice", { draft: "x".repeat(1_001) })), {

@@ -12,6 +12,7 @@ import { InputLine } from "../input-line.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
 import { printableLine } from "../printable.js";
+import { sayIfSlow } from "../progress.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
 
 interface ChatOptions extends GlobalOptions {
@@ -39,7 +40,8 @@ export const chatCommand: CommandModule<GlobalOptions, ChatOptions> = {
       .example("printf 'one\\ntwo\\n' | $0 chat bob", "two messages; ends once both are accepted")
       .epilogue(
         "Messages of others than NAME are printed too, with their sender's name. Empty lines are not sent.\n" +
-          "Ctrl-D waits until everything typed is accepted; Ctrl-C does not: the rest goes out with your next command.",
+          "Ctrl-D waits until everything typed is accepted; Ctrl-C does not: the rest goes out with your next command.\n" +
+          "A line that was begun and not sent is there again the next time, on any of your devices.",
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
@@ -52,10 +54,8 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
   const { output, interrupts, env } = context;
   const { stdin, stdout } = process;
   const terminal = stdin.isTTY && stdout.isTTY && env["TERM"] !== "dumb" && !output.json;
-  if (terminal) {
-    await showBefore(context, client, name);
-    output.note(`talking to ${name}; Ctrl-D ends.`);
-  }
+  const draft = terminal ? await showBefore(context, client, name) : "";
+  if (terminal) output.note(`talking to ${name}; Ctrl-D ends.`);
   const input = new InputLine({
     input: stdin,
     output: stdout,
@@ -84,6 +84,7 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
       });
   try {
     input.prompt();
+    input.begin(draft);
     const typed = sendLines(context, client, name, input);
     const ended = Promise.race([typed, feed.ended, listening.done.then(() => typed)]);
     await unlessAborted(ended, interrupts.signal);
@@ -95,28 +96,53 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
       () => undefined,
       () => undefined,
     );
+    const left = input.begun;
     input.close();
+    if (terminal) await keepDraft(context, client, name, draft, left);
     const stopped = listening.stop();
     feed.release();
     await stopped;
   }
 }
 
-/** The end of the conversation so far, where it can be had: to talk without it is better than not to talk. */
+/**
+ * The end of the conversation so far, where it can be had: to talk without it is better than not to talk.
+ *
+ * @returns what was begun, on whichever device, and not sent
+ */
 async function showBefore(
   { output, interrupts }: CommandContext,
   client: Client,
   name: UserName,
-): Promise<void> {
-  let before: HistoryEntry[];
+): Promise<string> {
+  let [before, draft]: [HistoryEntry[], string] = [[], ""];
   try {
     before = await unlessAborted(client.history({ with: name, limit: SHOWN_BEFORE }), interrupts.signal);
+    draft = await unlessAborted(client.draft(name), interrupts.signal);
   } catch (error) {
     if (!(error instanceof FastChatError)) throw error;
     output.note(`what was said before cannot be shown: ${printableLine(error.message)}`);
-    return;
   }
   for (const entry of before) await output.line(historyLine(entry, false, output.paint));
+  return draft;
+}
+
+/** What was typed and not sent is there again when the conversation is opened next, on any device. */
+async function keepDraft(
+  { output }: CommandContext,
+  client: Client,
+  name: UserName,
+  draft: string,
+  left: string,
+): Promise<void> {
+  if (left === draft) return;
+  try {
+    await sayIfSlow(output, "keeping what you began to type…", client.changeChat(name, { draft: left }));
+    if (left !== "") output.note("what you began to type is kept for the next time.");
+  } catch (error) {
+    if (!(error instanceof FastChatError)) throw error;
+    output.note(`what you began to type is not kept: ${printableLine(error.message)}`);
+  }
 }
 
 /** Sends line by line, in order; a message that is refused is told, and the conversation goes on. */

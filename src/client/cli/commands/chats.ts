@@ -45,8 +45,8 @@ export const chatsCommand: CommandModule<GlobalOptions, ChatsOptions> = {
       .example("$0 chats", "whom you talk with")
       .example("$0 chats mute bob --hours 8", "not before tomorrow")
       .epilogue(
-        "Pinned chats come first. With --json: with, unread (100: that many or more), pinned, mutedUntil and newest " +
-          "(as history prints it; null if it is none that is shown).",
+        "Pinned chats come first. With --json: with, unread (100: that many or more), pinned, mutedUntil, draft (typed " +
+          "in fastchat chat and not sent) and newest (as history prints it; null if it is none that is shown).",
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
