@@ -48,7 +48,8 @@ t.test("2,000 messages with five people survive the loss of the only device", as
   await as("first", ["chats", "pin", "dave"]);
   await rm(folderOf("first"), { recursive: true });
 
-  await as("second", ["login", "alice", "--server", server]);
+  const greeting = await as("second", ["login", "alice", "--server", server]);
+  for (const friend of FRIENDS) t.match(greeting, `${friend} `, `the login shows the chat with ${friend}`);
   const chats = (await json("second", ["chats"])) as { with: string; unread: number; pinned: boolean }[];
   t.same(chats.map(({ with: name }) => name).sort(), [...FRIENDS].sort(), "everybody is there");
   t.same(

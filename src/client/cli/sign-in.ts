@@ -26,6 +26,8 @@ export interface SignIn {
   readonly meanwhile: string;
   /** Told at the end, before the address. */
   readonly done: string;
+  /** What else is shown to a person then. */
+  readonly afterwards?: (client: Client) => Promise<void>;
 }
 
 /** The label that other devices of the account will show for this one. */
@@ -51,11 +53,17 @@ export async function signIn(context: CommandContext, { password, ...what }: Sig
       interrupts.signal,
     );
     await home.setCurrentService(address);
-    const { account, name, device } = client.me;
-    await client.close();
-    const server = formatAddress({ ...address, pin: null });
-    if (output.json) await output.line(printableJson({ name, account, device, server }));
-    else await output.line(`${what.done} ${server}. This device is signed in as ${name}.`);
+    try {
+      const { account, name, device } = client.me;
+      const server = formatAddress({ ...address, pin: null });
+      if (output.json) await output.line(printableJson({ name, account, device, server }));
+      else {
+        await output.line(`${what.done} ${server}. This device is signed in as ${name}.`);
+        await what.afterwards?.(client);
+      }
+    } finally {
+      await client.close();
+    }
   });
 }
 

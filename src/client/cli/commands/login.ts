@@ -1,9 +1,18 @@
 /** `fastchat login NAME` */
 import type { CommandModule } from "yargs";
+import { FastChatError } from "../../../protocol/errors.js";
+import type { Client } from "../../core/client.js";
+import { chatLines } from "../format-chats.js";
+import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
 import { askPassword } from "../password.js";
-import { runCommand, type GlobalOptions } from "../session.js";
+import { printableLine } from "../printable.js";
+import { sayIfSlow } from "../progress.js";
+import { runCommand, type CommandContext, type GlobalOptions } from "../session.js";
 import { defaultDeviceLabel, signIn } from "../sign-in.js";
+
+/** Chats that are listed after a login. */
+const SHOWN = 10;
 
 interface LoginOptions extends GlobalOptions {
   readonly name: string;
@@ -61,6 +70,23 @@ export const loginCommand: CommandModule<GlobalOptions, LoginOptions> = {
           ),
         meanwhile: "hashing the password; this takes a moment…",
         done: `${name} is logged in at`,
+        ...(argv.quick ? {} : { afterwards: (client) => showChats(context, client) }),
       });
     }),
 };
+
+/** What the account brings with it. That it cannot be read just now is no reason to take the login for failed. */
+async function showChats({ output, interrupts }: CommandContext, client: Client): Promise<void> {
+  try {
+    const reading = client.chats({ limit: SHOWN });
+    const { chats, next } = await unlessAborted(
+      sayIfSlow(output, "reading your chats…", reading),
+      interrupts.signal,
+    );
+    for (const line of chatLines(chats, client.me.name, output.paint)) await output.line(line);
+    if (next !== null) output.note("there are more; fastchat chats lists them.");
+  } catch (error) {
+    if (!(error instanceof FastChatError)) throw error;
+    output.note(`your chats cannot be shown yet: ${printableLine(error.message)}`);
+  }
+}
