@@ -28,7 +28,7 @@ export const faultsCommand: CommandModule<object, FaultsOptions> = {
       .option("clients", {
         type: "number",
         default: 200,
-        describe: "people, each with a client that encrypts",
+        describe: "people, each with a client that encrypts; one in four has a second device",
       })
       .option("hosts", { type: "number", default: 4, describe: "processes that the clients run in" })
       .option("servers", { type: "number", default: 3, describe: "chat servers" })

@@ -1,10 +1,13 @@
 /** What the bench and a process with clients say to each other. */
 
-/** One simulated person, and those whom it writes to. */
+/** One device of a simulated person, and those whom it writes to. */
 export interface PersonPlan {
-  /** Its number in the run. */
+  /** The device's number in the run. */
   readonly number: number;
+  /** The device's name; its person's where it is the first one. */
   readonly name: string;
+  /** The person's user name. */
+  readonly account: string;
   readonly contacts: readonly string[];
 }
 
@@ -36,6 +39,8 @@ export type ClientBreak =
 export type ToHost =
   /** Signs people up, or takes their devices up again, and has them listen. */
   | { readonly type: "begin"; readonly plan: HostPlan; readonly sending: boolean }
+  /** Logs people's second devices in, once everybody is signed up. */
+  | { readonly type: "join" }
   /** People write from now on, or write no more. */
   | { readonly type: "send"; readonly sending: boolean }
   | { readonly type: "break"; readonly person: number; readonly what: ClientBreak }
@@ -49,8 +54,9 @@ export type ToHost =
   | { readonly type: "end" };
 
 export type FromHost =
-  /** Everybody listens. */
+  /** Everybody listens; before anybody joined, everybody's first device. */
   | { readonly type: "begun" }
+  | { readonly type: "joined" }
   /** A person's session is live, or is no more. Times are those of {@link elapsed}. */
   | { readonly type: "live"; readonly person: number; readonly at: number; readonly server: string }
   | {

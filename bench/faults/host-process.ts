@@ -34,6 +34,9 @@ class Host {
 
   async handle(message: Exclude<ToHost, { type: "begin" | "end" }>): Promise<void> {
     switch (message.type) {
+      case "join":
+        await this.#each(AT_ONCE, this.#people.filter(isSecond), (person) => person.begin());
+        return tell({ type: "joined" });
       case "send":
         for (const person of this.#people) person.send(message.sending);
         return;
@@ -55,17 +58,18 @@ class Host {
         await Promise.all(this.#people.map((person) => person.close()));
         return tell({ type: "closed" });
       case "readBack":
-        await this.#each(AT_ONCE, async (person) => {
-          const archive = await person.readBack();
-          appendFileSync(message.file, `${JSON.stringify(archive)}\n`);
+        await this.#each(AT_ONCE, this.#people, async (person) => {
+          for (const archive of await person.readBack()) {
+            appendFileSync(message.file, `${JSON.stringify(archive)}\n`);
+          }
         });
         return tell({ type: "readBack" });
     }
   }
 
   async begin(sending: boolean): Promise<void> {
-    const atOnce = this.#isFirst ? AT_ONCE : this.#people.length;
-    await this.#each(atOnce, async (person) => {
+    const people = this.#isFirst ? this.#people.filter((person) => !isSecond(person)) : this.#people;
+    await this.#each(this.#isFirst ? AT_ONCE : people.length, people, async (person) => {
       await person.begin();
       if (sending) person.send(true);
     });
@@ -77,13 +81,21 @@ class Host {
     this.#recorder.close();
   }
 
-  async #each(atOnce: number, work: (person: Person) => Promise<void>): Promise<void> {
-    const left = [...this.#people];
+  async #each(
+    atOnce: number,
+    people: readonly Person[],
+    work: (person: Person) => Promise<void>,
+  ): Promise<void> {
+    const left = [...people];
     const worker = async (): Promise<void> => {
       for (let person = left.shift(); person !== undefined; person = left.shift()) await work(person);
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
   }
+}
+
+function isSecond({ plan }: Person): boolean {
+  return plan.name !== plan.account;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -93,6 +93,7 @@ export class Hosts extends EventEmitter<PeopleEvents> {
   /** Starts all, with everybody signed up and listening. */
   async start(): Promise<void> {
     await Promise.all(this.#hosts.map((host) => host.start(this.#planOf(host), false)));
+    await Promise.all(this.#hosts.map((host) => host.ask({ type: "join" }, "joined")));
   }
 
   tellAll(message: ToHost): void {
@@ -180,6 +181,7 @@ export class Hosts extends EventEmitter<PeopleEvents> {
       case "problem":
         return this.#plan.onProblem(message.text);
       case "begun":
+      case "joined":
       case "polled":
       case "closed":
       case "readBack":

@@ -15,6 +15,8 @@ export interface InjectorParts {
   /** Between the system and PostgreSQL. */
   readonly databases: readonly Gate[];
   readonly nameOf: (person: number) => string;
+  /** The user name of that device's person. */
+  readonly accountOf: (person: number) => string;
   readonly onProblem: (text: string) => void;
   /** A fault was injected. */
   readonly onFault: (fault: Fault) => void;
@@ -233,8 +235,8 @@ export class Injector {
 
   /** Others write to somebody more than the sockets on the way can hold. */
   #flood(person: number): void {
-    const { hosts, nameOf } = this.parts;
-    const flood: ClientBreak = { do: "flood", to: nameOf(person), ...FLOOD };
+    const { hosts, accountOf } = this.parts;
+    const flood: ClientBreak = { do: "flood", to: accountOf(person), ...FLOOD };
     for (const other of hosts.othersThan(person, FLOODERS)) this.#tell([other], flood);
   }
 }

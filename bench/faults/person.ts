@@ -1,9 +1,14 @@
-/** One simulated person: a real client in a folder of its own, that listens, and writes to its contacts. */
+/** One device of a simulated person: a real client in a folder of its own, that listens, and writes to its contacts. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Client } from "../../src/client/core/client.js";
-import type { ConnectionStatus, HistoryEntry, ReceivedMessage } from "../../src/client/core/messages.js";
-import type { Endpoint, OpaqueClient } from "../../src/client/core/ports.js";
+import type {
+  ConnectionStatus,
+  HistoryEntry,
+  ReceivedMessage,
+  SentElsewhere,
+} from "../../src/client/core/messages.js";
+import type { ClientPorts, Endpoint, OpaqueClient } from "../../src/client/core/ports.js";
 import { openDevice, type NodeDevice } from "../../src/client/node/device.js";
 import { DeviceHome } from "../../src/client/node/home.js";
 import { systemClock } from "../../src/node/clock.js";
@@ -53,7 +58,7 @@ export class Person {
     private readonly context: PersonContext,
   ) {}
 
-  /** Signs up, or takes the device up again. @returns once everything that waited has come */
+  /** Signs up, or logs in to the account of the first device, or takes the device up again. @returns once everything that waited has come */
   async begin(): Promise<void> {
     const { service, folder } = this.context.host;
     this.#home = new DeviceHome(join(folder, this.plan.name));
@@ -73,11 +78,13 @@ export class Person {
       clock: { ...systemClock, now: () => Date.now() + this.#clockOffsetMs },
     };
     const options = { acceptWeakStretching: true, sendPatienceMs: PATIENCE_MS };
-    const { name } = this.plan;
+    const { name, account } = this.plan;
     this.#client = await Client.resume(ports, options).catch((error: unknown) => {
       if (!(error instanceof FastChatError && error.code === "notSignedIn")) throw error;
-      const registration = { name, password: PASSWORD, deviceLabel: "faults", rsaBits: 2048 };
-      return Client.register(ports, registration, options);
+      const credentials = { name: account, password: PASSWORD, deviceLabel: name };
+      return name === account
+        ? Client.register(ports, { ...credentials, rsaBits: 2048 }, options)
+        : Client.login(ports, credentials, options);
     });
     await this.#listen(this.#client);
   }
@@ -143,18 +150,36 @@ export class Person {
     await this.#eachGate((gate) => gate.close());
   }
 
-  /** Logs in on a device that was never there and reads everything that stands in the archive. */
-  async readBack(): Promise<ArchiveRecord> {
+  /**
+   * Everything that stands in the archive: as a device shows it that was never there before, unless this is a second one,
+   * and as this one shows it.
+   */
+  async readBack(): Promise<ArchiveRecord[]> {
+    const { name, account } = this.plan;
+    const options = { acceptWeakStretching: true };
+    const credentials = { name: account, password: PASSWORD, deviceLabel: "read back" };
+    const records: ArchiveRecord[] = [];
+    if (name === account) {
+      const entries = await this.#readAll(`${name}-again`, (ports) =>
+        Client.login(ports, credentials, options),
+      );
+      records.push({ account, device: null, entries });
+    }
+    const entries = await this.#readAll(name, (ports) => Client.resume(ports, options));
+    records.push({ account, device: name, entries });
+    return records;
+  }
+
+  async #readAll(home: string, open: (ports: ClientPorts) => Promise<Client>): Promise<ArchivedMessage[]> {
     const { service, folder } = this.context.host;
     const device = await openDevice({
-      home: new DeviceHome(join(folder, `${this.plan.name}-again`)),
+      home: new DeviceHome(join(folder, home)),
       address: { ...service, pin: fromBase64Url(service.pin) },
       onFirstUse() {},
       opaque: this.context.opaque,
     });
     try {
-      const credentials = { name: this.plan.name, password: PASSWORD, deviceLabel: "read back" };
-      const client = await Client.login(device.ports, credentials, { acceptWeakStretching: true });
+      const client = await open(device.ports);
       const pages: HistoryEntry[][] = [];
       for (let more = true; more;) {
         const before = pages.at(-1)?.[0]?.counter;
@@ -163,7 +188,7 @@ export class Person {
         more = page.length === PAGE;
       }
       await client.close();
-      return { account: this.plan.name, entries: pages.reverse().flat().map(archived) };
+      return pages.reverse().flat().map(archived);
     } finally {
       await device.close();
     }
@@ -174,6 +199,7 @@ export class Person {
       client
         .listen({
           onMessage: (message) => this.#received(message),
+          onSent: (message) => this.#mirrored(message),
           onLive: resolve,
           onStatus: (status) => this.#onStatus(status),
         })
@@ -209,12 +235,26 @@ export class Person {
   }
 
   #received({ from, text }: ReceivedMessage): void {
-    const { name } = this.plan;
+    const { name, account } = this.plan;
     this.context.recorder.write({
       type: "received",
-      account: name,
+      account,
       device: name,
+      start: this.context.host.start,
       sender: from,
+      message: nameIn(text),
+      digest: digestOf(text),
+    });
+  }
+
+  #mirrored({ text }: SentElsewhere): void {
+    const { name, account } = this.plan;
+    const { start } = this.context.host;
+    this.context.recorder.write({
+      type: "mirrored",
+      account,
+      device: name,
+      start,
       message: nameIn(text),
       digest: digestOf(text),
     });
@@ -232,7 +272,7 @@ export class Person {
 
   #write(to: string, bytes: number): void {
     const { chance, recorder, host } = this.context;
-    const { name } = this.plan;
+    const { name, account } = this.plan;
     const client = this.#client;
     // It is being started.
     if (client === null) return;
@@ -242,8 +282,8 @@ export class Person {
     recorder.write({
       type: "sent",
       device: name,
-      account: name,
-      conversation: conversationOf(name, to),
+      account,
+      conversation: conversationOf(account, to),
       message,
       recipients: [to],
       digest: digestOf(text),

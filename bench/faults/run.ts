@@ -49,6 +49,8 @@ export interface RunResult {
 
 /** How many others each person writes to. */
 const CONTACTS = 6;
+/** Of so many people one has a second device. */
+const ONE_ON_TWO_DEVICES = 4;
 /** How long everything may take to come to rest, in milliseconds. */
 const QUIET_MS = 180_000;
 /** How long nothing may happen before it counts as rest, in milliseconds. */
@@ -112,7 +114,7 @@ class Run {
     const schedule = makeSchedule({
       seed,
       minutes,
-      people: clients,
+      people: this.#people.length,
       hosts: hostCount,
       servers,
       embedded,
@@ -126,7 +128,7 @@ class Run {
     const databases = this.#databases?.urls ?? null;
     const system = await SystemUnderTest.start({ folder: this.folder, servers, databases, onProblem });
     this.#system = system;
-    progress(`signing ${clients} people up`);
+    progress(`signing ${clients} people up, and ${this.#people.length - clients} of them on a second device`);
     const probe = await Probe.start(system.address, join(this.folder, "probe"));
     this.#probe = probe;
     const hosts = new Hosts({
@@ -135,7 +137,7 @@ class Run {
       seed,
       hosts: hostCount,
       people: this.#people,
-      perMinute: (rate * 60) / clients,
+      perMinute: (rate * 60) / this.#people.length,
       onProblem,
     });
     this.#hosts = hosts;
@@ -150,6 +152,7 @@ class Run {
       probe,
       databases: this.#databases?.gates ?? [],
       nameOf: (person) => this.#people[person]?.name ?? "",
+      accountOf: (person) => this.#people[person]?.account ?? "",
       onProblem,
       onFault: () => this.#injected++,
     });
@@ -165,6 +168,8 @@ class Run {
     await hosts.close();
     progress("reading every archive on a new device");
     const archives = (await hosts.readBack()).flatMap((file) => readLines<ArchiveRecord>(file));
+    // Of a person's devices each may be with another host.
+    archives.sort((one, other) => Number(one.device !== null) - Number(other.device !== null));
 
     progress("checking");
     const since = (event: HistoryEvent): HistoryEvent => ({ ...event, at: event.at - start });
@@ -209,7 +214,7 @@ class Run {
       const waiting = states.reduce((sum, state) => sum + state.waiting, 0);
       const outbox = states.reduce((sum, state) => sum + state.outbox, 0);
       const lastAt = Math.max(...states.map((state) => state.lastAt));
-      left = `${waiting} messages are not accepted, ${outbox} files are in outboxes, ${Math.round(hosts.liveShare * 100)} % of the people in session; ${hosts.missing.join(" ")}`;
+      left = `${waiting} messages are not accepted, ${outbox} files are in outboxes, ${Math.round(hosts.liveShare * 100)} % of the devices in session; ${hosts.missing.join(" ")}`;
       const still = elapsed() - Math.max(lastAt, start);
       if (waiting === 0 && outbox === 0 && hosts.liveShare === 1 && still > STILL_MS) {
         if (still > UNSEEN_MS || isAllSeen(this.#events(hosts))) return Math.max(0, lastAt - start);
@@ -235,7 +240,7 @@ class Run {
     if (hosts === null) return;
     const live = Math.round(hosts.liveShare * this.#people.length);
     this.progress(
-      `${((elapsed() - start) / 1000).toFixed(0)} s: ${this.#injected} of ${planned} faults, ${live} of ${this.#people.length} people in session`,
+      `${((elapsed() - start) / 1000).toFixed(0)} s: ${this.#injected} of ${planned} faults, ${live} of ${this.#people.length} devices in session`,
     );
     if (live > this.#people.length * ALMOST_ALL) for (const text of hosts.missing) this.progress(`  ${text}`);
   }
@@ -247,16 +252,21 @@ function isAllSeen(events: readonly HistoryEvent[]): boolean {
   return events.every((event) => event.type !== "accepted" || received.has(event.message));
 }
 
-/** Everybody writes to a few others, who are the same for the same seed. */
+/** Everybody writes to a few others, who are the same for the same seed; some on two devices, each with a host of its own. */
 function planPeople({ seed, clients }: RunOptions): PersonPlan[] {
   const chance = new Chance(seed).fork("people");
   const nameOf = (number: number): string => `p${String(number).padStart(4, "0")}`;
-  return Array.from({ length: clients }, (_, number) => {
+  const people = Array.from({ length: clients }, (_, number): PersonPlan => {
     const contacts = new Set<string>();
     while (contacts.size < Math.min(CONTACTS, clients - 1)) {
       const other = chance.below(clients);
       if (other !== number) contacts.add(nameOf(other));
     }
-    return { number, name: nameOf(number), contacts: [...contacts] };
+    const name = nameOf(number);
+    return { number, name, account: name, contacts: [...contacts] };
   });
+  const seconds = people.slice(1, 1 + Math.floor(clients / ONE_ON_TWO_DEVICES)).map((first, index) => {
+    return { ...first, number: clients + index, name: `${first.name}.2` };
+  });
+  return [...people, ...seconds];
 }

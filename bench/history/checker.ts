@@ -4,6 +4,9 @@
  * of each recipient who was not refused, exactly once, for each sending device and conversation in the order of
  * sending, and nothing stands there that was not sent so.
  *
+ * Every device of an account must show the same history as the archive read anew. A device that was started once is handed
+ * each message once at most, and told of another device's messages only by what that one has sent.
+ *
  * A message that was sent and never accepted may stand or not, once, and in its place. One that was finally refused may
  * have left a copy on its way: it may stand once, and its place is not judged.
  *
@@ -16,6 +19,7 @@ import type {
   At,
   FaultEvent,
   HistoryEvent,
+  MirroredEvent,
   ReceivedEvent,
   RefusedEvent,
   SentEvent,
@@ -44,19 +48,29 @@ const AROUND_MS = 5_000;
 /**
  * @param events of one device and conversation in the order of sending; otherwise any order in which a message is sent
  *   before anything else is said of it
- * @param archives one for each account; an account without one counts as having an empty archive
+ * @param archives one for each account; an account without one counts as having an empty archive. Further ones for devices of
+ *   it, behind that
  * @throws Error where the events themselves cannot be: a message sent twice, or accepted and never sent
  */
 export function checkHistory(events: Iterable<HistoryEvent>, archives: Iterable<ArchiveRecord>): Verdict {
   const check = new HistoryCheck();
   for (const event of events) check.take(event);
-  const read = new Set<string>();
+  const read = new Map<string, ArchiveRecord>();
   for (const archive of archives) {
-    if (read.has(archive.account)) throw new Error(`the archive of ${archive.account} is given twice`);
-    read.add(archive.account);
+    const { account, device } = archive;
+    const whole = read.get(account);
+    if (device !== null) {
+      if (whole === undefined)
+        throw new Error(`the view of ${device} is given before the archive of ${account}`);
+      check.compare(whole, archive, device);
+      continue;
+    }
+    if (whole !== undefined) throw new Error(`the archive of ${account} is given twice`);
+    read.set(account, archive);
     check.judge(archive);
   }
-  for (const account of check.accounts) if (!read.has(account)) check.judge({ account, entries: [] });
+  for (const account of check.accounts)
+    if (!read.has(account)) check.judge({ account, device: null, entries: [] });
   return check.verdict();
 }
 
@@ -68,7 +82,7 @@ class HistoryCheck {
   readonly #places = new Map<string, number>();
   /** By account and message: when it was first handed over. */
   readonly #receivedAt = new Map<string, Map<string, At>>();
-  readonly #receipts: ReceivedEvent[] = [];
+  readonly #receipts: (ReceivedEvent | MirroredEvent)[] = [];
   readonly #faults: FaultEvent[] = [];
   readonly #violations: Violation[] = [];
   readonly #counts = { sent: 0, accepted: 0, received: 0, lost: 0, duplicated: 0, reordered: 0, invented: 0 };
@@ -86,6 +100,7 @@ class HistoryCheck {
       case "refused":
         return this.#refused(event);
       case "received":
+      case "mirrored":
         // Judged at the end: whoever receives may be heard of before whoever sent.
         this.#receipts.push(event);
         return;
@@ -124,12 +139,38 @@ class HistoryCheck {
     }
   }
 
+  /** Holds what a device shows to what stands there: all of it, in that order, and nothing else. */
+  compare(whole: ArchiveRecord, view: ArchiveRecord, device: string): void {
+    const { account } = whole;
+    const places = new Map(whole.entries.map(({ message }, place) => [message, place]));
+    const shown = new Set<string>();
+    let latest: { readonly place: number; readonly message: string } | null = null;
+    for (const { message, digest } of view.entries) {
+      const place = places.get(message);
+      const detail = `as ${device} shows it`;
+      if (place === undefined || whole.entries[place]?.digest !== digest) {
+        this.#violate("invented", account, message, detail);
+      } else if (shown.has(message)) this.#violate("duplicated", account, message, detail);
+      else if (latest !== null && place < latest.place) {
+        this.#violate("reordered", account, message, detail, latest.message);
+      } else latest = { place, message };
+      shown.add(message);
+    }
+    for (const { message } of whole.entries) {
+      if (!shown.has(message)) this.#violate("lost", account, message, `${device} does not show it`);
+    }
+  }
+
   verdict(): Verdict {
-    for (const { message: id, account, sender, digest } of this.#receipts) {
+    const handed = new Set<string>();
+    for (const receipt of this.#receipts) {
+      const { message: id, account, device, start } = receipt;
       const message = this.#messages.get(id);
-      const conversation = message?.sent.conversation ?? "";
-      const wrong = inventionIn({ message: id, sender, digest, conversation }, message, account);
-      if (wrong !== null) this.#violate("invented", account, id, `received: ${wrong}`);
+      const wrong = wrongIn(receipt, message);
+      if (wrong !== null) this.#violate("invented", account, id, `${receipt.type}: ${wrong}`);
+      const key = JSON.stringify([device, start, id]);
+      if (handed.has(key)) this.#violate("duplicated", account, id, `${device} was handed it twice`);
+      handed.add(key);
     }
     const counts: HistoryCounts = { ...this.#counts };
     return { counts, violations: this.#violations.map((violation) => this.#explained(violation)) };
@@ -204,7 +245,8 @@ class HistoryCheck {
   }
 
   #indexReceipts(): void {
-    for (const { account, message, at } of this.#receipts) {
+    for (const { type, account, message, at } of this.#receipts) {
+      if (type !== "received") continue;
       const times = this.#receivedAt.get(account) ?? new Map<string, At>();
       this.#receivedAt.set(account, times);
       if (!times.has(message)) times.set(message, at);
@@ -221,6 +263,15 @@ class HistoryCheck {
       .sort((one, other) => distance(one) - distance(other))
       .slice(0, MOST_FAULTS);
   }
+}
+
+/** @returns what about this receipt was never sent so; `null` if nothing is wrong with it */
+function wrongIn(receipt: ReceivedEvent | MirroredEvent, message: Message | undefined): string | null {
+  const { type, message: id, account, device, digest } = receipt;
+  const sender = type === "received" ? receipt.sender : account;
+  const conversation = message?.sent.conversation ?? "";
+  if (type === "mirrored" && message?.sent.device === device) return "it sent it itself";
+  return inventionIn({ message: id, sender, digest, conversation }, message, account);
 }
 
 /** The first answer counts: nothing takes back what was promised. */

@@ -40,13 +40,26 @@ export interface RefusedEvent {
   readonly code: string;
 }
 
-/** A device of `account` was handed the message. It may be handed it again. */
+/** A device of `account` was handed the message. After its next start it may be handed it again. */
 export interface ReceivedEvent {
   readonly type: "received";
   readonly at: At;
   readonly account: string;
   readonly device: string;
+  /** How often the device had been started before. */
+  readonly start: number;
   readonly sender: string;
+  readonly message: string;
+  readonly digest: string;
+}
+
+/** A device was told of a message that another device of its account has sent. After its next start it may be told again. */
+export interface MirroredEvent {
+  readonly type: "mirrored";
+  readonly at: At;
+  readonly account: string;
+  readonly device: string;
+  readonly start: number;
   readonly message: string;
   readonly digest: string;
 }
@@ -61,7 +74,8 @@ export interface FaultEvent {
   readonly target: string;
 }
 
-export type HistoryEvent = SentEvent | AcceptedEvent | RefusedEvent | ReceivedEvent | FaultEvent;
+export type HistoryEvent =
+  SentEvent | AcceptedEvent | RefusedEvent | ReceivedEvent | MirroredEvent | FaultEvent;
 
 export interface ArchivedMessage {
   readonly message: string;
@@ -73,5 +87,7 @@ export interface ArchivedMessage {
 /** One account's archive as it was read back at the end, oldest first. */
 export interface ArchiveRecord {
   readonly account: string;
+  /** Whose view of it this is, where it is that of a device which took part; `null`: one that was never there before. */
+  readonly device: string | null;
   readonly entries: readonly ArchivedMessage[];
 }

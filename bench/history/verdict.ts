@@ -9,9 +9,9 @@ export interface HistoryCounts {
   readonly accepted: number;
   /** Messages in archives of recipients, one for each recipient who has it. */
   readonly received: number;
-  /** Accepted messages that are missing in an archive, one for each archive. */
+  /** Accepted messages that are missing in an archive, one for each archive; entries of it that a device does not show. */
   readonly lost: number;
-  /** Entries beyond a message's first in an archive. */
+  /** Entries beyond a message's first in an archive, or in what a device shows; messages that a device was handed again. */
   readonly duplicated: number;
   /** Entries that stand behind a later message of the same device and conversation. */
   readonly reordered: number;

@@ -83,7 +83,7 @@ export class ClientProcess {
 
   constructor(
     private readonly device: Device,
-    run: number,
+    readonly run: number,
   ) {
     const { name, clock, chance, network, diskMs, balancerPort } = device.options;
     const thread = new SimulatedThread(`${name} ${run}`, clock, () => device.aheadMs);

@@ -3,7 +3,8 @@ import type { HistoryEntry } from "../../src/client/core/messages.js";
 import type { MessageId } from "../../src/protocol/ids.js";
 import { checkHistory } from "../history/checker.js";
 import { describeViolation, type HistoryCounts } from "../history/verdict.js";
-import { archiveRecord } from "./person.js";
+import type { ArchiveRecord } from "../history/events.js";
+import { archiveRecord, wholeHistory } from "./person.js";
 import type { World } from "./world.js";
 
 export interface Ending {
@@ -34,12 +35,17 @@ class EndOfWorld {
     if (!world.up) world.start();
     await this.#becomeQuiet();
     const archives = new Map<string, HistoryEntry[]>();
-    for (const name of world.people.keys()) archives.set(name, await world.archive(name));
+    const views: ArchiveRecord[] = [];
+    for (const { name, user, client } of world.people.values()) {
+      if (name === user) archives.set(name, await world.archive(name));
+      if (client === null) continue;
+      views.push(archiveRecord(user, name, await world.finish(wholeHistory(client))));
+    }
     this.#addWireAnswers(archives);
-    const verdict = checkHistory(
-      world.events,
-      [...archives].map(([name, entries]) => archiveRecord(name, entries)),
-    );
+    const verdict = checkHistory(world.events, [
+      ...[...archives].map(([name, entries]) => archiveRecord(name, null, entries)),
+      ...views,
+    ]);
     const told = verdict.violations.map(describeViolation);
     return {
       counts: verdict.counts,

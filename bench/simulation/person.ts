@@ -1,4 +1,4 @@
-/** A person with an account, who writes and reads by the client's core, and remembers what it said. */
+/** A person at one device of an account, who writes and reads by the client's core, and remembers what it said. */
 import { Client } from "../../src/client/core/client.js";
 import type { HistoryEntry } from "../../src/client/core/messages.js";
 import { MAX_ENTRIES } from "../../src/protocol/archive.js";
@@ -41,8 +41,13 @@ export class Person {
   #account: AccountId | null = null;
   #listening = false;
 
+  /**
+   * @param name the device's
+   * @param user whose it is: a user name, and the name of the account's first device
+   */
   constructor(
     readonly name: string,
+    readonly user: string,
     options: Omit<DeviceOptions, "name" | "tap">,
     private readonly record: Record,
   ) {
@@ -75,11 +80,14 @@ export class Person {
     return this.#listening && this.client !== null;
   }
 
-  /** Makes the account, in a process that goes on running. */
-  async register(): Promise<void> {
+  /** Makes the account, or signs in to that of the first device, in a process that goes on running. */
+  async signIn(): Promise<void> {
     const process = this.device.start();
-    const registration = { name: this.name, password: PASSWORD, deviceLabel: "simulated", rsaBits: 2048 };
-    const client = await Client.register(process.ports, registration, OPTIONS);
+    const credentials = { name: this.user, password: PASSWORD, deviceLabel: this.name };
+    const client =
+      this.name === this.user
+        ? await Client.register(process.ports, { ...credentials, rsaBits: 2048 }, OPTIONS)
+        : await Client.login(process.ports, credentials, OPTIONS);
     this.#account = client.me.account;
     process.client = client;
   }
@@ -95,22 +103,31 @@ export class Person {
   /** Takes deliveries, and sends what waits for a client. */
   async listen(): Promise<void> {
     const { client } = this;
-    if (client === null) return;
+    const { process } = this.device;
+    if (client === null || process === null) return;
+    const shown = { account: this.user, device: this.name, start: process.run };
     const listening = await client.listen({
       onMessage: ({ from, text }) => {
         this.record.events.push({
           type: "received",
           at: this.record.now(),
-          account: this.name,
-          device: this.name,
+          ...shown,
           sender: from,
+          message: text,
+          digest: text,
+        });
+      },
+      onSent: ({ text }) => {
+        this.record.events.push({
+          type: "mirrored",
+          at: this.record.now(),
+          ...shown,
           message: text,
           digest: text,
         });
       },
     });
     this.#listening = true;
-    const { process } = this.device;
     const ended = (error: Error | null): void => {
       if (this.device.process !== process) return;
       this.#listening = false;
@@ -152,8 +169,8 @@ export class Person {
       type: "sent",
       at: now(),
       device: this.name,
-      account: this.name,
-      conversation: conversationOf(this.name, to),
+      account: this.user,
+      conversation: conversationOf(this.user, to),
       message: text,
       recipients: [to],
       digest: text,
@@ -181,7 +198,7 @@ export class Person {
     const tap = { onSend: () => undefined, onAccepted: () => undefined };
     const device = new Device({ ...options, name: `${this.name}'s other`, tap });
     const { ports } = device.start();
-    const credentials = { name: this.name, password: PASSWORD, deviceLabel: "reader" };
+    const credentials = { name: this.user, password: PASSWORD, deviceLabel: "reader" };
     const client = await Client.login(ports, credentials, OPTIONS);
     const entries = await wholeHistory(client);
     await client.close();
@@ -234,9 +251,14 @@ export function conversationOf(one: string, other: string): string {
 }
 
 /** What stands in a history, as the checker takes it. Entries that are not messages, or not whole, count as invented. */
-export function archiveRecord(account: string, entries: readonly HistoryEntry[]): ArchiveRecord {
+export function archiveRecord(
+  account: string,
+  device: string | null,
+  entries: readonly HistoryEntry[],
+): ArchiveRecord {
   return {
     account,
+    device,
     entries: entries.map(({ id, from, to, text, direction }) => {
       const whole = direction === "sent" || direction === "received";
       return {

@@ -4,7 +4,7 @@ import type { HistoryEvent } from "../history/events.js";
 import type { HistoryCounts } from "../history/verdict.js";
 import { end } from "./ending.js";
 import { Faults } from "./faults.js";
-import { isFault, type FaultKind, type Schedule } from "./schedule.js";
+import { isFault, secondDeviceOf, type FaultKind, type Schedule } from "./schedule.js";
 import type { Sabotage } from "./system.js";
 import { World } from "./world.js";
 
@@ -39,6 +39,7 @@ async function run(schedule: Schedule, world: World): Promise<RunReport> {
   world.start();
   await world.until(() => world.system.complete);
   for (const name of schedule.people) await world.join(name);
+  for (const user of schedule.onTwoDevices) await world.join(secondDeviceOf(user), user);
   await perform(schedule, world);
   const { counts, violations, archives } = await end(world);
   const faults: Partial<Record<FaultKind, number>> = {};

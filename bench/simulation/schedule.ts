@@ -8,7 +8,13 @@ import type { Pace } from "./world.js";
 
 /** `at`: milliseconds from the beginning. `forMs`: after which it is over. */
 export type Action = { readonly at: number } & (
-  { readonly do: "send"; readonly from: string; readonly to: string; readonly text: string } | Fault
+  | {
+      readonly do: "send";
+      /** A device. */ readonly from: string;
+      readonly to: string;
+      readonly text: string;
+    }
+  | Fault
 );
 
 export type Fault =
@@ -59,7 +65,10 @@ export interface Setting {
 
 export interface Schedule {
   readonly seed: number;
+  /** Their names, which are those of their first devices too. */
   readonly people: readonly string[];
+  /** Those who have a second device. */
+  readonly onTwoDevices: readonly string[];
   readonly setting: Setting;
   /** In the order of their times. */
   readonly actions: readonly Action[];
@@ -76,6 +85,8 @@ export const FULL_SIZE: ScheduleSize = { people: 10, messages: 200, faults: 5 };
 
 const NAMES = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"];
 const MOST_FAULTS = 24;
+/** Share of the people who have two devices, where anybody has. */
+const ON_TWO_DEVICES = 0.4;
 
 export function isFault(action: Action): action is Action & Fault {
   return action.do !== "send";
@@ -90,7 +101,31 @@ export function drawSchedule(seed: number, size: ScheduleSize = FULL_SIZE): Sche
     ...drawMessages(chance.fork("messages"), people, size.messages, lengthMs),
     ...drawFaults(chance.fork("faults"), people, chance.between(size.faults, MOST_FAULTS), lengthMs),
   ];
-  return { seed, people, setting, actions: actions.sort((one, other) => one.at - other.at) };
+  const devices = chance.fork("devices");
+  // On half of the seeds everybody has one device; from its own stream, so that all else is drawn as if nobody had more.
+  const onTwoDevices = devices.is(0.5) ? [] : people.filter(() => devices.is(ON_TWO_DEVICES));
+  return {
+    seed,
+    people,
+    onTwoDevices,
+    setting,
+    actions: actions
+      .map((action) => onEitherDevice(action, onTwoDevices, devices))
+      .sort((one, other) => one.at - other.at),
+  };
+}
+
+/** What that person's second device is called. */
+export function secondDeviceOf(user: string): string {
+  return `${user}'s other device`;
+}
+
+/** What somebody with two devices does, or is done to, happens to either. */
+function onEitherDevice(action: Action, onTwoDevices: readonly string[], chance: Chance): Action {
+  const deviceOf = (user: string): string =>
+    onTwoDevices.includes(user) && chance.is(0.5) ? secondDeviceOf(user) : user;
+  if (action.do === "send") return { ...action, from: deviceOf(action.from) };
+  return "who" in action ? { ...action, who: deviceOf(action.who) } : action;
 }
 
 /** Small limits on some seeds, so that their edges are met. */

@@ -10,13 +10,15 @@ export function traceOf(history: readonly HistoryEvent[]): string[] {
 function lineOf(event: HistoryEvent): string {
   switch (event.type) {
     case "sent":
-      return `${event.account} sends "${event.message}"`;
+      return `${event.device} sends "${event.message}"`;
     case "accepted":
       return `"${event.message}" is accepted`;
     case "refused":
       return `"${event.message}" is refused (${event.code})`;
     case "received":
-      return `${event.account} is shown "${event.message}"`;
+      return `${event.device} is shown "${event.message}"`;
+    case "mirrored":
+      return `${event.device} is told that another device sent "${event.message}"`;
     case "fault": {
       const ms = event.until === null ? 0 : event.until - event.at;
       return `fault: ${event.kind} of ${event.target}${ms > 0 ? ` for ${ms} ms` : ""}`;

@@ -167,15 +167,15 @@ export class World {
     return this.#system?.main.alive === true ? this.#system.supervisor.thread(name) : null;
   }
 
-  /** Makes an account with a device on which a client listens. */
-  async join(name: string): Promise<Person> {
-    const person = new Person(name, this.#deviceOptions(name), {
+  /** Makes an account with a device on which a client listens; or another device of the account of `user`. */
+  async join(name: string, user = name): Promise<Person> {
+    const person = new Person(name, user, this.#deviceOptions(name), {
       events: this.events,
       now: () => this.clock.now(),
       onFault: (who, what) => void this.faults.push(`${who}: ${what}`),
     });
     this.people.set(name, person);
-    await this.finish(person.register());
+    await this.finish(person.signIn());
     await this.finish(person.listen());
     return person;
   }

@@ -4,9 +4,11 @@
  */
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import type { AccountId, DeviceId } from "../../protocol/ids.js";
-import { FastChatError } from "../../protocol/errors.js";
+import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
 import type { Payload } from "../../protocol/payload.js";
+import type { Clock, Random } from "../../protocol/runtime.js";
 import type { Archive, ArchiveHead, PageEntry } from "./archive.js";
+import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
 import type { Chats } from "./chats.js";
 import type { Contacts } from "./contacts.js";
 import type { Display } from "./display.js";
@@ -19,8 +21,10 @@ export interface FeedContext {
   /** This one. */
   readonly device: DeviceId;
   readonly archive: Pick<Archive, "follow" | "isOwn">;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly entries: Entries;
-  readonly contacts: Pick<Contacts, "namesOf">;
+  readonly contacts: Pick<Contacts, "byAccount">;
   readonly chats: Pick<Chats, "learn">;
   readonly display: Display;
   /** Where what is shown counts as read. */
@@ -30,8 +34,12 @@ export interface FeedContext {
   onFailure(error: Error): void;
 }
 
+/** What says that nobody can be asked for a name just now. */
+const AWAY: ReadonlySet<ErrorCode> = new Set(["unreachable", "unavailable", "timeout", "tooMany"]);
+
 export class Feed {
   #stopped = false;
+  #wake: () => void = () => undefined;
 
   constructor(private readonly context: FeedContext) {}
 
@@ -44,6 +52,7 @@ export class Feed {
   /** Shows nothing more. */
   stop(): void {
     this.#stopped = true;
+    this.#wake();
   }
 
   async #run(): Promise<void> {
@@ -83,10 +92,13 @@ export class Feed {
     if (this.#stopped) return;
     if (content.type === "received") {
       await this.#show(entry, content.header, content.payload);
+      if (this.#stopped) return;
       readMarks?.seen(content.header.conversation, entry.counter);
     } else if (content.type === "sent" && content.header.device !== device) {
       const { header, payload, recipients } = content;
-      const to = await this.#namesOf(recipients);
+      const to: string[] = [];
+      for (const recipient of recipients) to.push(await this.#nameOf(recipient));
+      if (this.#stopped) return;
       await this.context.onSent({
         id: header.message,
         to: to.join(", "),
@@ -103,7 +115,8 @@ export class Feed {
     { message, sender, conversation, sentAt, sequence }: EnvelopeHeader,
     payload: Payload,
   ): Promise<void> {
-    const [from = sender] = await this.#namesOf([sender]);
+    const from = await this.#nameOf(sender);
+    if (this.#stopped) return;
     await this.context.display.show(entry, {
       id: message,
       from,
@@ -115,8 +128,31 @@ export class Feed {
     });
   }
 
-  async #namesOf(accounts: readonly AccountId[]): Promise<string[]> {
-    const names = await this.context.contacts.namesOf(accounts);
-    return accounts.map((account) => names.get(account) ?? account);
+  /**
+   * Nobody is shown under another name than elsewhere because the balancer was away for a moment: it is waited for.
+   *
+   * @returns the account id where no name belongs to it
+   */
+  async #nameOf(account: AccountId): Promise<string> {
+    const { contacts, random } = this.context;
+    for (let tries = 1; ; tries++) {
+      try {
+        return (await contacts.byAccount(account)).name;
+      } catch (error) {
+        if (!(error instanceof FastChatError)) throw error;
+        if (this.#stopped || !AWAY.has(error.code)) return account;
+        await this.#pause(backoffMs(tries, chanceOf(random), RECONNECT) + (error.retryAfterMs ?? 0));
+      }
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.context.clock.after(ms, resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 }

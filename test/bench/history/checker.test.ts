@@ -1,7 +1,12 @@
 /** The history checker lets good histories pass and finds each way in which one can be bad. */
 import t from "tap";
 import { checkHistory } from "../../../bench/history/checker.js";
-import type { ArchiveRecord, FaultEvent, HistoryEvent } from "../../../bench/history/events.js";
+import type {
+  ArchivedMessage,
+  ArchiveRecord,
+  FaultEvent,
+  HistoryEvent,
+} from "../../../bench/history/events.js";
 import { describeViolation, isClean } from "../../../bench/history/verdict.js";
 import { RecordedHistory } from "./recorded-history.js";
 
@@ -184,13 +189,12 @@ t.test("a message in the archive of somebody it was not sent to is invented", as
   t.match(history.check(), { counts: { ...NONE, invented: 1 }, violations: [{ account: "carol" }] });
 });
 
-t.test("a receipt of what was never sent is invented, one that repeats is not", async (t) => {
+t.test("a receipt of what was never sent is invented", async (t) => {
   const history = new RecordedHistory();
   const message = history.exchange("alice", "bob");
   history.receive(message, "bob");
-  history.receive(message, "bob");
   t.match(history.check().counts, NONE);
-  history.events.push({ ...history.receiptOf(message, "bob"), digest: "of another text" });
+  history.events.push({ ...history.receiptOf(message, "bob"), start: 1, digest: "of another text" });
   t.match(history.check().counts, { ...NONE, invented: 1 });
 });
 
@@ -262,7 +266,7 @@ t.test("a history that cannot be is an error, not a verdict", async (t) => {
   };
   t.throws(() => checkHistory([sent, sent], []), /sent twice/);
   t.throws(() => checkHistory([{ type: "accepted", at: 0, message: "m", refused: [] }], []), /never sent/);
-  const archive: ArchiveRecord = { account: "alice", entries: [] };
+  const archive: ArchiveRecord = { account: "alice", device: null, entries: [] };
   t.throws(() => checkHistory([], [archive, archive]), /given twice/);
 });
 
@@ -274,3 +278,86 @@ t.test("an answer stands as it was first given", async (t) => {
   history.archive("bob").pop();
   t.match(history.check().counts, { ...NONE, lost: 1, accepted: 1 });
 });
+
+/** Alice on two devices, who wrote to bob from both; he wrote back. */
+function onTwoDevices(): { readonly history: RecordedHistory; readonly messages: readonly string[] } {
+  const history = new RecordedHistory();
+  const messages = [
+    history.exchangeFrom("alice/1", "alice", "bob"),
+    history.exchangeFrom("alice/2", "alice", "bob"),
+    history.exchange("bob", "alice"),
+  ];
+  return { history, messages };
+}
+
+t.test("every device of an account shows what stands there", async (t) => {
+  const { history } = onTwoDevices();
+  history.show("alice", "alice/1", history.archive("alice"));
+  history.show("alice", "alice/2", [...history.archive("alice")]);
+  t.same(history.check().counts, { sent: 3, accepted: 3, received: 3, ...NONE });
+});
+
+t.test("a device that shows another history is found", async (t) => {
+  const moves: readonly (readonly [
+    what: string,
+    bend: (entries: ArchivedMessage[]) => void,
+    found: object,
+  ])[] = [
+    ["one missing", (entries) => void entries.splice(1, 1), { lost: 1 }],
+    ["one twice", (entries) => void entries.push(...entries.slice(0, 1)), { duplicated: 1 }],
+    ["two exchanged", (entries) => void entries.reverse(), { reordered: 2 }],
+    [
+      "other words",
+      (entries) => void entries.splice(0, 1, { ...pick(entries, 0), digest: "else" }),
+      { invented: 1 },
+    ],
+    [
+      "a stranger",
+      (entries) => void entries.push({ ...pick(entries, 0), message: "never sent" }),
+      { invented: 1 },
+    ],
+  ];
+  for (const [what, bend, found] of moves) {
+    const { history } = onTwoDevices();
+    const entries = [...history.archive("alice")];
+    bend(entries);
+    history.show("alice", "alice/2", entries);
+    const { counts, violations } = history.check();
+    t.match(counts, { ...NONE, ...found }, what);
+    t.match(violations[0]?.detail, "alice/2", `${what}: whose view it is`);
+  }
+});
+
+t.test("what is handed to a device twice by one start of it is found; by two it may be", async (t) => {
+  const { history, messages } = onTwoDevices();
+  const receipt = history.receiptOf(messages[2] ?? "", "alice");
+  const mirror = history.mirrorOf(messages[0] ?? "", "alice/2");
+  history.events.push(receipt, { ...receipt, device: "alice/2" }, { ...receipt, start: 1 }, mirror);
+  t.match(history.check().counts, NONE);
+  history.events.push(mirror);
+  t.match(history.check().counts, { ...NONE, duplicated: 1 });
+  history.events.push(receipt);
+  t.match(history.check().counts, { ...NONE, duplicated: 2 });
+});
+
+t.test("a device is told only of what another device of its account has sent", async (t) => {
+  const { history, messages } = onTwoDevices();
+  history.events.push(history.mirrorOf(messages[0] ?? "", "alice/1"));
+  t.match(history.check().violations, [{ kind: "invented", detail: /it sent it itself/ }]);
+  const other = history.mirrorOf(messages[1] ?? "", "bob/1");
+  history.events.push({ ...other, account: "bob" });
+  t.match(history.check().counts, { ...NONE, invented: 2 }, "nor of somebody else's");
+  history.events.push({ ...history.mirrorOf(messages[1] ?? "", "alice/1"), digest: "else" });
+  t.match(history.check().counts, { ...NONE, invented: 3 }, "nor with other words");
+});
+
+t.test("a view comes behind its archive", async (t) => {
+  const view = { account: "alice", device: "alice/2", entries: [] };
+  t.throws(() => checkHistory([], [view]), /before the archive/);
+});
+
+function pick(entries: readonly ArchivedMessage[], index: number): ArchivedMessage {
+  const entry = entries[index];
+  if (entry === undefined) throw new Error(`there is no entry ${index}`);
+  return entry;
+}

@@ -3,7 +3,9 @@ import { createHash } from "node:crypto";
 import { checkHistory } from "../../../bench/history/checker.js";
 import type {
   ArchivedMessage,
+  ArchiveRecord,
   HistoryEvent,
+  MirroredEvent,
   ReceivedEvent,
   SentEvent,
 } from "../../../bench/history/events.js";
@@ -13,6 +15,7 @@ export class RecordedHistory {
   readonly events: HistoryEvent[] = [];
   readonly archives = new Map<string, ArchivedMessage[]>();
   now = 0;
+  readonly #views: ArchiveRecord[] = [];
   readonly #sent = new Map<string, SentEvent>();
 
   /** @returns the message's name */
@@ -74,12 +77,24 @@ export class RecordedHistory {
 
   receiptOf(message: string, account: string): ReceivedEvent {
     const { account: sender, digest } = this.#event(message);
-    return { type: "received", at: this.now++, account, device: `${account}/1`, sender, message, digest };
+    const device = `${account}/1`;
+    return { type: "received", at: this.now++, account, device, start: 0, sender, message, digest };
+  }
+
+  /** Another device of the sender's is told of it. */
+  mirrorOf(message: string, device: string): MirroredEvent {
+    const { account, digest } = this.#event(message);
+    return { type: "mirrored", at: this.now++, account, device, start: 0, message, digest };
+  }
+
+  /** What a device shows, where it is not what stands there. */
+  show(account: string, device: string, entries: readonly ArchivedMessage[]): void {
+    this.#views.push({ account, device, entries });
   }
 
   check(): Verdict {
-    const archives = [...this.archives].map(([account, entries]) => ({ account, entries }));
-    return checkHistory(this.events, archives);
+    const archives = [...this.archives].map(([account, entries]) => ({ account, device: null, entries }));
+    return checkHistory(this.events, [...archives, ...this.#views]);
   }
 
   #event(message: string): SentEvent {

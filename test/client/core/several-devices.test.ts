@@ -56,6 +56,27 @@ t.test("what one device sends shows on the others, and not on itself", async (t)
   await closeAll(service, alice, first.client, second.client);
 });
 
+t.test("a sender whose name cannot be had just now is not shown under another one", async (t) => {
+  const service = new Service();
+  const { bob, onAlices, onBobs } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  const first = await listening(await resume(onBobs));
+  await inTime(service, first.client.send("alice", "I know you"));
+  await inTime(service, alice.send("bob", "and I you"));
+  await inTime(service, () => first.received.length === 1);
+  const second = await listening(await resume(await signedIn(service, bob, "bob")));
+  await inTime(service, () => service.archive.archives.get(bob.contents.archive.id)?.followers.size === 2);
+  service.balancerAway = true;
+  await inTime(service, alice.send("bob", "who am I?"));
+  await inTime(service, () => first.received.length === 2);
+  await turns(200);
+  t.strictSame(second.received, []);
+  service.balancerAway = false;
+  await inTime(service, () => second.received.length === 1);
+  t.match(second.received, [{ from: "alice", text: "who am I?" }]);
+  await closeAll(service, alice, first.client, second.client);
+});
+
 t.test("what both are given is shown once on each, and stands once in the history", async (t) => {
   const { service, alice, first, second, archive } = await bobsDevices();
   for (const text of ["1", "2", "3", "4"]) await inTime(service, alice.send("bob", text));
