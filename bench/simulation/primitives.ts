@@ -148,6 +148,9 @@ export const primitives: Primitives = {
     }
     return concatBytes(...blocks).slice(0, length);
   },
+  async scrypt(password, salt, { logN, r, p }) {
+    return digest("sha256", Uint8Array.of(logN, r, p), lengthOf(password), password, salt);
+  },
   async aesCbcEncrypt(_key, _iv, plaintext) {
     const padding = BLOCK_BYTES - (plaintext.length % BLOCK_BYTES);
     return concatBytes(plaintext, new Uint8Array(padding).fill(padding));

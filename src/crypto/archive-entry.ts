@@ -9,8 +9,8 @@ import { concatBytes } from "../protocol/bytes.js";
 import { pack, unpack } from "../protocol/codec.js";
 import type { HotHeader } from "../protocol/hot.js";
 import { Card } from "../protocol/http.js";
-import type { AccountId, ArchiveId } from "../protocol/ids.js";
-import { decodePayload, type Payload } from "../protocol/payload.js";
+import type { AccountId, ArchiveId, MessageId } from "../protocol/ids.js";
+import { decodePayload, MAX_PAYLOAD_BYTES, type Payload } from "../protocol/payload.js";
 import { redacted } from "../protocol/redacted.js";
 import {
   AccountIdSchema,
@@ -73,13 +73,31 @@ export interface PinEntry {
   readonly pinnedAt: number;
 }
 
+/** What a person took over from a file: nobody has signed it. */
+export interface ImportedEntry {
+  readonly type: "imported";
+  readonly direction: "sent" | "received";
+  readonly message: MessageId;
+  /** The other one. */
+  readonly peer: AccountId;
+  /** Names as the file had them. */
+  readonly from: string;
+  readonly to: string;
+  readonly text: string;
+  /** When it was written, as the file says, in milliseconds since 1970; 0 where it does not. */
+  readonly sentAt: number;
+  /** Milliseconds since 1970, by this device's clock. */
+  readonly importedAt: number;
+}
+
 /** An entry of a type that a later release brought. */
 export interface UnknownEntry {
   readonly type: "unknown";
   readonly name: string;
 }
 
-export type ArchiveEntry = ReceivedEntry | SentEntry | InvalidEntry | UnjudgedEntry | PinEntry | UnknownEntry;
+export type ArchiveEntry =
+  ReceivedEntry | SentEntry | InvalidEntry | UnjudgedEntry | PinEntry | ImportedEntry | UnknownEntry;
 
 /** With the payload as the bytes that were encrypted: what this release does not know of it stays, and it cannot grow. */
 type Packed<Entry extends { readonly payload: Payload }> = Omit<Entry, "payload"> & {
@@ -88,7 +106,7 @@ type Packed<Entry extends { readonly payload: Payload }> = Omit<Entry, "payload"
 
 /** An entry as it is sealed. */
 export type EntryContent =
-  Packed<ReceivedEntry> | Packed<SentEntry> | InvalidEntry | UnjudgedEntry | PinEntry;
+  Packed<ReceivedEntry> | Packed<SentEntry> | InvalidEntry | UnjudgedEntry | PinEntry | ImportedEntry;
 
 /** Where an entry stands. */
 export interface EntryPlace {
@@ -98,6 +116,9 @@ export interface EntryPlace {
   /** 32 bytes. */
   readonly entry: Uint8Array;
 }
+
+/** The longest name in an imported entry, in UTF-16 code units: an account id, where no name was known. */
+export const MAX_IMPORTED_NAME = 64;
 
 const Header = Binary(ENVELOPE_HEADER_BYTES, ENVELOPE_HEADER_BYTES);
 const PayloadBytes = Binary(1, 128 * 1024);
@@ -129,11 +150,23 @@ const Unjudged = Type.Object({
   receivedAt: Counter,
 });
 const Pin = Type.Object({ type: Type.Literal("pin"), card: Card, pinnedAt: Counter });
+const ImportedName = Type.String({ maxLength: MAX_IMPORTED_NAME });
+const Imported = Type.Object({
+  type: Type.Literal("imported"),
+  direction: Type.Union([Type.Literal("sent"), Type.Literal("received")]),
+  message: MessageIdSchema,
+  peer: AccountIdSchema,
+  from: ImportedName,
+  to: ImportedName,
+  text: Type.String({ maxLength: MAX_PAYLOAD_BYTES }),
+  sentAt: Counter,
+  importedAt: Counter,
+});
 
 /** An entry as it is packed: header and payload as the bytes they are. */
-const Stored = Type.Union([Received, Sent, Invalid, Unjudged, Pin]);
+const Stored = Type.Union([Received, Sent, Invalid, Unjudged, Pin, Imported]);
 type Stored = Static<typeof Stored>;
-const NAMES = new Set<string>(["received", "sent", "invalid", "unjudged", "pin"]);
+const NAMES = new Set<string>(["received", "sent", "invalid", "unjudged", "pin", "imported"]);
 
 const stored = Compile(Stored);
 
@@ -182,6 +215,7 @@ function toStored(entry: EntryContent): Stored {
     case "invalid":
     case "unjudged":
     case "pin":
+    case "imported":
       return entry;
   }
 }
@@ -202,6 +236,7 @@ function fromStored(value: unknown): ArchiveEntry {
     case "invalid":
     case "unjudged":
     case "pin":
+    case "imported":
       return value;
   }
 }

@@ -25,6 +25,11 @@ export function entryTag(indexKey: Uint8Array, sender: AccountId, message: Messa
   return tag(indexKey, LABELS.entryTag, sender, message);
 }
 
+/** What somebody imported as a message of that sender: it takes nobody's place who is certain. */
+export function importedEntryTag(indexKey: Uint8Array, sender: AccountId, message: MessageId): Tag {
+  return tag(indexKey, LABELS.importedEntryTag, sender, message);
+}
+
 /**
  * The pin of the card behind a name: the first one wins. By name, since an account's id is the hash of its identity key
  * already: what a service could change is which identity a name stands for.

@@ -21,6 +21,7 @@ export const LABELS = {
   invalidEntryTag: "fastchat archive invalid entry v1",
   unjudgedEntryTag: "fastchat archive unjudged entry v1",
   pinEntryTag: "fastchat archive pin v1",
+  importedEntryTag: "fastchat archive imported entry v1",
   archiveChain: "fastchat archive chain v1",
 } as const;
 

@@ -36,12 +36,19 @@ export function sentJson({ id, to, at, outcome }: SentMessage): string {
 /** As {@link messageLine}, with the other end of it where `showTo` says so. */
 export function historyLine(entry: HistoryEntry, showTo: boolean, paint: ChalkInstance): string {
   const from = entry.from || "unknown";
-  const ends = showTo && entry.to ? `${from} → ${entry.to}` : from;
+  const both = showTo && entry.to ? `${from} → ${entry.to}` : from;
+  const ends = entry.imported ? `${both} (imported)` : both;
   return messageLine(entry.at, ends, contentOf(entry), paint);
 }
 
 export function historyJson(entry: HistoryEntry): string {
   return printableJson(historyRecord(entry));
+}
+
+/** As {@link historyJson}, with what it takes to import it elsewhere. */
+export function exportedJson(entry: HistoryEntry): string {
+  const { fromAccount, toAccounts } = entry;
+  return printableJson({ ...historyRecord(entry), fromAccount, toAccounts });
 }
 
 /** An entry as programs read it. */
@@ -53,8 +60,10 @@ export function historyRecord({
   at,
   direction,
   counter,
+  imported,
 }: HistoryEntry): Record<string, unknown> {
-  return { id, from, to, text, at: isoTime(at), direction, counter };
+  const record = { id, from, to, text, at: isoTime(at), direction, counter };
+  return imported ? { ...record, imported } : record;
 }
 
 /** `[2026-01-31 17:05:09] you → bob: text`, what another device of this account has sent. */

@@ -1,4 +1,4 @@
-/** Passwords: asked for without echo, or from FASTCHAT_PASSWORD; never from the arguments, which everybody can list. */
+/** Passwords: asked for without echo, or from a variable; never from the arguments, which everybody can list. */
 import { read } from "read";
 import { FastChatError } from "../../protocol/errors.js";
 import { Interrupted } from "./failure.js";
@@ -14,6 +14,10 @@ export const MIN_PASSWORD_CHARACTERS = 8;
 const MIN_DIFFERENT_CHARACTERS = 4;
 const MAX_PASSWORD_BYTES = 1024;
 const CTRL_C_EXIT = 130;
+/** The variable with the account's password. */
+const ACCOUNT_VARIABLE = "FASTCHAT_PASSWORD";
+/** That of an export has its own, so that no file is sealed with the account's by mistake. */
+const EXPORT_VARIABLE = "FASTCHAT_EXPORT_PASSWORD";
 
 /**
  * The one spelling of a password, so that it is the same from every keyboard: the profile OpaqueString (RFC 8265,
@@ -54,34 +58,55 @@ export function refuseWeakPassword(password: string, name: string): void {
 }
 
 /** The password of an account that exists. @throws FastChatError `badRequest`; Interrupted */
-export async function askPassword(name: string, source: PasswordSource): Promise<string> {
-  return preparePassword(takeFromEnvironment(source.env) ?? (await prompt(`Password of ${name}:`, source)));
+export function askPassword(name: string, source: PasswordSource): Promise<string> {
+  return ask(name, source, ACCOUNT_VARIABLE);
 }
 
 /** The password of a new account, asked for twice. @throws FastChatError `badRequest`; Interrupted */
-export async function choosePassword(name: string, source: PasswordSource): Promise<string> {
-  const given = takeFromEnvironment(source.env);
-  const password = preparePassword(given ?? (await prompt(`Choose a password for ${name}:`, source)));
+export function choosePassword(name: string, source: PasswordSource): Promise<string> {
+  return choose(name, source, ACCOUNT_VARIABLE);
+}
+
+/** The password of a sealed file. @throws FastChatError `badRequest`; Interrupted */
+export function askExportPassword(file: string, source: PasswordSource): Promise<string> {
+  return ask(file, source, EXPORT_VARIABLE);
+}
+
+/** The password of a file that is to be sealed, asked for twice. @throws FastChatError `badRequest`; Interrupted */
+export function chooseExportPassword(file: string, source: PasswordSource): Promise<string> {
+  return choose(file, source, EXPORT_VARIABLE);
+}
+
+async function ask(name: string, source: PasswordSource, variable: string): Promise<string> {
+  const given = takeFromEnvironment(source.env, variable);
+  return preparePassword(given ?? (await prompt(`Password of ${name}:`, source, variable)));
+}
+
+async function choose(name: string, source: PasswordSource, variable: string): Promise<string> {
+  const given = takeFromEnvironment(source.env, variable);
+  const question = `Choose a password for ${name}:`;
+  const password = preparePassword(given ?? (await prompt(question, source, variable)));
   refuseWeakPassword(password, name);
-  if (given === null && preparePassword(await prompt("Once more:", source)) !== password) {
+  if (given === null && preparePassword(await prompt("Once more:", source, variable)) !== password) {
     throw new FastChatError("badRequest", "The two passwords are not the same.");
   }
   return password;
 }
 
 /** Taken out of the environment, so that nothing started from here inherits it. */
-function takeFromEnvironment(env: PasswordSource["env"]): string | null {
-  const password = env["FASTCHAT_PASSWORD"];
-  delete env["FASTCHAT_PASSWORD"];
+function takeFromEnvironment(env: PasswordSource["env"], variable: string): string | null {
+  const password = env[variable];
+  delete env[variable];
   return password ?? null;
 }
 
-async function prompt(question: string, { stdin, stderr }: PasswordSource): Promise<string> {
+async function prompt(
+  question: string,
+  { stdin, stderr }: PasswordSource,
+  variable: string,
+): Promise<string> {
   if (!stdin.isTTY) {
-    throw new FastChatError(
-      "badRequest",
-      "There is no terminal to ask for the password; set FASTCHAT_PASSWORD.",
-    );
+    throw new FastChatError("badRequest", `There is no terminal to ask for the password; set ${variable}.`);
   }
   const endOfInput = new Promise<never>((_resolve, reject) => {
     // Ctrl-D closes the input without an answer: nothing is left to wait for, and the process is about to end.

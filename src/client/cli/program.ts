@@ -8,6 +8,7 @@ import { checkCommand } from "./commands/check.js";
 import { devicesCommand } from "./commands/devices.js";
 import { exportCommand } from "./commands/export.js";
 import { historyCommand } from "./commands/history.js";
+import { importCommand } from "./commands/import.js";
 import { listenCommand } from "./commands/listen.js";
 import { loginCommand } from "./commands/login.js";
 import { logoutCommand } from "./commands/logout.js";
@@ -27,6 +28,8 @@ const EPILOGUE = `Variables:
   FASTCHAT_SERVER      the service's address, as --server
   FASTCHAT_HOME        the folder of one account's state (default: this platform's data folder)
   FASTCHAT_PASSWORD    the password, where nobody can be asked
+  FASTCHAT_EXPORT_PASSWORD
+                       that of a sealed export, likewise
   FASTCHAT_DEBUG=1     show where an error came from
   FASTCHAT_LABORATORY  accept-weak-stretching: hash passwords as cheaply as the service asks;
                        for tests and load laboratories only
@@ -75,6 +78,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .command(historyCommand)
     .command(searchCommand)
     .command(exportCommand)
+    .command(importCommand)
     .command(restoreCommand)
     .command(checkCommand)
     .command(chatCommand)

@@ -2,7 +2,7 @@
 import { importAccountKeys } from "../../crypto/account-keys.js";
 import { verifyCard } from "../../crypto/card.js";
 import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
-import type { UserName } from "../../protocol/ids.js";
+import type { AccountId, UserName } from "../../protocol/ids.js";
 import type { Clock, Timer } from "../../protocol/runtime.js";
 import { rememberArchive, rememberHistoryAfter, type AccountRecord } from "./account-file.js";
 import { Archive } from "./archive.js";
@@ -13,6 +13,7 @@ import { Conversations } from "./conversations.js";
 import type { DeviceFiles } from "./device-files.js";
 import { Entries } from "./entries.js";
 import { readHistory, wholeHistory } from "./history.js";
+import { Import } from "./imports.js";
 import { Ledger } from "./ledger.js";
 import { LedgerFiles } from "./ledger-files.js";
 import { ListeningSpell } from "./listening.js";
@@ -66,6 +67,7 @@ export interface Parts {
   restoreHistory(): Promise<void>;
   draft(name: UserName): Promise<string>;
   changeChat(name: UserName, change: ChatChange): Promise<void>;
+  import(account: AccountId): Import;
   listen(handlers: ListenHandlers): Listening;
   history(query: Parameters<typeof readHistory>[1]): Promise<HistoryEntry[]>;
   wholeHistory(peer: UserName | null): AsyncGenerator<HistoryEntry[], void>;
@@ -212,6 +214,7 @@ export async function assemble(
       const conversation = await conversations.with(await contacts.byName(name));
       await chats.change(conversation, (note) => changedNote(note, change));
     },
+    import: (account) => new Import({ me, archive, contacts, entries, clock }, account),
     listen(handlers) {
       if (closed || session.error !== null) {
         throw session.error === null

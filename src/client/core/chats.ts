@@ -178,7 +178,9 @@ export class Chats {
       });
       for (const entry of entries) {
         const line = await lineOf(this.#context, entry);
-        if (line?.direction === "received" || line?.direction === "waiting") unread += 1;
+        const isNew = line?.direction === "received" || line?.direction === "waiting";
+        // What is taken over from a file was read when it was written there.
+        if (isNew && line.imported === undefined) unread += 1;
       }
       after = entries.at(-1)?.counter ?? newest;
       if (!more) break;

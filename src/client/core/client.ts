@@ -12,6 +12,7 @@ import { login, register, remembered, type Login, type Registration } from "./ac
 import type { AccountRecord } from "./account-file.js";
 import { assemble, type ClientOptions, type Parts } from "./assemble.js";
 import { DeviceFiles } from "./device-files.js";
+import type { Import } from "./imports.js";
 import type {
   ArchiveCheck,
   ChatChange,
@@ -240,6 +241,15 @@ export class Client {
   ): Promise<HistoryEntry[]> {
     checkLimit(limit);
     return this.#parts.search(words, limit, onProgress);
+  }
+
+  /**
+   * Begins to take messages over from a file.
+   *
+   * @param account whose history the file is of, as it says
+   */
+  import(account: AccountId): Import {
+    return this.#parts.import(account);
   }
 
   /**

@@ -5,10 +5,12 @@ import {
   sealEntry,
   type ArchiveEntry,
   type EntryContent,
+  type ImportedEntry,
 } from "../../crypto/archive-entry.js";
 import {
   chatTag,
   entryTag,
+  importedEntryTag,
   invalidEntryTag,
   pinChatTag,
   pinEntryTag,
@@ -105,6 +107,21 @@ export class Entries {
   /** @param pinnedAt milliseconds since 1970 */
   async pin(card: Card, pinnedAt: number): Promise<NewEntry> {
     return this.#sealAt(await this.pins(), await this.pinTag(card.name), { type: "pin", card, pinnedAt });
+  }
+
+  /**
+   * It gives way to the genuine message, where that stands.
+   *
+   * @param sender the account that the message is said to come from
+   */
+  async imported(
+    conversation: ConversationId,
+    sender: AccountId,
+    content: Omit<ImportedEntry, "type">,
+  ): Promise<NewEntry> {
+    const tag = await importedEntryTag(this.#secrets.indexKey, sender, content.message);
+    const entry = await this.#seal(conversation, tag, { type: "imported", ...content });
+    return { ...entry, unless: await this.tagOf(sender, content.message) };
   }
 
   /** @throws FastChatError `undecryptable` where it is damaged, moved or forged */

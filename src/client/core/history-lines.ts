@@ -1,5 +1,5 @@
 /** Entries of the personal archive as people see them. */
-import type { ArchiveEntry, UnjudgedEntry } from "../../crypto/archive-entry.js";
+import type { ArchiveEntry, ImportedEntry, UnjudgedEntry } from "../../crypto/archive-entry.js";
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { HotHeader } from "../../protocol/hot.js";
@@ -31,6 +31,8 @@ export interface Line {
   readonly to: readonly AccountId[];
   readonly text: string;
   readonly at: number;
+  /** What the file said that it was imported from. */
+  readonly imported?: { readonly from: string; readonly to: string };
 }
 
 /** @returns `null` for what people do not see */
@@ -53,10 +55,18 @@ export async function lineOf(context: LineContext, entry: PageEntry): Promise<Li
       return doubtful(context.me, counter, "invalid", content.frame, content.receivedAt);
     case "unjudged":
       return judged(context, counter, content);
+    case "imported":
+      return imported(context.me, counter, content);
     case "pin":
     case "unknown":
       return null;
   }
+}
+
+function imported(me: AccountId, counter: number, entry: ImportedEntry): Line {
+  const { direction, message, peer, from, to, text, sentAt } = entry;
+  const ends = direction === "sent" ? { from: me, to: [peer] } : { from: peer, to: [me] };
+  return { counter, direction, id: message, ...ends, text, at: sentAt, imported: { from, to } };
 }
 
 /** What could not be judged when it came may be by now. */
@@ -151,11 +161,20 @@ export async function withNames(
   contacts: Pick<Contacts, "namesOf">,
   lines: readonly Line[],
 ): Promise<HistoryEntry[]> {
-  const names = await contacts.namesOf(lines.flatMap(({ from, to }) => [...to, ...(from ? [from] : [])]));
+  // What was imported brings its names.
+  const nameless = lines.filter(({ imported }) => imported === undefined);
+  const names = await contacts.namesOf(nameless.flatMap(({ from, to }) => [...to, ...(from ? [from] : [])]));
   return lines.map((line) => named(line, names));
 }
 
-function named({ from, to, ...line }: Line, names: ReadonlyMap<AccountId, UserName>): HistoryEntry {
+function named({ from, to, imported, ...line }: Line, names: ReadonlyMap<AccountId, UserName>): HistoryEntry {
   const nameOf = (account: AccountId): string => names.get(account) ?? account;
-  return { ...line, from: from === null ? "" : nameOf(from), to: to.map(nameOf).join(", ") };
+  return {
+    ...line,
+    from: imported?.from ?? (from === null ? "" : nameOf(from)),
+    to: imported?.to ?? to.map(nameOf).join(", "),
+    fromAccount: from,
+    toAccounts: to,
+    imported: imported !== undefined,
+  };
 }

@@ -53,6 +53,11 @@ export interface HistoryEntry {
   /** A user name; the claimed sender's account id where no name is known, and empty where nothing is. */
   readonly from: string;
   readonly to: string;
+  /** Whose account that is, or is claimed to be; `null` where nothing is known. */
+  readonly fromAccount: AccountId | null;
+  readonly toAccounts: readonly AccountId[];
+  /** It comes from a file that somebody imported: no signature vouches for it. */
+  readonly imported: boolean;
   /** Empty for what is not genuine, and for what cannot be judged yet. */
   readonly text: string;
   /** By the sender's clock, in milliseconds since 1970; 0 where it is not known. */

@@ -12,11 +12,14 @@ import {
   privateDecrypt,
   publicEncrypt,
   randomBytes,
+  scrypt,
   sign,
   verify,
   webcrypto,
   type KeyObject,
+  type ScryptOptions,
 } from "node:crypto";
+import { promisify } from "node:util";
 import { concatBytes, toHex } from "../../protocol/bytes.js";
 import { RSA_MAX_BITS, RSA_MIN_BITS, rsaModulusBits } from "../rsa-spki.js";
 import {
@@ -279,6 +282,20 @@ export const primitives: Primitives = {
 
   async hkdfSha256(ikm, salt, info, length) {
     return new Uint8Array(hkdfSync("sha256", ikm, salt, info, length));
+  },
+
+  async scrypt(password, salt, { logN, r, p }) {
+    const N = 2 ** logN;
+    // The limit counts some more than the algorithm's own memory.
+    const options = { N, r, p, maxmem: 2 * 128 * N * r };
+    return own(
+      await promisify<Uint8Array, Uint8Array, number, ScryptOptions, Buffer>(scrypt)(
+        password,
+        salt,
+        32,
+        options,
+      ),
+    );
   },
 
   async aesCbcEncrypt(key, iv, plaintext) {

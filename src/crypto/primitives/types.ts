@@ -83,6 +83,17 @@ export interface Primitives {
     length: number,
   ): Promise<Uint8Array<ArrayBuffer>>;
   /**
+   * RFC 7914, off the thread that asks. Takes 128 * r * 2^logN bytes of memory meanwhile.
+   *
+   * @param logN 1 to 20
+   * @returns 32 bytes
+   */
+  scrypt(
+    password: Uint8Array,
+    salt: Uint8Array,
+    cost: { readonly logN: number; readonly r: number; readonly p: number },
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  /**
    * AES in CBC mode with PKCS #7 padding (NIST SP 800-38A; RFC 5652, section 6.3).
    *
    * @param key 16 or 32 bytes

@@ -63,6 +63,7 @@ t.test("as an object for programs", async (t) => {
     unread: 2,
     pinned: false,
     mutedUntil: "2026-01-02T03:04:05.000Z",
+    draft: "",
     newest: {
       id: "01".repeat(16),
       from: "bob",

@@ -6,7 +6,7 @@ import t from "tap";
 import { spawnSystem } from "../../scenario/spawned.js";
 import { run, start, type Ended } from "./run.js";
 
-const folder = t.testdir({ data: {}, alice: {}, bob: {}, laptop: {}, carol: {}, phone: {} });
+const folder = t.testdir({ data: {}, alice: {}, bob: {}, laptop: {}, carol: {}, phone: {}, erin: {} });
 
 const { server } = await spawnSystem(t, join(folder, "data"));
 const env = {
@@ -14,7 +14,7 @@ const env = {
   FASTCHAT_LABORATORY: "accept-weak-stretching",
 };
 
-type Person = "alice" | "bob" | "laptop" | "carol" | "phone";
+type Person = "alice" | "bob" | "laptop" | "carol" | "phone" | "erin";
 
 const as = (person: Person, args: readonly string[], input?: string): Promise<Ended> =>
   run(args, { home: join(folder, person), env, ...(input === undefined ? {} : { input }) });
@@ -146,8 +146,9 @@ t.test("a history is exported whole, as JSON and to read", async (t) => {
     stdout: `${whole.length} messages are in `,
   });
   const exported = JSON.parse(await readFile(json, "utf8")) as { messages: unknown[] };
-  t.match(exported, { format: "fastchat history", version: 1, name: "alice", account: /^[0-9a-f]{32}$/ });
-  t.same(exported.messages, whole);
+  t.match(exported, { format: "fastchat history", version: 2, name: "alice", account: /^[0-9a-f]{32}$/ });
+  t.match(exported.messages, whole);
+  t.equal(exported.messages.length, whole.length);
   t.equal((await stat(json)).mode & 0o777, 0o600);
   const again = await as("alice", ["export", "--to", json]);
   t.match(again, { code: 2, stderr: /--force/ });
@@ -162,6 +163,38 @@ t.test("a history is exported whole, as JSON and to read", async (t) => {
     readdirSync(folder).some((name) => name.startsWith(".tmp-")),
     "nothing is left behind",
   );
+});
+
+t.test("a sealed history is taken over by another account, once, and shown as what it is", async (t) => {
+  const file = join(folder, "history.sealed");
+  const FASTCHAT_EXPORT_PASSWORD = "a password of its own";
+  const sealed = await run(["export", "--to", file], {
+    home: join(folder, "alice"),
+    env: { ...env, FASTCHAT_EXPORT_PASSWORD },
+  });
+  t.equal(sealed.code, 0, sealed.stderr);
+  t.notMatch((await readFile(file)).toString("latin1"), /alice|are you there/);
+  t.equal((await as("erin", ["register", "erin", "--server", server])).code, 0);
+  const taking = (more: object, ...args: readonly string[]) =>
+    run(["import", file, "--json", ...args], { home: join(folder, "erin"), env: { ...env, ...more } });
+  t.match(await taking({}), { code: 2, stderr: /FASTCHAT_EXPORT_PASSWORD/ });
+  t.match(await taking({ FASTCHAT_EXPORT_PASSWORD: "another one" }, "--other-account"), {
+    code: 7,
+    stderr: /does not open/,
+  });
+  t.match(await taking({ FASTCHAT_EXPORT_PASSWORD }), { code: 2, stderr: /--other-account/ });
+  const whole = objects((await as("alice", ["history", "--json", "--limit", "0"])).stdout);
+  const first = await taking({ FASTCHAT_EXPORT_PASSWORD }, "--other-account");
+  t.match(objects(first.stdout), [{ imported: whole.length, alreadyThere: 0, leftOut: 0 }], first.stderr);
+  const again = await taking({ FASTCHAT_EXPORT_PASSWORD }, "--other-account");
+  t.match(objects(again.stdout), [{ imported: 0, alreadyThere: whole.length }]);
+  const taken = objects((await as("erin", ["history", "--json", "--limit", "0"])).stdout);
+  const texts = (lines: readonly Record<string, unknown>[]) =>
+    lines.map(({ from, to, text, at }) => [from, to, text, at]);
+  t.same(texts(taken), texts(whole), "in the same words and order");
+  t.ok(taken.every(({ imported }) => imported === true));
+  t.match((await as("erin", ["history"])).stdout, / alice → bob \(imported\): are you there\?/);
+  t.match((await as("erin", ["check"])).code, 0);
 });
 
 t.test("messages are found by their words", async (t) => {

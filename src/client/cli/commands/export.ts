@@ -1,20 +1,24 @@
 /** `fastchat export --to FILE` */
 import { access } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { Chalk } from "chalk";
 import type { CommandModule } from "yargs";
+import type { ExportSealer } from "../../../crypto/sealed-export.js";
 import { FastChatError } from "../../../protocol/errors.js";
 import type { Client } from "../../core/client.js";
 import { ExportFile } from "../export-file.js";
-import { historyJson, historyLine } from "../format.js";
+import { exportedJson, historyLine } from "../format.js";
+import { HISTORY_FORMAT, HISTORY_VERSION } from "../history-format.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
-import { Progress } from "../progress.js";
+import type { Output } from "../output.js";
+import { chooseExportPassword } from "../password.js";
+import { Progress, sayIfSlow } from "../progress.js";
 import { printableJson } from "../printable.js";
 import { noteQuickChat } from "../quick-chat.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
 
-const FORMATS = ["json", "text"] as const;
+const FORMATS = ["json", "text", "sealed"] as const;
 type Format = (typeof FORMATS)[number];
 
 interface ExportOptions extends GlobalOptions {
@@ -38,50 +42,68 @@ export const exportCommand: CommandModule<GlobalOptions, ExportOptions> = {
       .option("format", {
         choices: FORMATS,
         requiresArg: true,
-        describe: "text for *.txt, else json, unless this says so",
+        describe: "text for *.txt, sealed for *.sealed, else json, unless this says so",
       })
       .option("force", { type: "boolean", default: false, describe: "Replace a file that is there" })
       .example("$0 export --to history.json", "everything, for programs")
+      .example("$0 export --to history.sealed", "everything, sealed under a password")
       .example("$0 export --chat bob --to bob.txt", "one conversation, to read")
       .epilogue(
-        "The file is for your eyes only (mode 0600), and not encrypted. JSON: one object with name, account and messages, " +
-          "each as history --json prints it. A file is written whole or not at all.",
+        "The file is for your eyes only (mode 0600). Only a sealed one is encrypted: under a password of its own, which is " +
+          "asked for, or taken from FASTCHAT_EXPORT_PASSWORD. JSON: one object with name, account and messages, each as " +
+          "history --json prints it, with fromAccount and toAccounts. fastchat import takes JSON and sealed files. A file is " +
+          "written whole or not at all.",
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const path = resolve(argv.to);
       const name = argv.chat === undefined ? undefined : requireName(argv.chat);
-      const format = argv.format ?? (path.toLowerCase().endsWith(".txt") ? "text" : "json");
+      const format = argv.format ?? formatOf(path);
       // Before anything is read, and not after it.
       if (!argv.force && (await isThere(path))) {
         throw new FastChatError("badRequest", `${path} is there already; give another name, or --force.`);
       }
-      const count = await withClient(context, (client) =>
-        writeExport(context, client, path, name, format, argv.force),
-      );
       const { output } = context;
+      const source = { ...process, env: context.env };
+      const password = format === "sealed" ? await chooseExportPassword(basename(path), source) : null;
+      const count = await withClient(context, async (client) => {
+        const sealer = password === null ? null : await sealerUnder(output, password);
+        const file = await ExportFile.create(path, argv.force, sealer);
+        return writeExport(context, client, file, name, format === "text");
+      });
       if (output.json) await output.line(printableJson({ file: path, messages: count }));
       else await output.line(`${count} messages are in ${path}.`);
     }),
 };
 
+function formatOf(path: string): Format {
+  const lower = path.toLowerCase();
+  if (lower.endsWith(".txt")) return "text";
+  return lower.endsWith(".sealed") ? "sealed" : "json";
+}
+
+async function sealerUnder(output: Output, password: string): Promise<ExportSealer> {
+  // With the client's own cryptography: it is slow to load.
+  const { ExportSealer } = await import("../../../crypto/sealed-export.js");
+  return sayIfSlow(output, "making a key of the password…", ExportSealer.create(password));
+}
+
+/** @param asText for people; else as JSON */
 async function writeExport(
   { output, interrupts }: CommandContext,
   client: Client,
-  path: string,
+  file: ExportFile,
   name: string | undefined,
-  format: Format,
-  force: boolean,
+  asText: boolean,
 ): Promise<number> {
   if (client.skipsHistory) noteQuickChat(output);
   const plain = new Chalk({ level: 0 });
   const progress = new Progress(output, "messages written");
-  const file = await ExportFile.create(path, force);
   let count = 0;
   try {
     const { name: me, account } = client.me;
-    if (format === "json") {
-      const head = JSON.stringify({ format: "fastchat history", version: 1, name: me, account });
+    if (!asText) {
+      const head = JSON.stringify({ format: HISTORY_FORMAT, version: HISTORY_VERSION, name: me, account });
       await file.write(`${head.slice(0, -1)},"messages":[`);
     }
     const pages = client.wholeHistory(name);
@@ -89,16 +111,15 @@ async function writeExport(
       const { done, value: page } = await unlessAborted(pages.next(), interrupts.signal);
       if (done === true) break;
       for (const entry of page) {
-        const text =
-          format === "json"
-            ? `${count === 0 ? "" : ","}\n${historyJson(entry)}`
-            : `${historyLine(entry, name === undefined, plain)}\n`;
+        const text = asText
+          ? `${historyLine(entry, name === undefined, plain)}\n`
+          : `${count === 0 ? "" : ","}\n${exportedJson(entry)}`;
         await file.write(text);
         count += 1;
       }
       progress.at(count);
     }
-    if (format === "json") await file.write("\n]}\n");
+    if (!asText) await file.write("\n]}\n");
     await file.finish();
     return count;
   } catch (error) {
