@@ -87,7 +87,7 @@ export async function fill(
     const frame = { epoch: 0, message: header.message, account: sender, conversation };
     const delivered = { frame, wrappedKey: random(256), envelope: random(64) };
     const payload = encodePayload({ type: "text", text: textOf(index, size) });
-    await archive.append(await entries.received(delivered, header, payload, sentAt + 1_000));
+    await archive.append(await entries.received(delivered, header, payload, sentAt + 1_000, account.device));
   };
   try {
     for (let done = 0; done < messages;) {

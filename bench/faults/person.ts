@@ -200,6 +200,7 @@ export class Person {
         .listen({
           onMessage: (message) => this.#received(message),
           onSent: (message) => this.#mirrored(message),
+          catchesUp: true,
           onLive: resolve,
           onStatus: (status) => this.#onStatus(status),
         })

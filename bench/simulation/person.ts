@@ -117,6 +117,7 @@ export class Person {
           digest: text,
         });
       },
+      catchesUp: true,
       onSent: ({ text }) => {
         this.record.events.push({
           type: "mirrored",

@@ -9,7 +9,7 @@ import { concatBytes } from "../protocol/bytes.js";
 import { pack, unpack } from "../protocol/codec.js";
 import type { HotHeader } from "../protocol/hot.js";
 import { Card } from "../protocol/http.js";
-import type { AccountId, ArchiveId, MessageId } from "../protocol/ids.js";
+import type { AccountId, ArchiveId, DeviceId, MessageId } from "../protocol/ids.js";
 import { decodePayload, MAX_PAYLOAD_BYTES, type Payload } from "../protocol/payload.js";
 import { redacted } from "../protocol/redacted.js";
 import {
@@ -17,6 +17,7 @@ import {
   Binary,
   ConversationIdSchema,
   Counter,
+  DeviceIdSchema,
   MessageIdSchema,
 } from "../protocol/schema.js";
 import {
@@ -37,6 +38,8 @@ export interface ReceivedEntry {
   readonly payload: Payload;
   /** Milliseconds since 1970, by this device's clock. */
   readonly receivedAt: number;
+  /** The device that took it. */
+  readonly by?: DeviceId;
 }
 
 /** A message of this account. */
@@ -134,6 +137,7 @@ const Received = Type.Object({
   header: Header,
   payload: PayloadBytes,
   receivedAt: Counter,
+  by: Type.Optional(DeviceIdSchema),
 });
 const Sent = Type.Object({
   type: Type.Literal("sent"),

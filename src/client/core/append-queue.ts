@@ -52,7 +52,7 @@ export class AppendQueue {
   #batchEntries = MAX_ENTRIES;
   /** Why it takes nothing although it is there, as for being full. */
   #refusal: ErrorRecord | null = null;
-  /** Counters of entries added here that whoever follows the archive has not come past yet; `null` if nobody does. */
+  /** Counters of entries given here that whoever follows the archive has not come past yet; `null` if nobody does. */
   #own: Set<number> | null = null;
 
   constructor(ports: AppendQueuePorts) {
@@ -75,12 +75,12 @@ export class AppendQueue {
     for (const { reject } of this.#queue.splice(0)) reject(reason);
   }
 
-  /** From here on it is remembered which entries were added here. */
+  /** From here on it is remembered which entries were given here. */
   remember(): void {
     this.#own ??= new Set();
   }
 
-  /** Whether the entry of that counter was added here. */
+  /** Whether the entry of that counter was given here, whether or not another device had added it before. */
   isOwn(counter: number): boolean {
     return this.#own?.has(counter) ?? false;
   }
@@ -117,10 +117,9 @@ export class AppendQueue {
         this.#queue.splice(0, batch.length);
         batch.forEach(({ resolve }, index) => {
           const { counter, had } = results[index] as (typeof results)[number];
-          if (!had) {
-            this.#own?.add(counter);
-            this.#ports.onAdded(counter);
-          }
+          // What another device added before is known here, too: this one was about to add the same.
+          this.#own?.add(counter);
+          if (!had) this.#ports.onAdded(counter);
           resolve({ counter, had });
         });
       } catch (error) {

@@ -119,9 +119,14 @@ export class Archive {
     return this.#appends.add(entry);
   }
 
-  /** Whether this client added the entry of that counter, since it began to follow. */
+  /** Whether this client was to add the entry of that counter, since it began to follow. */
   isOwn(counter: number): boolean {
     return this.#appends.isOwn(counter);
+  }
+
+  /** Up to where everything is known to whoever follows and knows all up to a counter. */
+  comePast(counter: number): number {
+    return this.#appends.comePast(counter);
   }
 
   /**
@@ -147,12 +152,10 @@ export class Archive {
    * @throws FastChatError the reason why the archive was closed
    */
   async follow(known: ArchiveHead | null): Promise<{ news: News | null; head: ArchiveHead }> {
+    this.#appends.remember();
     for (;;) {
       const connection = await this.#connected(Infinity);
-      if (known === null) {
-        this.#appends.remember();
-        return { news: null, head: this.#head };
-      }
+      if (known === null) return { news: null, head: this.#head };
       const { revision } = known;
       const counter = this.#appends.comePast(known.counter);
       try {

@@ -12,6 +12,7 @@ import { Contacts } from "./contacts.js";
 import { Conversations } from "./conversations.js";
 import type { DeviceFiles } from "./device-files.js";
 import { Entries } from "./entries.js";
+import { FeedPosition } from "./feed-position.js";
 import { readHistory, wholeHistory } from "./history.js";
 import { Import } from "./imports.js";
 import { Ledger } from "./ledger.js";
@@ -222,7 +223,19 @@ export async function assemble(
           : new FastChatError(session.error.code, session.error.message);
       }
       if (spell !== null) throw new FastChatError("conflict", "This client listens already.");
-      const wiring = { me, device, conversations, contacts, entries, archive, chats, clock, random };
+      const position = new FeedPosition(files, device);
+      const wiring = {
+        me,
+        device,
+        conversations,
+        contacts,
+        entries,
+        archive,
+        chats,
+        clock,
+        random,
+        position,
+      };
       const watch = handlers.watchesArchive === true ? watchArchive(ledger, clock) : null;
       const started = new ListeningSpell(wiring, session, handlers, () => {
         watch?.stop();

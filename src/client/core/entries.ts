@@ -21,7 +21,7 @@ import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
 import type { HotHeader } from "../../protocol/hot.js";
 import type { Card } from "../../protocol/http.js";
-import type { AccountId, ConversationId, MessageId, UserName } from "../../protocol/ids.js";
+import type { AccountId, ConversationId, DeviceId, MessageId, UserName } from "../../protocol/ids.js";
 import type { NewEntry, PageEntry } from "./archive.js";
 
 /** A message as it was delivered to this account. */
@@ -71,12 +71,14 @@ export class Entries {
    *
    * @param payload its bytes, as its sender encrypted them
    * @param receivedAt milliseconds since 1970
+   * @param by the device that takes it
    */
   async received(
     delivered: Delivered,
     header: EnvelopeHeader,
     payload: Uint8Array,
     receivedAt: number,
+    by: DeviceId,
   ): Promise<NewEntry> {
     const tag = await this.tagOf(header.sender, header.message);
     const entry = await this.#seal(header.conversation, tag, {
@@ -84,6 +86,7 @@ export class Entries {
       header,
       payload,
       receivedAt,
+      by,
     });
     return { ...entry, unless: await this.#unjudgedTag(delivered) };
   }

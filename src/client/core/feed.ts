@@ -13,6 +13,7 @@ import type { Chats } from "./chats.js";
 import type { Contacts } from "./contacts.js";
 import type { Display } from "./display.js";
 import type { Entries } from "./entries.js";
+import type { FeedPosition } from "./feed-position.js";
 import type { SentElsewhere } from "./messages.js";
 import { textOf } from "./payload-text.js";
 import type { ReadMarks } from "./read-marks.js";
@@ -20,12 +21,14 @@ import type { ReadMarks } from "./read-marks.js";
 export interface FeedContext {
   /** This one. */
   readonly device: DeviceId;
-  readonly archive: Pick<Archive, "follow" | "isOwn">;
+  readonly archive: Pick<Archive, "comePast" | "follow" | "head" | "isOwn">;
+  /** Where it begins, and is kept; `null` to begin with what comes from now on. */
+  readonly position: Pick<FeedPosition, "load" | "save"> | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly entries: Entries;
   readonly contacts: Pick<Contacts, "byAccount">;
-  readonly chats: Pick<Chats, "learn">;
+  readonly chats: Pick<Chats, "learn" | "noteOf">;
   readonly display: Display;
   /** Where what is shown counts as read. */
   readonly readMarks: ReadMarks | null;
@@ -37,13 +40,28 @@ export interface FeedContext {
 /** What says that nobody can be asked for a name just now. */
 const AWAY: ReadonlySet<ErrorCode> = new Set(["unreachable", "unavailable", "timeout", "tooMany"]);
 
+/** How long what comes now waits for what was missed, in milliseconds. */
+const CATCH_UP_MS = 2_000;
+
 export class Feed {
+  /** Settles once what was missed has been shown, or is not to be waited for. */
+  readonly caughtUp: Promise<void>;
+  #catchUp: () => void = () => undefined;
   #stopped = false;
+  /** Up to where everything was shown. */
+  #head: ArchiveHead | null = null;
   #wake: () => void = () => undefined;
 
-  constructor(private readonly context: FeedContext) {}
+  constructor(private readonly context: FeedContext) {
+    this.caughtUp = new Promise((resolve) => {
+      this.#catchUp = resolve;
+    });
+    if (context.position === null) this.#catchUp();
+  }
 
   start(): void {
+    const timer = this.context.clock.after(CATCH_UP_MS, () => this.#catchUp());
+    void this.caughtUp.then(() => timer.cancel());
     this.#run().catch((error: unknown) => {
       if (!this.#stopped) this.context.onFailure(error as Error);
     });
@@ -52,20 +70,45 @@ export class Feed {
   /** Shows nothing more. */
   stop(): void {
     this.#stopped = true;
+    this.#catchUp();
     this.#wake();
   }
 
+  /** Once nothing is shown any more: keeps how far that was. */
+  async keep(): Promise<void> {
+    const { archive, position } = this.context;
+    if (this.#head === null || position === null) return;
+    await position.save({ ...this.#head, counter: archive.comePast(this.#head.counter) });
+  }
+
   async #run(): Promise<void> {
-    const { archive, chats } = this.context;
-    let head: ArchiveHead | null = null;
+    const { archive, chats, position } = this.context;
+    let head = (await position?.load()) ?? null;
+    if (head === null || !(await this.#hasMissed(head))) this.#catchUp();
     for (;;) {
       const following = await this.#next(head);
       if (following === null || this.#stopped) return;
+      const before = head;
       head = following.head;
+      // Read marks first: what was read elsewhere meanwhile is not shown.
+      await chats.learn(following.news?.chats ?? []);
       for (const entry of following.news?.entries ?? []) {
         if (!archive.isOwn(entry.counter)) await this.#take(entry);
+        if (this.#stopped) return;
       }
-      await chats.learn(following.news?.chats ?? []);
+      if (following.news?.more !== true) this.#catchUp();
+      this.#head = head;
+      if (head.counter !== before?.counter || head.revision !== before.revision) await position?.save(head);
+    }
+  }
+
+  /** @returns false as well where the archive does not tell: nobody waits for it then */
+  async #hasMissed({ counter }: ArchiveHead): Promise<boolean> {
+    try {
+      return (await this.context.archive.head()).counter > counter;
+    } catch (error) {
+      if (error instanceof FastChatError) return false;
+      throw error;
     }
   }
 
@@ -80,7 +123,7 @@ export class Feed {
   }
 
   async #take(entry: PageEntry): Promise<void> {
-    const { entries, readMarks, device } = this.context;
+    const { entries, readMarks, device, chats } = this.context;
     let content;
     try {
       content = await entries.open(entry);
@@ -91,6 +134,10 @@ export class Feed {
     }
     if (this.#stopped) return;
     if (content.type === "received") {
+      // Taken by this device, in an earlier run: it was shown before it was archived.
+      if (content.by === device) return;
+      const { read } = await chats.noteOf(content.header.conversation);
+      if (entry.counter <= read) return;
       await this.#show(entry, content.header, content.payload);
       if (this.#stopped) return;
       readMarks?.seen(content.header.conversation, entry.counter);

@@ -6,14 +6,18 @@ import type { Clock } from "../../protocol/runtime.js";
 import type { Chats } from "./chats.js";
 import { Display } from "./display.js";
 import { Feed, type FeedContext } from "./feed.js";
+import type { FeedPosition } from "./feed-position.js";
 import type { ConnectionStatus, ListenHandlers, Listening } from "./messages.js";
 import { ReadMarks } from "./read-marks.js";
 import { Receiver, type ReceiverContext } from "./receive.js";
 import type { Session } from "./session.js";
 import { within } from "./within.js";
 
-type Wiring = Omit<ReceiverContext, "display" | "readMarks" | "onFailure" | "want" | "send"> &
-  Pick<FeedContext, "archive" | "contacts" | "device"> & { readonly chats: Pick<Chats, "change" | "learn"> };
+type Wiring = Omit<ReceiverContext, "caughtUp" | "display" | "readMarks" | "onFailure" | "want" | "send"> &
+  Pick<FeedContext, "archive" | "contacts" | "device"> & {
+    readonly chats: Pick<Chats, "change" | "learn" | "noteOf">;
+    readonly position: FeedPosition;
+  };
 
 /** How long stopping waits for what was read to be noted, in milliseconds. */
 const READ_MARKS_MS = 2_000;
@@ -55,6 +59,7 @@ export class ListeningSpell implements Listening {
     this.#readMarks = readMarks;
     this.#feed = new Feed({
       ...wiring,
+      position: handlers.catchesUp === true ? wiring.position : null,
       display,
       readMarks,
       onSent: (message) => handlers.onSent?.(message),
@@ -62,6 +67,7 @@ export class ListeningSpell implements Listening {
     });
     this.#receiver = new Receiver({
       ...wiring,
+      caughtUp: this.#feed.caughtUp,
       display,
       readMarks,
       send: (frame) => session.send(frame),
@@ -116,6 +122,8 @@ export class ListeningSpell implements Listening {
   async #finish(error: Error | null): Promise<void> {
     this.#feed.stop();
     await this.#receiver.stop();
+    // What is shown once more next time is no reason not to end.
+    await this.#feed.keep().catch(() => undefined);
     if (this.#readMarks !== null) await within(this.#clock, READ_MARKS_MS, this.#readMarks.flush());
     if (this.#over) return;
     this.#session.detach();

@@ -174,6 +174,11 @@ export interface ListenHandlers {
   readonly onSent?: ((message: SentElsewhere) => void | Promise<void>) | undefined;
   /** Whether what is handed to `onMessage` counts as read, on all devices. */
   readonly marksRead?: boolean;
+  /**
+   * Whether to begin with what other devices took and sent since this one last listened so, but for what was read on
+   * any. It comes before what waits, unless the archive takes long.
+   */
+  readonly catchesUp?: boolean;
   /** Whether the archive is compared with what this account knows of it, now and then. */
   readonly watchesArchive?: boolean;
   /** Everything that waited has been handed to `onMessage`. Called again after each reconnection. */

@@ -6,7 +6,7 @@
 import { bodyHash } from "../../crypto/archive-entry.js";
 import { toHex } from "../../protocol/bytes.js";
 import { encodeAck, type HotHeader, type SendFrame } from "../../protocol/hot.js";
-import type { AccountId } from "../../protocol/ids.js";
+import type { AccountId, DeviceId } from "../../protocol/ids.js";
 import type { Clock, Random, Timer } from "../../protocol/runtime.js";
 import type { Archive, NewEntry } from "./archive.js";
 import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
@@ -22,6 +22,8 @@ import { within } from "./within.js";
 
 export interface ReceiverContext {
   readonly me: AccountId;
+  /** This one. */
+  readonly device: DeviceId;
   readonly conversations: Pick<Conversations, "judge">;
   readonly entries: Entries;
   readonly archive: Pick<Archive, "append">;
@@ -32,6 +34,8 @@ export interface ReceiverContext {
   /** Deliveries are wanted, or, while too many wait for the archive, not wanted. */
   want(deliveries: boolean): void;
   readonly display: Pick<Display, "show">;
+  /** Settles once what came before has been shown, or need not be waited for. */
+  readonly caughtUp: Promise<void>;
   /** Where what is shown counts as read. */
   readonly readMarks: Pick<ReadMarks, "seen"> | null;
   /** It cannot go on. */
@@ -162,6 +166,11 @@ export class Receiver {
     }
     const entry = await this.#entryOf(delivered, judgement);
     if (judgement.kind === "genuine") {
+      await this.#context.caughtUp;
+      if (this.#stopped) {
+        this.#release(delivered);
+        return;
+      }
       await this.#context.display.show(entry.entry, messageOf(judgement));
     }
     this.#shown.add(key);
@@ -179,10 +188,10 @@ export class Receiver {
   }
 
   #entryOf(delivered: Delivered, judgement: Judgement): Promise<NewEntry> {
-    const { entries, clock } = this.#context;
+    const { entries, clock, device } = this.#context;
     switch (judgement.kind) {
       case "genuine":
-        return entries.received(delivered, judgement.header, judgement.bytes, clock.now());
+        return entries.received(delivered, judgement.header, judgement.bytes, clock.now(), device);
       case "invalid":
         return entries.invalid(delivered, clock.now());
       case "unjudged":

@@ -30,6 +30,8 @@ t.test(
     const receiver = new Receiver(
       {
         me: bob.account,
+        device: readId16<DeviceId>(new Uint8Array(16)),
+        caughtUp: Promise.resolve(),
         conversations: new Conversations({
           keys: bob.keys,
           device: readId16<DeviceId>(new Uint8Array(16)),

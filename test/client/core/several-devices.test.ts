@@ -13,12 +13,13 @@ interface Screen {
   readonly stop: () => Promise<void>;
 }
 
-async function listening(client: Client, marksRead = false): Promise<Screen> {
+async function listening(client: Client, marksRead = false, catchesUp = false): Promise<Screen> {
   const [received, sent]: [ReceivedMessage[], SentElsewhere[]] = [[], []];
   const spell = await client.listen({
     onMessage: (message) => void received.push(message),
     onSent: (message) => void sent.push(message),
     marksRead,
+    catchesUp,
   });
   return { client, received, sent, stop: () => spell.stop() };
 }
@@ -165,3 +166,91 @@ t.test("an entry that was tampered with is shown by nobody", async (t) => {
   t.strictSame(texts(second.sent), ["2"]);
   await closeAll(service, alice, first.client, second.client);
 });
+
+/** Bob, whose second device listened and is off, and whose first one then takes and sends something. */
+async function bobsAbsentDevice(marksRead: boolean) {
+  const service = new Service();
+  const { bob, onAlices, onBobs } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  const onSecond = await signedIn(service, bob, "bob");
+  const first = await listening(await resume(onBobs), marksRead);
+  const archive = () => service.archive.entriesOf(bob.contents.archive.id);
+  await inTime(service, first.client.send("alice", "before all"));
+  const second = await listening(await resume(onSecond), false, true);
+  await inTime(service, alice.send("bob", "both are there"));
+  await inTime(service, () => first.received.length === 1 && second.received.length === 1);
+  await inTime(service, second.stop());
+  await inTime(service, second.client.close());
+  for (const text of ["missed 1", "missed 2"]) await inTime(service, alice.send("bob", text));
+  await inTime(service, first.client.send("alice", "sent meanwhile"));
+  await inTime(service, () => first.received.length === 3 && archive().length === 6);
+  return { service, alice, first, onSecond: onSecond.restart(), archive };
+}
+
+t.test(
+  "a device that comes back shows what the others took and sent, in order, before what waits",
+  async (t) => {
+    const { service, alice, first, onSecond, archive } = await bobsAbsentDevice(false);
+    await inTime(service, first.stop());
+    await inTime(service, first.client.close());
+    await inTime(service, alice.send("bob", "waits"));
+    const back = await listening(await resume(onSecond), false, true);
+    await inTime(service, () => back.received.length >= 3);
+    t.strictSame(texts(back.received), ["missed 1", "missed 2", "waits"]);
+    t.strictSame(texts(back.sent), ["sent meanwhile"]);
+    await inTime(service, () => archive().length === 7);
+    await inTime(service, back.stop());
+    await inTime(service, back.client.close());
+    const again = await listening(await resume(onSecond.restart()), false, true);
+    await inTime(service, alice.send("bob", "later"));
+    await inTime(service, () => again.received.length === 1);
+    t.strictSame(
+      [texts(again.received), again.sent.length],
+      [["later"], 0],
+      "what was shown is not shown again",
+    );
+    await closeAll(service, alice, again.client);
+  },
+);
+
+t.test("what was read on another device is not shown again", async (t) => {
+  const { service, alice, first, onSecond } = await bobsAbsentDevice(true);
+  await inTime(service, first.stop());
+  const back = await listening(await resume(onSecond), false, true);
+  await inTime(service, () => back.sent.length === 1);
+  await inTime(service, alice.send("bob", "new"));
+  await inTime(service, () => back.received.length === 1);
+  t.strictSame(texts(back.received), ["new"]);
+  await closeAll(service, alice, first.client, back.client);
+});
+
+t.test("who does not ask for what was missed does not get it, and has not missed it the less", async (t) => {
+  const { service, alice, first, onSecond } = await bobsAbsentDevice(false);
+  const passing = await listening(await resume(onSecond));
+  await inTime(service, alice.send("bob", "new"));
+  await inTime(service, () => passing.received.length === 1);
+  await inTime(service, passing.stop());
+  await inTime(service, passing.client.close());
+  const back = await listening(await resume(onSecond.restart()), false, true);
+  await inTime(service, () => back.received.length >= 2);
+  t.strictSame(texts(back.received).slice(0, 2), ["missed 1", "missed 2"]);
+  await closeAll(service, alice, first.client, back.client);
+});
+
+t.test(
+  "while the archive is away what comes is shown after a moment, and what was missed once it is back",
+  async (t) => {
+    const { service, alice, first, onSecond } = await bobsAbsentDevice(false);
+    await inTime(service, first.stop());
+    await inTime(service, first.client.close());
+    service.archive.silent = true;
+    await inTime(service, alice.send("bob", "now"));
+    const back = await listening(await resume(onSecond), false, true);
+    await inTime(service, () => back.received.length === 1);
+    t.strictSame(texts(back.received), ["now"]);
+    service.archive.speak();
+    await inTime(service, () => back.received.length === 3);
+    t.strictSame(texts(back.received), ["now", "missed 1", "missed 2"]);
+    await closeAll(service, alice, back.client);
+  },
+);

@@ -67,6 +67,7 @@ async function listen(
     onSent: output.json ? undefined : (message) => output.line(sentElsewhereLine(message, output.paint)),
     onStatus: (status) => notes.onStatus(status),
     marksRead: true,
+    catchesUp: true,
     watchesArchive: true,
   });
   try {
