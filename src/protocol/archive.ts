@@ -9,6 +9,8 @@ export const TAG_BYTES = 32;
 export const ARCHIVE_TOKEN_BYTES = 32;
 /** The largest sealed entry. */
 export const MAX_ENTRY_BYTES = 512 * 1024;
+/** More than an archive holds: one that tells of more is a liar, whose tale must end. */
+export const MOST_ARCHIVE_ENTRIES = 2 ** 24;
 /** The most entries in one append or one page. */
 export const MAX_ENTRIES = 500;
 /** Bytes of an entry's hash: SHA-256 over its tags and what it seals. */

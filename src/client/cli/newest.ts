@@ -42,8 +42,11 @@ export async function newest(
  * @returns a counter; entries below it were written before
  */
 export async function counterAt(source: Source, name: string | undefined, time: number): Promise<number> {
-  const at = async (before: number | undefined): Promise<HistoryEntry | undefined> =>
-    (await source.history({ ...queryOf(name, before), limit: 1 })).at(-1);
+  const at = async (before: number | undefined): Promise<HistoryEntry | undefined> => {
+    const entry = (await source.history({ ...queryOf(name, before), limit: 1 })).at(-1);
+    // What does not tell its time, as something missing, says nothing of where the border is.
+    return entry?.at === 0 ? at(entry.counter) : entry;
+  };
   /** Entries up to `low` were written before, and those from `high` on were not. */
   let low = 0;
   let high = ((await at(undefined))?.counter ?? 0) + 1;

@@ -10,7 +10,9 @@ import type { Client, ClientOptions } from "../core/client.js";
 import type { DeviceHome } from "../node/home.js";
 import { serviceName } from "../node/pin.js";
 import type { ClientPorts } from "../core/ports.js";
+import type { ConnectionStatus } from "../core/messages.js";
 import { addressOfSession } from "./address.js";
+import { ConnectionNotes } from "./connection-notes.js";
 import { reportFailure } from "./failure.js";
 import { catchInterrupts, type Interrupts } from "./interrupt.js";
 import { Output } from "./output.js";
@@ -102,8 +104,13 @@ export async function withClient<T>(
 ): Promise<T> {
   const { Client } = await import("../core/client.js");
   const address = await addressOfSession(await context.home(), context.server);
+  const notes = new ConnectionNotes(context.output);
+  const onStatus = (status: ConnectionStatus): void => {
+    // Whatever the command is: what somebody has tampered with is told. Being away is told by what fails.
+    if (status.kind === "archiveAltered" || status.kind === "keyChanged") notes.onStatus(status);
+  };
   return withPorts(context, address, async (ports) => {
-    const client = await Client.resume(ports, context.clientOptions);
+    const client = await Client.resume(ports, { onStatus, ...context.clientOptions });
     try {
       return await work(client);
     } finally {

@@ -104,7 +104,7 @@ export async function register(
 export async function login(
   { http, opaque }: AccountPorts,
   files: DeviceFiles,
-  { name: typed, password, deviceLabel, leavesPending = false }: Login,
+  { name: typed, password, deviceLabel, quick = false, leavesPending = false }: Login,
   acceptWeak: boolean,
 ): Promise<AccountRecord> {
   const name = nameOf(typed);
@@ -138,6 +138,8 @@ export async function login(
     vault: contents,
     archiveMade: known?.archiveMade ?? false,
     leavesPending,
+    // Until it is known where its history begins nothing of it is shown, whatever happens meanwhile.
+    ...(quick ? { historyAfter: Number.MAX_SAFE_INTEGER } : {}),
   });
   await keep(files, account);
   return account;

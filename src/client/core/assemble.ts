@@ -224,18 +224,7 @@ export async function assemble(
       }
       if (spell !== null) throw new FastChatError("conflict", "This client listens already.");
       const position = new FeedPosition(files, device);
-      const wiring = {
-        me,
-        device,
-        conversations,
-        contacts,
-        entries,
-        archive,
-        chats,
-        clock,
-        random,
-        position,
-      };
+      const wiring = { ...lines, device, chats, clock, random, position };
       const watch = handlers.watchesArchive === true ? watchArchive(ledger, clock) : null;
       const started = new ListeningSpell(wiring, session, handlers, () => {
         watch?.stop();

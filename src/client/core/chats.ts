@@ -147,7 +147,9 @@ export class Chats {
 
   async #sketch(chat: ArchivedChat, latest: PageEntry | undefined): Promise<Sketch> {
     const note = await this.#noteOn(chat);
-    const newest = latest === undefined ? null : await lineOf(this.#context, latest);
+    // Another chat's entry would show this one's notes under another one's name.
+    const own = latest !== undefined && equalBytes(latest.chat, chat.chat);
+    const newest = own ? await lineOf(this.#context, latest) : null;
     return { chat, note, newest, unread: await this.#unread(chat, note) };
   }
 
@@ -177,6 +179,7 @@ export class Chats {
         limit: UNREAD_PAGE,
       });
       for (const entry of entries) {
+        if (!equalBytes(entry.chat, chat)) continue;
         const line = await lineOf(this.#context, entry);
         const isNew = line?.direction === "received" || line?.direction === "waiting";
         // What is taken over from a file was read when it was written there.

@@ -63,23 +63,24 @@ export class Client {
    * @throws FastChatError `badName`; `loginFailed` for an unknown name and a wrong password alike; `conflict` where the
    *   device belongs to another account; `forbidden` where the service asks for a weak password hash; `keyChanged` where
    *   the name is another account's now; `undecryptable` where the vault is damaged, forged or older than one seen here;
-   *   `unavailable`, `unreachable` where `quick` needs the archive and it is away: the device is signed in then, with all
-   *   of its history
+   *   `unavailable`, `unreachable` where `quick` needs the archive and it is away: the device is not signed in then
    */
   static async login(ports: ClientPorts, credentials: Login, options: ClientOptions = {}): Promise<Client> {
     const files = await DeviceFiles.open(ports.storage);
     const account = await login(ports, files, credentials, options.acceptWeakStretching ?? false);
     await forgetNumbers(files, account.device);
     const client = await Client.#start(ports, files, account, options);
-    if (credentials.quick === true) await client.#forgetHistory();
+    if (credentials.quick === true) await client.#beginHistoryHere();
     return client;
   }
 
-  async #forgetHistory(): Promise<void> {
+  /** QuickChat, or nothing: a device on which it cannot be begun keeps no keys. */
+  async #beginHistoryHere(): Promise<void> {
     try {
       await this.#parts.beginHistoryHere();
     } catch (error) {
-      await this.close();
+      // Its session, where the service cannot be told, ends by itself in time.
+      await this.#parts.logout(true).catch(() => undefined);
       throw error;
     }
   }

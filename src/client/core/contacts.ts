@@ -6,7 +6,7 @@
 import Type from "#typebox";
 import { Compile } from "#typebox/compile";
 import { verifyCard, type VerifiedCard } from "../../crypto/card.js";
-import { toHex } from "../../protocol/bytes.js";
+import { equalBytes, toHex } from "../../protocol/bytes.js";
 import { pack, unpack } from "../../protocol/codec.js";
 import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
 import { Card } from "../../protocol/http.js";
@@ -225,12 +225,19 @@ export class Contacts {
 
   async #firstPin(name: UserName): Promise<AccountId> {
     const { archive, entries } = this.#context;
-    const { entries: found } = await archive.read({ type: "find", entry: await entries.pinTag(name) });
+    const tag = await entries.pinTag(name);
+    const { entries: found } = await archive.read({ type: "find", entry: tag });
     const [only] = found;
-    if (only === undefined) throw new FastChatError("badFrame", "The archive hides a pin that it has.");
+    // Another contact's pin, in the place of this one's, is as genuine as any.
+    if (only === undefined || !equalBytes(only.entry, tag)) {
+      throw new FastChatError("badFrame", "The archive hides a pin that it has.");
+    }
     const entry = await entries.open(only);
     if (entry.type !== "pin") throw new FastChatError("undecryptable", `The pin of "${name}" is damaged.`);
-    return (await verifyCard(entry.card)).account;
+    const pinned = await verifyCard(entry.card);
+    if (pinned.name !== name)
+      throw new FastChatError("undecryptable", `The pin of "${name}" is another one's.`);
+    return pinned.account;
   }
 
   /** Waits for the archive, but not for one that is away. @throws FastChatError `keyChanged`, `undecryptable` */

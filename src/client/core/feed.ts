@@ -14,6 +14,7 @@ import type { Contacts } from "./contacts.js";
 import type { Display } from "./display.js";
 import type { Entries } from "./entries.js";
 import type { FeedPosition } from "./feed-position.js";
+import type { Ledger } from "./ledger.js";
 import type { SentElsewhere } from "./messages.js";
 import { textOf } from "./payload-text.js";
 import type { ReadMarks } from "./read-marks.js";
@@ -27,6 +28,7 @@ export interface FeedContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly entries: Entries;
+  readonly ledger: Pick<Ledger, "isGenuine">;
   readonly contacts: Pick<Contacts, "byAccount">;
   readonly chats: Pick<Chats, "learn" | "noteOf">;
   readonly display: Display;
@@ -123,7 +125,9 @@ export class Feed {
   }
 
   async #take(entry: PageEntry): Promise<void> {
-    const { entries, readMarks, device, chats } = this.context;
+    const { entries, readMarks, device, chats, ledger } = this.context;
+    // One that this device knows in another place, or as another one, is told as an alarm, and is no news.
+    if ((await ledger.isGenuine(entry)) === false) return;
     let content;
     try {
       content = await entries.open(entry);

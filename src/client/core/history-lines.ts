@@ -1,6 +1,7 @@
 /** Entries of the personal archive as people see them. */
 import type { ArchiveEntry, ImportedEntry, UnjudgedEntry } from "../../crypto/archive-entry.js";
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
+import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { HotHeader } from "../../protocol/hot.js";
 import type { AccountId, UserName } from "../../protocol/ids.js";
@@ -18,7 +19,7 @@ export interface LineContext {
   readonly archive: Pick<Archive, "read">;
   readonly entries: Entries;
   readonly contacts: Pick<Contacts, "namesOf">;
-  readonly ledger: Pick<Ledger, "isGenuine" | "between">;
+  readonly ledger: Pick<Ledger, "isGenuine" | "between" | "count">;
   readonly conversations: Pick<Conversations, "judge">;
 }
 
@@ -81,7 +82,8 @@ async function judged(context: LineContext, counter: number, entry: UnjudgedEntr
   const { header, payload } = judgement;
   const tag = await entries.tagOf(header.sender, header.message);
   const again = await archive.read({ type: "find", entry: tag });
-  return again.entries.length > 0 ? null : genuine(me, counter, header, payload, [me]);
+  const stands = again.entries.some(({ entry }) => equalBytes(entry, tag));
+  return stands ? null : genuine(me, counter, header, payload, [me]);
 }
 
 /** What the archive ought to have, and does not show. */
@@ -121,6 +123,7 @@ function doubtful(
  * @param chat tag of the page's only chat; `null` for all
  * @param low entries above this counter, and
  * @param high below that one: outside of these the page says nothing
+ * @param count entries that this device knew when it asked for the page: what it learns of later may not be on it
  * @throws FastChatError `badFrame` where the page is not in order
  */
 export async function linesOf(
@@ -130,6 +133,7 @@ export async function linesOf(
   chat: Uint8Array | null,
   low: number,
   high: number,
+  count: number,
 ): Promise<Line[]> {
   const lines: Line[] = [];
   const shown = new Set<number>();
@@ -142,10 +146,13 @@ export async function linesOf(
     if (!onward || counter <= low || counter >= high) throw outOfOrder();
     last = counter;
     shown.add(counter);
-    const line = await lineOf(context, entry);
+    const line =
+      chat !== null && !equalBytes(entry.chat, chat)
+        ? unknown(counter, "invalid")
+        : await lineOf(context, entry);
     if (line !== null) lines.push(line);
   }
-  const known = await context.ledger.between(low, high, chat);
+  const known = await context.ledger.between(low, Math.min(high, count + 1), chat);
   const gone = known.filter((counter) => !shown.has(counter)).map(missing);
   if (gone.length === 0) return lines;
   const all = [...lines, ...gone].sort((one, other) => one.counter - other.counter);

@@ -30,6 +30,7 @@ export async function readHistory(
   const lines: Line[] = [];
   let before = query.before;
   for (let more = true; more && lines.length < query.limit;) {
+    const count = await context.ledger.count();
     const page = await archive.read({
       type: "before",
       ...(chat === null ? {} : { chat }),
@@ -41,7 +42,8 @@ export async function readHistory(
     const end = more ? (last?.counter ?? 0) : historyAfter;
     const shown = page.entries.filter(({ counter }) => counter > historyAfter);
     // The last entry of a page that goes on is on it, too.
-    lines.push(...(await linesOf(context, "before", shown, chat, more ? end - 1 : end, before ?? Infinity)));
+    const low = more ? end - 1 : end;
+    lines.push(...(await linesOf(context, "before", shown, chat, low, before ?? Infinity, count)));
     before = end;
   }
   return withNames(contacts, lines.slice(0, query.limit).reverse());
@@ -63,6 +65,7 @@ export async function* wholeHistory(
   const chat = contact === null ? null : await entries.chat(await conversations.with(contact));
   let after = context.historyAfter();
   for (let more = true; more;) {
+    const count = await context.ledger.count();
     const page = await archive.read({
       type: "after",
       after,
@@ -79,6 +82,7 @@ export async function* wholeHistory(
       chat,
       after,
       end === Infinity ? end : end + 1,
+      count,
     );
     yield await withNames(contacts, lines);
     after = end;

@@ -5,6 +5,7 @@
 import Type from "#typebox";
 import { Compile } from "#typebox/compile";
 import { CHAIN_HASH_BYTES, type Checkpoint, type EntryDigest } from "../../crypto/archive-chain.js";
+import { MOST_ARCHIVE_ENTRIES } from "../../protocol/archive.js";
 import { equalBytes, toHex } from "../../protocol/bytes.js";
 import { pack, unpack } from "../../protocol/codec.js";
 import { FastChatError } from "../../protocol/errors.js";
@@ -15,8 +16,6 @@ import { LedgerSegment, SEGMENT_ENTRIES, SHORT_TAG_BYTES } from "./ledger-segmen
 
 const FILE = "ledger";
 const SEGMENT = "ledger-";
-/** More than an archive takes: one that tells of more is a liar, whose tale must end. */
-const MOST_ENTRIES = 2 ** 24;
 /** Digits of a segment's number in its name. */
 const PLACES = 6;
 
@@ -113,13 +112,18 @@ export class LedgerFiles {
    * @throws FastChatError `tooLarge` for more than any archive holds
    */
   add(digest: EntryDigest): void {
-    if (this.#book.count >= MOST_ENTRIES) {
+    if (this.#book.count >= MOST_ARCHIVE_ENTRIES) {
       throw new FastChatError(
         "tooLarge",
-        `The archive tells of more than ${MOST_ENTRIES} entries; it is not compared any further.`,
+        `The archive tells of more than ${MOST_ARCHIVE_ENTRIES} entries; it is not compared any further.`,
       );
     }
     this.#book.add(digest);
+  }
+
+  /** How many entries are known, the first ones of the archive. */
+  get count(): number {
+    return this.#book.count;
   }
 
   /** Where the entry of that tag stands; `null` if none is known. */
@@ -177,7 +181,8 @@ export class LedgerFiles {
   async #readState(): Promise<LedgerState | null> {
     const bytes = await this.#readable(FILE);
     const state: unknown = bytes === null ? null : unpack(bytes);
-    if (!states.Check(state) || state.archive !== this.#archive || state.counter > MOST_ENTRIES) return null;
+    if (!states.Check(state) || state.archive !== this.#archive || state.counter > MOST_ARCHIVE_ENTRIES)
+      return null;
     return { counter: state.counter, hash: state.hash, seen: state.seen };
   }
 

@@ -44,6 +44,9 @@ interface Standing {
   readonly service: { readonly sealed: Uint8Array | null } | null;
 }
 
+/** Pages of digests that are read until they are written down. */
+const PAGES_A_SAVE = 10;
+
 type Verdict = { readonly state: LedgerState; readonly alarm: ArchiveAlarm | null };
 
 export class Ledger {
@@ -71,23 +74,45 @@ export class Ledger {
     return this.#checking;
   }
 
-  /** Takes the archive as it is for what it shall be: what is missing is accepted as lost. */
+  /**
+   * Takes the archive as it is for what it shall be: what is missing is accepted as lost.
+   *
+   * @throws FastChatError `unavailable`, `unreachable` where one of the two places of checkpoints cannot be asked; `conflict`
+   *   where another device left a checkpoint just then
+   */
   async accept(): Promise<ArchiveCheck> {
-    const { files } = this.#context;
+    const { files, service } = this.#context;
     await this.#checking?.catch(() => undefined);
     return files.withLock(async () => {
+      const { archive } = await this.#standing();
+      // Asked here: a checkpoint of before that stayed there would be an alarm for ever.
+      const standing = { archive, service: await service.checkpoint() };
       await files.forget();
-      const standing = await this.#standing();
       const read = await this.#readOn(await this.#start(), new Map(), () => undefined);
       // An entry that stands there twice is none that could be taken for genuine.
       if (read.altered !== null) {
         this.#alarm = { kind: "altered", counter: read.altered };
         return { counter: read.counter, alarm: this.#alarm };
       }
+      await this.#replace(read, standing);
       this.#alarm = null;
-      await this.#leave(read, standing);
       return { counter: read.counter, alarm: null };
     });
+  }
+
+  /** Replaces both checkpoints, whatever stands there. */
+  async #replace(read: LedgerState, { archive: there, service: copy }: Standing): Promise<void> {
+    const { archive, service, secrets, files } = this.#context;
+    const { counter, hash } = read;
+    const sealFor = (kept: Mark["kept"]): Promise<Uint8Array> =>
+      sealCheckpoint(secrets.key, this.#placeOf(kept), { counter, hash });
+    const replace = { version: there.version, sealed: await sealFor("archive") };
+    const { written } = await archive.ask({ type: "checkpoint", replace }, "checkpointState");
+    const replaced = await service.replaceCheckpoint(copy?.sealed ?? null, await sealFor("service"));
+    if (!written || !replaced) {
+      throw new FastChatError("conflict", "Another device compared the archive just then; try again.");
+    }
+    await files.save({ counter, hash, seen: { archive: counter, service: counter } });
   }
 
   /** Whether an entry is the one that this device knows in its place; `null` where it knows none there. */
@@ -109,6 +134,12 @@ export class Ledger {
   async between(low: number, high: number, chat: Uint8Array | null): Promise<number[]> {
     await this.#load();
     return this.#context.files.between(low, high, chat);
+  }
+
+  /** How many entries this device knows, the first ones of the archive. */
+  async count(): Promise<number> {
+    await this.#load();
+    return this.#context.files.count;
   }
 
   /** Reads the files, unless that is done or under way. */
@@ -217,6 +248,7 @@ export class Ledger {
   ): Promise<LedgerState & { readonly altered: number | null }> {
     const { archive, files } = this.#context;
     let at: Checkpoint = from;
+    let pages = 0;
     for (let more = true; more;) {
       const page = await archive.ask(
         { type: "digests", after: at.counter, limit: MAX_ENTRIES },
@@ -228,7 +260,8 @@ export class Ledger {
         // A tag stands once in an archive for ever: one that comes again is a copy.
         const repeated = files.counterOf(digest.entry) !== null;
         if (repeated || (mark !== undefined && !equalBytes(mark.hash, at.hash))) {
-          // What was added since is not to be kept.
+          // What was added since is not to be kept, in the files neither.
+          await files.save(from);
           await files.load();
           return { ...from, altered: at.counter };
         }
@@ -236,6 +269,10 @@ export class Ledger {
       }
       onProgress(at.counter);
       more = page.more && page.digests.length > 0;
+      pages += 1;
+      // Whoever ends before all is read goes on from there next time.
+      if (more && pages % PAGES_A_SAVE === 0)
+        await files.save({ ...from, counter: at.counter, hash: at.hash });
     }
     const state = { ...from, counter: at.counter, hash: at.hash };
     if (at.counter > from.counter) await files.save(state);

@@ -14,7 +14,7 @@ import type { Session } from "./session.js";
 import { within } from "./within.js";
 
 type Wiring = Omit<ReceiverContext, "caughtUp" | "display" | "readMarks" | "onFailure" | "want" | "send"> &
-  Pick<FeedContext, "archive" | "contacts" | "device"> & {
+  Pick<FeedContext, "archive" | "contacts" | "device" | "ledger"> & {
     readonly chats: Pick<Chats, "change" | "learn" | "noteOf">;
     readonly position: FeedPosition;
   };
@@ -106,6 +106,7 @@ export class ListeningSpell implements Listening {
   onClosed(error: ErrorRecord | null): void {
     this.#feed.stop();
     void this.#receiver.stop();
+    void this.#readMarks?.flush();
     this.#end(error === null ? null : new FastChatError(error.code, error.message));
   }
 

@@ -11,6 +11,7 @@ export class ReadMarks {
   /** Counters of the newest entries read, not noted yet. */
   readonly #pending = new Map<ConversationId, number>();
   #timer: Timer | null = null;
+  #flushing: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly chats: Pick<Chats, "change">,
@@ -24,9 +25,15 @@ export class ReadMarks {
   }
 
   /** Notes what waits, as far as the archive takes it: what it does not take counts as unread, and nothing is lost. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = null;
+    // Behind what is being noted just now: whoever waits for this one waits for that, too.
+    this.#flushing = this.#flushing.then(() => this.#flush());
+    return this.#flushing;
+  }
+
+  async #flush(): Promise<void> {
     const waiting = [...this.#pending];
     this.#pending.clear();
     for (const [conversation, read] of waiting) {

@@ -47,6 +47,11 @@ export class SearchSegment {
     public upTo: number,
   ) {}
 
+  /** One that no file is made of. */
+  static empty(): SearchSegment {
+    return new SearchSegment(0, new MiniSearch(OPTIONS), 0);
+  }
+
   /** Whether all its entries were looked at. */
   get complete(): boolean {
     return this.upTo >= (this.number + 1) * SEGMENT_ENTRIES;

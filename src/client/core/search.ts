@@ -2,11 +2,11 @@
  * Searching the history: by an index that lies on this device, since the archive cannot read what it holds. It is brought up
  * to the newest entry before each search; the first time that reads everything.
  */
-import { MAX_ENTRIES } from "../../protocol/archive.js";
+import { MAX_ENTRIES, MOST_ARCHIVE_ENTRIES } from "../../protocol/archive.js";
 import { FastChatError } from "../../protocol/errors.js";
 import { lineOf, withNames, type Line, type LineContext } from "./history-lines.js";
 import type { HistoryEntry } from "./messages.js";
-import { SEGMENT_ENTRIES, type SearchFiles, type SearchSegment } from "./search-files.js";
+import { SEGMENT_ENTRIES, SearchSegment, type SearchFiles } from "./search-files.js";
 
 export interface SearchContext extends LineContext {
   readonly files: SearchFiles;
@@ -31,6 +31,8 @@ export class Search {
   ): Promise<HistoryEntry[]> {
     const { files, contacts } = this.context;
     if (!/[\p{L}\p{N}]/u.test(words)) throw new FastChatError("badRequest", "Give a word to search for.");
+    // QuickChat leaves nothing of the history behind, and looks through what is shown only.
+    if (this.context.historyAfter() > 0) return this.#findShown(words, limit);
     await this.#readOn(onProgress);
     const lines: Line[] = [];
     for (let number = (await files.count()) - 1; number >= 0 && lines.length < limit; number--) {
@@ -48,6 +50,32 @@ export class Search {
       const line = await lineOf(this.context, entry);
       if (line?.direction === "sent" || line?.direction === "received") lines.push(line);
     }
+  }
+
+  /** Without files: what came since this device logged in is little. */
+  async #findShown(words: string, limit: number): Promise<HistoryEntry[]> {
+    const { archive, historyAfter, contacts } = this.context;
+    const shown = new Map<number, Line>();
+    const index = SearchSegment.empty();
+    let after = historyAfter();
+    for (let more = true; more;) {
+      const page = await archive.read({ type: "after", after, limit: MAX_ENTRIES });
+      for (const entry of page.entries) {
+        if (entry.counter <= after)
+          throw new FastChatError("badFrame", "The archive's page is not in order.");
+        after = entry.counter;
+        const line = await lineOf(this.context, entry);
+        if (line?.direction !== "sent" && line?.direction !== "received") continue;
+        shown.set(after, line);
+        index.add(after, line.text);
+      }
+      more = page.more && page.entries.length > 0;
+    }
+    const found = index.find(words).slice(0, limit).reverse();
+    return withNames(
+      contacts,
+      found.flatMap((counter) => shown.get(counter) ?? []),
+    );
   }
 
   /** Adds what came since the last search. */
@@ -76,6 +104,9 @@ export class Search {
       for (const entry of page.entries) {
         if (entry.counter <= segment.upTo)
           throw new FastChatError("badFrame", "The archive's page is not in order.");
+        // One that numbered them so would have as many files written here.
+        if (entry.counter > MOST_ARCHIVE_ENTRIES)
+          throw new FastChatError("badFrame", "The archive numbers its entries higher than any does.");
         // What lies beyond belongs to the next.
         if (entry.counter > (segment.number + 1) * SEGMENT_ENTRIES) break;
         const line = await lineOf(this.context, entry);

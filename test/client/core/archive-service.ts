@@ -54,6 +54,15 @@ export class ArchiveService {
   readonly reads: { readonly type: "before" | "after"; readonly [from: string]: unknown }[] = [];
   /** Counters of entries that are on no page. */
   readonly hidden = new Set<number>();
+  /** Every page has the entries of all chats. */
+  mixed = false;
+  /** What is shown in the place of whatever is looked for. */
+  instead: KeptEntry | null = null;
+  /** Where the pages of digests began that were asked for. */
+  readonly digestReads: number[] = [];
+  /** Whether a page of digests is given; where not, nothing is said. */
+  onDigests: (after: number) => boolean = () => true;
+  refusedDigests = 0;
   /** Sizes of the batches that came. */
   readonly batches: number[] = [];
   /** Told of every append, before it is done; returns whether the connection breaks off instead. */
@@ -162,7 +171,10 @@ export class ArchiveService {
         return;
       }
       case "find": {
-        const entries = archive.entries.filter(({ entry }) => equalBytes(entry, request.entry));
+        const entries =
+          this.instead === null
+            ? archive.entries.filter(({ entry }) => equalBytes(entry, request.entry))
+            : [this.instead];
         say({ type: "page", ref, entries, more: false });
         return;
       }
@@ -175,7 +187,9 @@ export class ArchiveService {
             : { type: "before", before: request.before },
         );
         const inChat = archive.entries.filter(
-          (entry) => !this.hidden.has(entry.counter) && (chat === undefined || equalBytes(entry.chat, chat)),
+          (entry) =>
+            !this.hidden.has(entry.counter) &&
+            (chat === undefined || this.mixed || equalBytes(entry.chat, chat)),
         );
         const all =
           request.type === "after"
@@ -222,6 +236,11 @@ export class ArchiveService {
         return;
       }
       case "digests": {
+        this.digestReads.push(request.after);
+        if (!this.onDigests(request.after)) {
+          this.refusedDigests += 1;
+          return;
+        }
         const behind = archive.entries.slice(request.after);
         const digests = behind.slice(0, request.limit).map(({ chat, entry, sealed }) => ({
           chat,

@@ -201,3 +201,37 @@ t.test("nobody else is taken for oneself", async (t) => {
   t.strictSame(await historyOf(service, client), ["note"]);
   await inTime(service, client.close());
 });
+
+t.test("an archive that shows another one's pin in the place of a contact's is not believed", async (t) => {
+  const service = new Service();
+  const { alice: person, bob, onAlices } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  await inTime(service, alice.send("bob", "hello"));
+  await inTime(service, () => service.archive.entriesOf(person.contents.archive.id).length === 2);
+  await inTime(service, alice.close());
+  const { card, id } = await impostor(bob);
+  // Pinned by an account that the service has given another name meanwhile: a pin as genuine as any.
+  const mallory = await signCard({
+    ...bob.verified,
+    name: "mallory" as UserName,
+    identity: await identityFromSeed(new Uint8Array(32).fill(9)),
+  });
+  const known = service.accounts.get(bobs);
+  if (known === undefined) throw new Error("bob has no account");
+  service.addAccount("mallory" as UserName, id, mallory, known.vault, known.record);
+  const first = await resume(onAlices.restart());
+  await inTime(service, first.send("mallory", "hello"));
+  await inTime(service, () => service.archive.entriesOf(person.contents.archive.id).length === 4);
+  await inTime(service, first.close());
+  replaceBob(service, id, card);
+  const pins = service.archive
+    .entriesOf(person.contents.archive.id)
+    .filter(({ chat }, _, [pin]) => pin !== undefined && chat.every((byte, at) => byte === pin.chat[at]));
+  t.equal(pins.length, 2);
+  service.archive.instead = pins[1] ?? null;
+  const second = await resume(await signedIn(service, person, "alice"));
+  await inTime(service, t.rejects(second.send("bob", "secret"), { code: "badFrame" }));
+  service.archive.instead = null;
+  await inTime(service, t.rejects(second.send("bob", "secret"), { code: "keyChanged" }));
+  await inTime(service, second.close());
+});

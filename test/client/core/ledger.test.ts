@@ -2,13 +2,14 @@
 import t, { type Test } from "tap";
 import type { Client } from "../../../src/client/core/client.js";
 import type { ConnectionStatus } from "../../../src/client/core/messages.js";
-import { inTime, resume, signedIn, twoPeople, type Process } from "./device.js";
+import { inTime, resume, signedIn, turns, twoPeople, type Process } from "./device.js";
 import { Service } from "./service.js";
 
 /** Alice, who wrote ten messages to bob and three to herself, and whose device has compared her archive. */
 async function alicesArchive() {
   const service = new Service();
-  const { alice: person, bob, onAlices } = await twoPeople(service);
+  const { alice: person, bob, onAlices, onBobs } = await twoPeople(service);
+  const bobs = await resume(onBobs);
   const alarms: string[] = [];
   const onStatus = (status: ConnectionStatus): void => {
     if (status.kind === "archiveAltered") alarms.push(status.alarm.kind);
@@ -24,7 +25,7 @@ async function alicesArchive() {
   const check = (client: Client = alice) => inTime(service, client.checkArchive());
   /** Another device, which knows the password and nothing else. */
   const fresh = async (): Promise<Client> => resume(await signedIn(service, person, "alice"));
-  return { service, person, bob, alice, onAlices, archive, alarms, check, fresh };
+  return { service, person, bob, bobs, alice, onAlices, archive, alarms, check, fresh };
 }
 
 type Scene = Awaited<ReturnType<typeof alicesArchive>>;
@@ -241,6 +242,91 @@ t.test("a loss that is accepted is none from then on", async (t) => {
   const other = await scene.fresh();
   t.same(await check(other), { counter: 12, alarm: null });
   await closeAll(service, alice, other);
+});
+
+t.test("an entry of another chat is no part of a conversation, even one that is known", async (t) => {
+  const scene = await alicesArchive();
+  const { service, alice, archive, check } = scene;
+  await check();
+  // Whatever chat is asked for, all stand in it.
+  service.archive.mixed = true;
+  const withBob = (await inTime(service, alice.history({ with: "bob", limit: 500 }))) ?? [];
+  t.same(
+    withBob.filter(({ text }) => text.startsWith("note")),
+    [],
+  );
+  t.equal(withBob.filter(({ direction }) => direction === "invalid").length, archive.entries.length - 10);
+  await closeAll(service, alice);
+});
+
+t.test("an old entry that is added again is shown to nobody as new", async (t) => {
+  const scene = await alicesArchive();
+  const { service, alice, archive, check, fresh } = scene;
+  const other = await fresh();
+  await inTime(service, scene.bobs.send("alice", "once"));
+  const taken: string[] = [];
+  const taking = await other.listen({ onMessage: ({ text }) => void taken.push(text) });
+  await inTime(service, () => taken.includes("once") && archive.entries.length === 15);
+  await inTime(service, () => [...service.mailbox(scene.person.account)].length === 0);
+  await inTime(service, taking.stop());
+  await inTime(service, other.close());
+  await check();
+  await inTime(service, alice.close());
+  const again = await resume(scene.onAlices.restart());
+  const shown: string[] = [];
+  const listening = await again.listen({ onMessage: ({ text }) => void shown.push(text) });
+  await inTime(service, () => archive.followers.size === 1);
+  const copy = archive.entries.at(-1);
+  if (copy === undefined) throw new Error("there are no entries");
+  archive.entries.push({ ...copy, counter: copy.counter + 1 });
+  for (const wake of [...archive.followers.values()]) wake();
+  await inTime(service, again.send("bob", "behind it"));
+  await inTime(service, () => archive.entries.length === 17);
+  await turns(200);
+  t.same(shown, []);
+  await inTime(service, listening.stop());
+  await closeAll(service, again);
+});
+
+t.test("what was read on the way is not read again by the next one", async (t) => {
+  const scene = await alicesArchive();
+  const { service, alice, archive, onAlices, check } = scene;
+  const chat = archive.entries[0]?.chat ?? new Uint8Array(32);
+  while (archive.entries.length < 6_000) {
+    const counter = archive.entries.length + 1;
+    const entry = new Uint8Array(32).fill(7);
+    new DataView(entry.buffer).setUint32(0, counter);
+    archive.entries.push({ counter, chat, entry, sealed: new Uint8Array(100) });
+  }
+  // It ends with the first request behind the fifth thousand.
+  service.archive.onDigests = (after) => after < 5_000;
+  const cut = t.rejects(alice.checkArchive(), { code: "unavailable" });
+  await inTime(service, () => service.archive.refusedDigests > 0);
+  await inTime(service, alice.close());
+  await cut;
+  service.archive.onDigests = () => true;
+  const asked = service.archive.digestReads.length;
+  const again = await resume(onAlices.restart());
+  t.same(await check(again), { counter: 6_000, alarm: null });
+  t.equal(service.archive.digestReads[asked], 4_999, "the last that is known is compared");
+  t.equal(service.archive.digestReads[asked + 1], 5_000, "and the rest is read");
+  await closeAll(service, again);
+});
+
+t.test("to accept replaces the checkpoints in both places, or says that it did not", async (t) => {
+  const scene = await alicesArchive();
+  const { service, alice, archive, check } = scene;
+  const accept = () => inTime(service, alice.checkArchive({ accept: true }));
+  await check();
+  archive.entries.splice(-2);
+  service.balancerAway = true;
+  await t.rejects(accept(), { code: "unreachable" });
+  service.balancerAway = false;
+  t.match(await check(), { alarm: { kind: "cut" } }, "nothing was accepted");
+  archive.entries.splice(0);
+  t.same(await accept(), { counter: 0, alarm: null });
+  t.same(await check(), { counter: 0, alarm: null }, "an archive without entries, too");
+  await closeAll(service, alice);
 });
 
 t.test("an entry that stands there twice is not accepted", async (t) => {

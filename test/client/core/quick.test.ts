@@ -63,14 +63,46 @@ t.test("a usual login ends QuickChat", async (t) => {
   await inTime(service, again?.close() ?? Promise.resolve());
 });
 
-t.test("QuickChat needs the archive to say where it begins", async (t) => {
+t.test("QuickChat that cannot begin leaves no keys on the device", async (t) => {
   const service = await bobIsAway();
   service.archive.leave();
   const process = new Process(service);
   await t.rejects(inTime(service, Client.login(process.ports, { ...credentials, quick: true })));
+  await t.rejects(resume(process.restart()), { code: "notSignedIn" });
   service.archive.away = false;
-  const client = await resume(process.restart());
-  t.notOk(client.skipsHistory, "it is signed in, with everything");
+  const { client } = await login(service, { quick: true });
+  t.ok(client.skipsHistory);
+  await inTime(service, client.close());
+});
+
+t.test("QuickChat whose login was killed on the way shows nothing", async (t) => {
+  const service = await bobIsAway();
+  service.archive.silent = true;
+  const process = new Process(service);
+  let ended = false;
+  void Client.login(process.ports, { ...credentials, quick: true }).catch(() => (ended = true));
+  await inTime(service, () => [...process.storage.files.keys()].includes("account"));
+  t.notOk(ended);
+  const next = process.restart();
+  service.archive.speak();
+  const client = await resume(next);
+  t.ok(client.skipsHistory);
+  t.strictSame(await inTime(service, client.history()), []);
+  await inTime(service, client.restoreHistory());
+  t.strictSame(texts(await inTime(service, client.history())), ["1", "2", "3"]);
+  await inTime(service, client.close());
+});
+
+t.test("a search in QuickChat finds what is shown, and leaves no index", async (t) => {
+  const service = await bobIsAway();
+  const { process, client } = await login(service, { quick: true });
+  await inTime(service, client.send("alice", "findable"));
+  t.match(await inTime(service, client.search("findable")), [{ text: "findable" }]);
+  t.strictSame(await inTime(service, client.search("1")), []);
+  t.strictSame(
+    [...process.storage.files.keys()].filter((name) => name.startsWith("search-")),
+    [],
+  );
   await inTime(service, client.close());
 });
 

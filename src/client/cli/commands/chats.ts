@@ -102,7 +102,10 @@ function changeOf(change: Change, hours: number | undefined): ChatChange {
       return { pinned: false };
     case "mute":
       return {
-        mutedUntil: hours === undefined ? FOR_EVER : Date.now() + positiveNumber("--hours", hours) * HOUR_MS,
+        mutedUntil:
+          hours === undefined
+            ? FOR_EVER
+            : Math.min(FOR_EVER, Date.now() + Math.round(positiveNumber("--hours", hours) * HOUR_MS)),
       };
     case "unmute":
       return { mutedUntil: 0 };

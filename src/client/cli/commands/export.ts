@@ -5,7 +5,8 @@ import { Chalk } from "chalk";
 import type { CommandModule } from "yargs";
 import type { ExportSealer } from "../../../crypto/sealed-export.js";
 import { FastChatError } from "../../../protocol/errors.js";
-import type { Client } from "../../core/client.js";
+import type { Client, ClientOptions } from "../../core/client.js";
+import { ConnectionNotes } from "../connection-notes.js";
 import { ExportFile } from "../export-file.js";
 import { exportedJson, historyLine } from "../format.js";
 import { HISTORY_FORMAT, HISTORY_VERSION } from "../history-format.js";
@@ -19,6 +20,8 @@ import { noteQuickChat } from "../quick-chat.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
 
 const FORMATS = ["json", "text", "sealed"] as const;
+/** As for keys that do not fit: what is exported is what the archive shows, and that is not all that was there. */
+const ALTERED_EXIT = 7;
 type Format = (typeof FORMATS)[number];
 
 interface ExportOptions extends GlobalOptions {
@@ -52,7 +55,7 @@ export const exportCommand: CommandModule<GlobalOptions, ExportOptions> = {
         "The file is for your eyes only (mode 0600). Only a sealed one is encrypted: under a password of its own, which is " +
           "asked for, or taken from FASTCHAT_EXPORT_PASSWORD. JSON: one object with name, account and messages, each as " +
           "history --json prints it, with fromAccount and toAccounts. fastchat import takes JSON and sealed files. A file is " +
-          "written whole or not at all.",
+          "written whole or not at all. Exit code 7: it is written, and the archive is not what your devices have seen.",
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
@@ -64,9 +67,18 @@ export const exportCommand: CommandModule<GlobalOptions, ExportOptions> = {
         throw new FastChatError("badRequest", `${path} is there already; give another name, or --force.`);
       }
       const { output } = context;
+      const notes = new ConnectionNotes(output);
+      const clientOptions: ClientOptions = {
+        ...context.clientOptions,
+        onStatus: (status) => {
+          if (status.kind !== "archiveAltered") return;
+          notes.onStatus(status);
+          process.exitCode = ALTERED_EXIT;
+        },
+      };
       const source = { ...process, env: context.env };
       const password = format === "sealed" ? await chooseExportPassword(basename(path), source) : null;
-      const count = await withClient(context, async (client) => {
+      const count = await withClient({ ...context, clientOptions }, async (client) => {
         const sealer = password === null ? null : await sealerUnder(output, password);
         const file = await ExportFile.create(path, argv.force, sealer);
         return writeExport(context, client, file, name, format === "text");

@@ -20,7 +20,8 @@ export async function follow(
   const waiting = followers.wait(caller, WAIT_MS);
   try {
     const head = await ask(() => store.find(archive));
-    if (head !== null && head.counter <= after && head.revision <= revision) await waiting;
+    const nothing = head !== null && head.counter <= after && head.revision <= revision;
+    if (nothing && !(await waiting)) return { type: "news", ref, entries: [], chats: [], more: false };
   } finally {
     followers.leave(caller);
   }
