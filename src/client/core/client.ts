@@ -256,18 +256,20 @@ export class Client {
   /**
    * Compares the archive with what this account knows of it, to its newest entry.
    *
-   * @param options `accept`: take it as it is for what it shall be, missing entries and all; `onProgress`: told the counter
-   *   up to which was read
+   * @param options `accept`: take it as it is for what it shall be, missing entries and all; `whole`: compare everything that
+   *   this device knows, not only where that ends; `onProgress`: told the counter up to which was read
    * @throws FastChatError `unavailable`, `unreachable` while the archive is away
    */
   checkArchive({
     accept = false,
+    whole = false,
     onProgress,
   }: {
     readonly accept?: boolean;
+    readonly whole?: boolean;
     readonly onProgress?: (counter: number) => void;
   } = {}): Promise<ArchiveCheck> {
-    return accept ? this.#parts.ledger.accept() : this.#parts.ledger.check(onProgress);
+    return accept ? this.#parts.ledger.accept() : this.#parts.ledger.check(onProgress, whole);
   }
 
   /**

@@ -63,11 +63,14 @@ export class Ledger {
    * Reads on to the newest entry, and compares. Where all is well and there was news, a new checkpoint is left.
    *
    * @param onProgress told how far it has read
+   * @param whole whether everything that is known is compared once more, not only where it ends
    * @throws FastChatError what the archive answers; what is known then stays known
    */
-  check(onProgress: (counter: number) => void = () => undefined): Promise<ArchiveCheck> {
+  async check(onProgress: (counter: number) => void = () => undefined, whole = false): Promise<ArchiveCheck> {
+    // One that is under way may not be as thorough.
+    if (whole) await this.#checking?.catch(() => undefined);
     this.#checking ??= this.#context.files
-      .withLock(() => this.#check(onProgress))
+      .withLock(() => this.#check(onProgress, whole))
       .finally(() => {
         this.#checking = null;
       });
@@ -158,10 +161,10 @@ export class Ledger {
     return loading;
   }
 
-  async #check(onProgress: (counter: number) => void): Promise<ArchiveCheck> {
+  async #check(onProgress: (counter: number) => void, whole: boolean): Promise<ArchiveCheck> {
     const before = (await this.#reload()) ?? (await this.#start());
     const standing = await this.#standing();
-    const { state, alarm } = await this.#judge(before, standing, onProgress);
+    const { state, alarm } = await this.#judge(before, standing, onProgress, whole);
     if (alarm !== null && alarm.kind !== this.#alarm?.kind) this.#context.onAlarm(alarm);
     this.#alarm = alarm;
     if (alarm === null) await this.#leave(state, standing);
@@ -184,6 +187,7 @@ export class Ledger {
     before: LedgerState,
     standing: Standing,
     onProgress: (counter: number) => void,
+    whole: boolean,
   ): Promise<Verdict> {
     const marks: Mark[] = [];
     for (const kept of ["archive", "service"] as const) {
@@ -198,6 +202,8 @@ export class Ledger {
     }
     const changed = before.counter > 0 ? await this.#changedSince(before) : null;
     if (changed !== null) return { state: before, alarm: changed };
+    const exchanged = whole ? await this.#exchangedIn(before, onProgress) : null;
+    if (exchanged !== null) return { state: before, alarm: { kind: "altered", counter: exchanged } };
     const expected = new Map(marks.map((mark) => [mark.counter, mark]));
     const seen = {
       archive: Math.max(before.seen.archive, marks.find(({ kept }) => kept === "archive")?.counter ?? 0),
@@ -233,6 +239,26 @@ export class Ledger {
     }
     const same = known !== null && equalBytes(known.hash, there.hash) && equalBytes(known.chat, there.chat);
     return same ? null : { kind: "altered", counter };
+  }
+
+  /** Compares everything that is known. @returns the counter of the first entry that is another one; `null` if none is */
+  async #exchangedIn(
+    { counter }: LedgerState,
+    onProgress: (counter: number) => void,
+  ): Promise<number | null> {
+    const { archive, files } = this.#context;
+    for (let at = 0; at < counter;) {
+      const limit = Math.min(MAX_ENTRIES, counter - at);
+      const { digests } = await archive.ask({ type: "digests", after: at, limit }, "digestPage");
+      for (const { chat, hash } of digests) {
+        at += 1;
+        const known = files.digestOf(at);
+        if (known === null || !equalBytes(known.chat, chat) || !equalBytes(known.hash, hash)) return at;
+      }
+      if (digests.length === 0) return at + 1;
+      onProgress(at);
+    }
+    return null;
   }
 
   /**

@@ -153,6 +153,8 @@ for (const { what, move, known, fresh } of MOVES) {
     t.equal((await check())?.alarm?.kind ?? null, known, "the device that has compared before");
     t.equal((await check(other))?.alarm?.kind ?? null, fresh, "one that comes new");
     t.same(alarms, known === null ? [] : [known], "told once");
+    const whole = await inTime(service, alice.checkArchive({ whole: true }));
+    t.equal(whole?.alarm?.kind ?? null, fresh, "and where it compares everything");
     await showsNothingWrong(t, scene, alice);
     await closeAll(service, alice, other);
   });

@@ -73,21 +73,19 @@ async function list(
 ): Promise<void> {
   if (client.skipsHistory) noteQuickChat(output);
   const chats = await unlessAborted(readChats(client, limit, unreadOnly), interrupts.signal);
-  chats.sort((one, other) => Number(other.pinned) - Number(one.pinned));
   if (output.json) for (const chat of chats) await output.line(chatJson(chat));
   else for (const line of chatLines(chats, client.me.name, output.paint)) await output.line(line);
 }
 
+/** Pinned ones first, wherever they stand: so all are read. */
 async function readChats(client: Client, limit: number, unreadOnly: boolean): Promise<ChatSummary[]> {
   const chats: ChatSummary[] = [];
-  for (let before: number | null | undefined; before !== null && chats.length < limit;) {
-    const page = await client.chats({
-      limit: Math.min(PAGE, limit),
-      ...(before === undefined ? {} : { before }),
-    });
+  for (let before: number | null | undefined; before !== null;) {
+    const page = await client.chats({ limit: PAGE, ...(before === undefined ? {} : { before }) });
     chats.push(...page.chats.filter(({ unread }) => !unreadOnly || unread > 0));
     before = page.next;
   }
+  chats.sort((one, other) => Number(other.pinned) - Number(one.pinned));
   return chats.slice(0, limit);
 }
 

@@ -29,12 +29,14 @@ export const checkCommand: CommandModule<GlobalOptions, CheckOptions> = {
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const { output, interrupts } = context;
-      const { counter, alarm } = await withClient(context, (client) =>
+      // What is wrong is told below, once.
+      const clientOptions = { ...context.clientOptions, onStatus: () => undefined };
+      const { counter, alarm } = await withClient({ ...context, clientOptions }, (client) =>
         unlessAborted(
           sayIfSlow(
             output,
             "reading what your history is known by…",
-            client.checkArchive({ accept: argv.accept }),
+            client.checkArchive({ accept: argv.accept, whole: true }),
           ),
           interrupts.signal,
         ),

@@ -41,7 +41,7 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
       .example("$0 history --limit 0 --json > all.jsonl", "everything, one object a line")
       .epilogue(
         "With --json: id, from, to, text, at (ISO 8601, UTC; null if unknown), " +
-          "direction (sent, received, invalid, waiting), counter.",
+          "direction (sent, received, invalid, waiting, missing), counter.",
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
