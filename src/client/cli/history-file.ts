@@ -18,8 +18,8 @@ import { HISTORY_FORMAT, HISTORY_VERSION } from "./history-format.js";
 
 /** Bytes that are read at a time. */
 const CHUNK = 64 * 1024;
-/** The most bytes in which not one message is complete. */
-const MOST_BETWEEN = 4 * MAX_PAYLOAD_BYTES;
+/** The most bytes in which not one message is complete: the longest text with every character escaped, and what is beside it. */
+const MOST_BETWEEN = 8 * MAX_PAYLOAD_BYTES;
 /** The latest time of JavaScript's Date, in milliseconds since 1970. */
 const LATEST = 8.64e15;
 
@@ -83,8 +83,8 @@ export class HistoryFile {
    * Reads the file once, from its beginning.
    *
    * @returns its head, and then some entries at a time
-   * @throws FastChatError `badRequest` for what is no export, with the place of what is wrong; `undecryptable` for a wrong
-   *   password, and for a sealed file that is damaged or cut short
+   * @throws FastChatError `badRequest` for what is no export, with the place of what is wrong, once all before it was
+   *   returned; `undecryptable` for a wrong password, and for a sealed file that is damaged or cut short
    */
   async *read(): AsyncGenerator<HistoryHead | readonly ReadMessage[], void> {
     const parsing = new Parsing(this.path);
@@ -93,6 +93,7 @@ export class HistoryFile {
       const read = parsing.take(chunk);
       if (!began && parsing.head !== null) yield parsing.head;
       if (read.length > 0) yield read;
+      parsing.check();
     }
     if (parsing.head === null) yield parsing.end();
     else parsing.end();
@@ -135,6 +136,8 @@ export class HistoryFile {
   }
 }
 
+const HEAD_FIELDS: ReadonlySet<unknown> = new Set(["format", "version", "name", "account"]);
+
 /** JSON as it comes. */
 class Parsing {
   head: HistoryHead | null = null;
@@ -146,19 +149,27 @@ class Parsing {
   #read: ReadMessage[] = [];
   #count = 0;
   #bytesSince = 0;
+  #fault: FastChatError | null = null;
 
   constructor(private readonly path: string) {
     this.#parser.onValue = ({ value, key }) => {
       this.#bytesSince = 0;
-      if (typeof key === "string") this.#fields[key] = value;
-      else this.#message(value);
+      if (typeof key === "number") this.#message(value);
+      else if (HEAD_FIELDS.has(key)) this.#fields[key as string] = value;
+      // Messages by names, not in a list: however many there were, nothing would be done with them.
+      else throw this.#notOne();
     };
   }
 
+  /** @returns the entries that it completes, up to what is wrong: {@link check} tells of that */
   take(chunk: Uint8Array): readonly ReadMessage[] {
     this.#bytesSince += chunk.length;
-    this.#write(() => this.#parser.write(chunk));
-    if (this.#bytesSince > MOST_BETWEEN) throw this.#notOne();
+    try {
+      this.#parser.write(chunk);
+      if (this.#bytesSince > MOST_BETWEEN) throw this.#notOne();
+    } catch (error) {
+      this.#fault = this.#faultOf(error);
+    }
     const read = this.#read;
     this.#read = [];
     return read;
@@ -178,16 +189,17 @@ class Parsing {
     return this.head;
   }
 
-  #write(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      if (error instanceof FastChatError) throw error;
-      // The parser's own: what stands there is no JSON.
-      throw this.#count === 0
-        ? this.#notOne()
-        : new FastChatError("badRequest", `${this.path} is damaged behind message ${this.#count}.`);
-    }
+  /** @throws FastChatError `badRequest` where something was wrong */
+  check(): void {
+    if (this.#fault !== null) throw this.#fault;
+  }
+
+  #faultOf(error: unknown): FastChatError {
+    if (error instanceof FastChatError) return error;
+    // The parser's own: what stands there is no JSON.
+    return this.#count === 0
+      ? this.#notOne()
+      : new FastChatError("badRequest", `${this.path} is damaged behind message ${this.#count}.`);
   }
 
   #message(value: unknown): void {

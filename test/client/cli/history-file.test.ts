@@ -42,9 +42,12 @@ interface Read {
   readonly messages: ReadMessage[];
 }
 
-async function read(content: string | Uint8Array, password = PASSWORD): Promise<Read> {
+async function read(
+  content: string | Uint8Array,
+  password = PASSWORD,
+  all: Read = { heads: [], messages: [] },
+): Promise<Read> {
   const file = await HistoryFile.open(await written(content), () => Promise.resolve(password));
-  const all: Read = { heads: [], messages: [] };
   try {
     for await (const part of file.read()) {
       if ("account" in part) all.heads.push(part);
@@ -125,6 +128,7 @@ t.test("what is no history is refused, with what to see to", async (t) => {
     ["a newer version", fileOf([message(1)], { version: 3 }), /version 3/],
     ["no account", fileOf([message(1)], { account: "nobody" }), /whose history/],
     ["a huge text that never ends", `{"format":"${"x".repeat(1_000_000)}`, /no history/],
+    ["messages that are no list", '{"messages":{"a":{},"b":{}}}', /no history/],
     ["messages before the head", `{"messages":[${JSON.stringify(message(1))}]}`, /no history/],
     [
       "cut off",
@@ -165,6 +169,30 @@ t.test("a message that is none is named by its number and what is wrong with it"
     await t.rejects(read(content), { message: where }, JSON.stringify(over).slice(0, 80));
   }
   await t.rejects(read(fileOf([7 as unknown as object])), { message: /^Message 1 of / });
+});
+
+t.test("all that stands before what is wrong is returned first", async (t) => {
+  const good = [message(1), message(2)];
+  const files = [
+    fileOf([...good, message(3, { id: "short" }), message(4)]),
+    fileOf([...good, message(3)]).replace("message 3", 'mess"age 3'),
+    fileOf([...good, message(3)]).slice(0, -20),
+  ];
+  for (const file of files) {
+    const all: Read = { heads: [], messages: [] };
+    await t.rejects(read(file, PASSWORD, all), { code: "badRequest" });
+    t.same(
+      all.messages.map(({ number }) => number),
+      [1, 2],
+    );
+  }
+});
+
+t.test("the longest text that can be sent is read, however it is escaped", async (t) => {
+  const text = "\u0007".repeat(64 * 1024);
+  const { messages } = await read(fileOf([message(1, { text }), message(2)]));
+  t.equal(messages.length, 2);
+  t.ok(messages[0]?.message?.text === text);
 });
 
 t.test("times that are none are not known", async (t) => {
