@@ -14,6 +14,7 @@ export const LABELS = {
   sealedRecordKeys: "fastchat sealed record keys v1",
   sealedRecord: "fastchat sealed record v1",
   vaultPasswordKey: "fastchat vault password key v1",
+  exportPasswordKey: "fastchat export password key v1",
 
   chatTag: "fastchat archive chat v1",
   pinChatTag: "fastchat archive pins v1",

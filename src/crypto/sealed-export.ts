@@ -15,8 +15,10 @@
  */
 import { primitives } from "#primitives";
 import { concatBytes, equalBytes, toHex, utf8 } from "../protocol/bytes.js";
+import { FastChatError } from "../protocol/errors.js";
 import { u32 } from "./fields.js";
-import { open, seal, SEALED_OVERHEAD_BYTES, type SealContext } from "./sealed.js";
+import { LABELS } from "./labels.js";
+import { open, seal, SEALED_OVERHEAD_BYTES, SEALING_KEY_BYTES, type SealContext } from "./sealed.js";
 import { undecryptable } from "./undecryptable.js";
 
 const MAGIC = utf8("FCEXPORT");
@@ -56,7 +58,7 @@ export class ExportSealer {
     const { logN, r, p } = COST;
     const salt = primitives.randomBytes(SALT_BYTES);
     const head = concatBytes(MAGIC, Uint8Array.of(VERSION, logN, r, p), salt);
-    return new ExportSealer(head, await primitives.scrypt(utf8(password), salt, COST));
+    return new ExportSealer(head, await keyOf(password, head, COST));
   }
 
   /**
@@ -84,8 +86,8 @@ export class ExportSealer {
  *
  * @param source the file, in pieces of any size
  * @param password asked for once the head was found to be one
- * @throws FastChatError `undecryptable` alike for another password, damage, forgery and a file that was cut short or
- *   joined with another one
+ * @throws FastChatError `badRequest` for a file of a later version; `undecryptable` alike for another password, damage,
+ *   forgery and a file that was cut short or joined with another one
  */
 export async function* openExport(
   source: AsyncIterable<Uint8Array>,
@@ -95,7 +97,7 @@ export async function* openExport(
   const head = await bytes.take(HEAD_BYTES);
   const cost = head === null ? null : costOf(head);
   if (head === null || cost === null) throw undecryptable();
-  const key = await primitives.scrypt(utf8(await password()), head.subarray(SALT_AT), cost);
+  const key = await keyOf(await password(), head, cost);
   for (let index = 0; ; index++) {
     const frame = await bytes.take(FRAME_BYTES);
     if (frame === null) throw undecryptable();
@@ -111,11 +113,33 @@ export async function* openExport(
   }
 }
 
-/** @returns `null` for a head that is none, or that asks for more than this release takes */
-function costOf(head: Uint8Array): { logN: number; r: number; p: number } | null {
+interface Cost {
+  readonly logN: number;
+  readonly r: number;
+  readonly p: number;
+}
+
+async function keyOf(password: string, head: Uint8Array, cost: Cost): Promise<Uint8Array> {
+  const stretched = await primitives.scrypt(utf8(password), head.subarray(SALT_AT), cost);
+  const label = utf8(LABELS.exportPasswordKey);
+  return primitives.hkdfSha256(stretched, new Uint8Array(0), label, SEALING_KEY_BYTES);
+}
+
+/**
+ * @returns `null` for a head that is none, or that asks for more than this release takes
+ * @throws FastChatError `badRequest` for one of another version
+ */
+function costOf(head: Uint8Array): Cost | null {
   const [version = 0, logN = 0, r = 0, p = 0] = head.subarray(MAGIC.length, SALT_AT);
-  if (!isSealedExport(head) || version !== VERSION) return null;
-  const bounded = logN >= 1 && logN <= MOST_LOG_N && r >= 1 && p >= 1 && p <= MOST_PASSES;
+  if (!isSealedExport(head)) return null;
+  if (version !== VERSION) {
+    throw new FastChatError(
+      "badRequest",
+      `The sealed export is of version ${version}; this release reads version ${VERSION}. Update FastChat.`,
+    );
+  }
+  // N is less than 2^(128 * r / 8) (RFC 7914, section 2): what is not would be an error of the library's, and no answer.
+  const bounded = logN >= 1 && logN <= Math.min(MOST_LOG_N, 16 * r - 1) && p >= 1 && p <= MOST_PASSES;
   return bounded && 128 * r * 2 ** logN <= MOST_MEMORY ? { logN, r, p } : null;
 }
 
@@ -141,16 +165,18 @@ class Pieces {
 
   /** @returns `null` where there are fewer */
   async take(count: number): Promise<Uint8Array | null> {
-    const parts = [this.#rest];
-    let length = this.#rest.length;
-    while (length < count) {
-      const next = await this.#source.next();
-      if (next.done === true) return null;
-      parts.push(next.value);
-      length += next.value.length;
+    const taken = new Uint8Array(count);
+    for (let filled = 0; filled < count;) {
+      if (this.#rest.length === 0) {
+        const next = await this.#source.next();
+        if (next.done === true) return null;
+        this.#rest = next.value;
+      }
+      const part = this.#rest.subarray(0, count - filled);
+      taken.set(part, filled);
+      filled += part.length;
+      this.#rest = this.#rest.subarray(part.length);
     }
-    const all = concatBytes(...parts);
-    this.#rest = all.subarray(count);
-    return all.subarray(0, count);
+    return taken;
   }
 }

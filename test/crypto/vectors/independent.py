@@ -241,4 +241,5 @@ def main():
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
