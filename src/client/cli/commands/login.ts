@@ -83,7 +83,8 @@ async function showChats({ output, interrupts }: CommandContext, client: Client)
       sayIfSlow(output, "reading your chats…", reading),
       interrupts.signal,
     );
-    for (const line of chatLines(chats, client.me.name, output.paint)) await output.line(line);
+    const pinnedFirst = [...chats].sort((one, other) => Number(other.pinned) - Number(one.pinned));
+    for (const line of chatLines(pinnedFirst, client.me.name, output.paint)) await output.line(line);
     if (next !== null) output.note("there are more; fastchat chats lists them.");
   } catch (error) {
     if (!(error instanceof FastChatError)) throw error;
