@@ -25,6 +25,8 @@ export interface LogLine {
 export interface SystemOptions {
   /** Modules that are loaded into the process before its own; they may speak to {@link SystemProcess.send}. */
   readonly preload?: readonly URL[];
+  /** Ctrl-C is the bench's own to handle: it ends neither the bench nor the system by itself. */
+  readonly ownsInterrupt?: boolean;
   readonly onLog?: (line: LogLine) => void;
   /** What a preloaded module says. */
   readonly onMessage?: (message: unknown) => void;
@@ -59,7 +61,8 @@ export async function startSystem(
   const folder = await mkdtemp(join(tmpdir(), "fastchat-bench-"));
   const data = join(folder, "data");
   let run: Run | null = null;
-  const forget = removeAtExit(folder, () => run?.child.kill("SIGKILL"));
+  const signals = options.ownsInterrupt === true ? { SIGTERM: 143, SIGHUP: 129 } : SIGNALS;
+  const forget = removeAtExit(folder, signals, () => run?.child.kill("SIGKILL"));
   const remove = async (): Promise<void> => {
     forget();
     await rm(folder, { recursive: true, force: true });
@@ -111,13 +114,15 @@ function startRun(
   data: string,
   port: number,
   env: Readonly<Record<string, string>>,
-  { preload = [], onLog, onMessage }: SystemOptions,
+  { preload = [], onLog, onMessage, ownsInterrupt = false }: SystemOptions,
 ): Run {
   const entry = fileURLToPath(new URL("../src/system.js", import.meta.url));
   const preloads = preload.flatMap((url) => ["--import", url.href]);
   const flags = ["--port", String(port), "--data", data, "--log", "json"];
   const child = spawn(process.execPath, [...preloads, entry, ...flags], {
     env: { PATH: process.env["PATH"], ...env },
+    // In a group of its own: a terminal's Ctrl-C goes to all of the foreground's.
+    detached: ownsInterrupt,
     stdio: ["ignore", "pipe", "pipe", ...(preload.length > 0 ? (["ipc"] as const) : [])],
   });
   if (onMessage !== undefined) child.on("message", onMessage);
@@ -168,12 +173,16 @@ function lastWords(child: ChildProcess): () => string {
 }
 
 /** However the bench ends, it leaves nothing behind. @returns what takes that back */
-function removeAtExit(folder: string, kill: () => void): () => void {
+function removeAtExit(
+  folder: string,
+  signals: Readonly<Partial<Record<NodeJS.Signals, number>>>,
+  kill: () => void,
+): () => void {
   const exitOnProcess = (): void => {
     kill();
     rmSync(folder, { recursive: true, force: true });
   };
-  const handlers = Object.entries(SIGNALS).map(
+  const handlers = Object.entries(signals).map(
     ([signal, code]) => [signal as NodeJS.Signals, () => process.exit(code)] as const,
   );
   process.once("exit", exitOnProcess);

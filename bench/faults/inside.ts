@@ -41,7 +41,7 @@ else {
 
 function watch(): void {
   const tell = (message: FromInside): void => tellBench(message);
-  const running = watchThreads(import.meta.url, tell);
+  const running = watchThreads([import.meta.url], tell);
   channel.onmessage = (event) => {
     const report = (event as { readonly data: Report }).data;
     for (const [thread, worker] of running) {

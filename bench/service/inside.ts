@@ -2,15 +2,21 @@
  * Preloaded into the system's process and into each of its threads (`node --import`): ends threads, which cannot be done
  * from outside, and tells how they are. The system's own files are those that people run; they know nothing of it.
  */
+import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { BroadcastChannel, isMainThread, threadId } from "node:worker_threads";
-import type { FromInside, ThreadGauges, ToInside } from "./inside-messages.js";
+import { PRELOAD_VARIABLE, type FromInside, type ThreadGauges, type ToInside } from "./inside-messages.js";
 import { takeOrders, tellBench, watchThreads } from "./watched-threads.js";
 
 /** How often gauges are told, in milliseconds. */
 const EVERY_MS = 200;
+/** A tick of the kernel's clock for programs, in microseconds: 100 a second on Linux. */
+const TICK_MICROS = 10_000;
 /** How often event loops are looked at, in milliseconds. */
 const LOOP_TIMER_MS = 5;
+
+/** What a bench wants in each thread besides. */
+const MODULES = (process.env[PRELOAD_VARIABLE] ?? "").split(" ").filter((href) => href !== "");
 
 interface Note extends ThreadGauges {
   readonly threadId: number;
@@ -21,7 +27,52 @@ const channel = new BroadcastChannel("fastchat-gauges");
 channel.unref();
 
 if (isMainThread) watch();
-else tellGauges((gauges) => channel.postMessage({ ...gauges, threadId } satisfies Note));
+else {
+  tellGauges((gauges) => channel.postMessage({ ...gauges, threadId } satisfies Note));
+  const orders = new BroadcastChannel("fastchat-orders");
+  orders.unref();
+  orders.onmessage = (event) => {
+    const { threadId: id, factor } = (event as { readonly data: SlowOrder }).data;
+    if (id === threadId) beSlow(factor);
+  };
+}
+
+interface SlowOrder {
+  readonly threadId: number;
+  readonly factor: number;
+}
+
+/** Of every slice of time, so many milliseconds are this thread's to work in or to idle away. */
+const SLICE_MS = 10;
+let slowness: NodeJS.Timeout | null = null;
+
+/** What was done in a slice is answered by doing nothing for as long as it takes that it took `factor` times as long. */
+function beSlow(factor: number): void {
+  if (slowness !== null) clearInterval(slowness);
+  slowness = null;
+  if (factor <= 1) return;
+  let before = performance.eventLoopUtilization();
+  slowness = setInterval(() => {
+    const now = performance.eventLoopUtilization();
+    const worked = performance.eventLoopUtilization(now, before).active;
+    const until = performance.now() + worked * (factor - 1);
+    while (performance.now() < until);
+    // What was idled away is not to count as work.
+    before = performance.eventLoopUtilization();
+  }, SLICE_MS);
+  slowness.unref();
+}
+
+/** Of this very thread: its own JavaScript, and nothing of the pools that work for it. */
+function cpuMicros(): number {
+  try {
+    // Behind the name, which may hold anything: from the state on, fields 14 and 15 of proc(5) are user and system time.
+    const fields = readFileSync("/proc/thread-self/stat", "utf8").split(") ").at(-1)?.split(" ") ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MICROS;
+  } catch {
+    return 0;
+  }
+}
 
 function tellGauges(tell: (gauges: ThreadGauges) => void): void {
   const delay = monitorEventLoopDelay({ resolution: LOOP_TIMER_MS });
@@ -33,6 +84,7 @@ function tellGauges(tell: (gauges: ThreadGauges) => void): void {
       loopDelayMaxMs: Math.max(0, delay.max / 1e6 - LOOP_TIMER_MS),
       heapBytes: heapUsed,
       externalBytes: Math.max(external, arrayBuffers),
+      cpuMicros: cpuMicros(),
     });
     delay.reset();
   }, EVERY_MS).unref();
@@ -40,7 +92,7 @@ function tellGauges(tell: (gauges: ThreadGauges) => void): void {
 
 function watch(): void {
   const tell = (message: FromInside): void => tellBench(message);
-  const running = watchThreads(import.meta.url, tell);
+  const running = watchThreads([import.meta.url, ...MODULES], tell, tell);
   channel.onmessage = (event) => {
     const { threadId: id, ...gauges } = (event as { readonly data: Note }).data;
     for (const [thread, worker] of running) {
@@ -52,5 +104,13 @@ function watch(): void {
     tell({ type: "thread", thread: "supervisor", ...gauges });
     tell({ type: "process", rssBytes: process.memoryUsage.rss(), cpuMicros: user + system });
   });
-  takeOrders(({ thread }: ToInside) => void running.get(thread)?.terminate());
+  const orders = new BroadcastChannel("fastchat-orders");
+  orders.unref();
+  takeOrders((order: ToInside) => {
+    const worker = running.get(order.thread);
+    if (order.type === "end") void worker?.terminate();
+    else if (worker !== undefined) {
+      orders.postMessage({ threadId: worker.threadId, factor: order.factor } satisfies SlowOrder);
+    }
+  });
 }

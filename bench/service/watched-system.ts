@@ -1,7 +1,7 @@
 /** A system in a process of its own, with a watcher inside: its threads can be ended, and tell how they are. */
 import type { ServiceAddress } from "../../src/protocol/address.js";
 import { startSystem, type LogLine, type SystemProcess } from "../system-process.js";
-import type { FromInside, ThreadGauges, ToInside } from "./inside-messages.js";
+import { PRELOAD_VARIABLE, type FromInside, type ThreadGauges, type ToInside } from "./inside-messages.js";
 
 /** Something that the system or its watcher told, at a time of this process's own clock (`performance.now()`). */
 export type SystemNews =
@@ -11,6 +11,11 @@ export type SystemNews =
 interface Waiter {
   readonly test: (news: SystemNews) => boolean;
   readonly resolve: (at: number) => void;
+}
+
+/** Settings of a system whose threads are to load modules of the bench's, behind the watcher: see inside.ts. */
+export function preloading(modules: readonly URL[]): Record<string, string> {
+  return modules.length === 0 ? {} : { [PRELOAD_VARIABLE]: modules.map(({ href }) => href).join(" ") };
 }
 
 /** How long something may take that must come, in milliseconds. */
@@ -25,13 +30,25 @@ export class WatchedSystem {
 
   private constructor() {}
 
-  /** @param settings variables as `FASTCHAT_LIMITS_SEND_WINDOW` */
-  static async start(settings: Readonly<Record<string, string>>): Promise<WatchedSystem> {
+  /**
+   * @param settings variables as `FASTCHAT_LIMITS_SEND_WINDOW`
+   * @param onInside told of everything that the watcher says
+   * @param ownsInterrupt whether Ctrl-C is the bench's own to handle
+   */
+  static async start(
+    settings: Readonly<Record<string, string>>,
+    onInside: (message: FromInside) => void = () => undefined,
+    ownsInterrupt = false,
+  ): Promise<WatchedSystem> {
     const system = new WatchedSystem();
     system.#process = await startSystem(settings, {
       preload: [new URL("./inside.js", import.meta.url)],
+      ownsInterrupt,
       onLog: (line) => system.#heard({ from: "log", line }),
-      onMessage: (message) => system.#told(message as FromInside),
+      onMessage: (message) => {
+        system.#told(message as FromInside);
+        onInside(message as FromInside);
+      },
     });
     return system;
   }
@@ -82,6 +99,11 @@ export class WatchedSystem {
     });
   }
 
+  /** Has a thread take that many times as long for everything. */
+  slow(thread: string, factor: number): void {
+    this.#running.send({ type: "slow", thread, factor } satisfies ToInside);
+  }
+
   kill(): Promise<void> {
     return this.#running.kill();
   }
@@ -110,6 +132,7 @@ export class WatchedSystem {
         loopDelayMaxMs: Math.max(before?.loopDelayMaxMs ?? 0, message.loopDelayMaxMs),
         heapBytes: Math.max(before?.heapBytes ?? 0, message.heapBytes),
         externalBytes: Math.max(before?.externalBytes ?? 0, message.externalBytes),
+        cpuMicros: message.cpuMicros,
       });
     }
     this.#heard({ from: "inside", message });

@@ -1,24 +1,38 @@
 /** Loaded into the system's process before its own modules: knows its threads, each of which is watched from inside, too. */
 import { syncBuiltinESMExports } from "node:module";
+import type { LoadReport } from "../../src/protocol/threads.js";
 import threads, { Worker, type WorkerOptions } from "node:worker_threads";
 
 /** `ready`: its supervisor was told so. */
 export type ThreadNews = { readonly type: "ready" | "exited"; readonly thread: string };
+export interface ThreadReport {
+  readonly type: "report";
+  readonly thread: string;
+  readonly report: LoadReport;
+}
 
 /**
  * @param preload loaded into each thread before its own modules
+ * @param onReport told what chat servers report to their supervisor
  * @returns the threads that run, by name; it changes as they come and go
  */
-export function watchThreads(preload: string, tell: (news: ThreadNews) => void): ReadonlyMap<string, Worker> {
+export function watchThreads(
+  preload: readonly string[],
+  tell: (news: ThreadNews) => void,
+  onReport: (report: ThreadReport) => void = () => undefined,
+): ReadonlyMap<string, Worker> {
   const running = new Map<string, Worker>();
 
   class WatchedWorker extends Worker {
     constructor(entry: string | URL, options: WorkerOptions = {}) {
-      super(entry, { ...options, execArgv: ["--import", preload] });
+      super(entry, { ...options, execArgv: preload.flatMap((href) => ["--import", href]) });
       const thread = options.name ?? "";
       running.set(thread, this);
-      this.on("message", (message: { readonly type?: unknown }) => {
+      this.on("message", (message: { readonly type?: unknown; readonly report?: LoadReport }) => {
         if (message.type === "ready") tell({ type: "ready", thread });
+        else if (message.type === "report" && message.report !== undefined) {
+          onReport({ type: "report", thread, report: message.report });
+        }
       });
       this.on("exit", () => {
         if (running.get(thread) === this) running.delete(thread);

@@ -3,8 +3,10 @@ import { createHmac } from "node:crypto";
 import type { GrantSigner } from "../../src/lb/tickets.js";
 import { concatBytes, equalBytes, utf8 } from "../../src/protocol/bytes.js";
 import {
+  FILE_VOUCHER_LABEL,
   TICKET_LABEL,
   VOUCHER_LABEL,
+  encodeFileVoucherClaims,
   encodeTicketClaims,
   encodeVoucherClaims,
 } from "../../src/protocol/grants.js";
@@ -24,6 +26,7 @@ export function simulatedGrants(key: Uint8Array): Grants {
   return {
     ticket: (claims) => signed(TICKET_LABEL, encodeTicketClaims(claims)),
     voucher: (claims) => signed(VOUCHER_LABEL, encodeVoucherClaims(claims)),
+    fileVoucher: (claims) => signed(FILE_VOUCHER_LABEL, encodeFileVoucherClaims(claims)),
     verify: (label, claims, given) => Promise.resolve(equalBytes(signature(label, claims), given)),
   };
 }

@@ -12,10 +12,14 @@ import {
   type AppendOutcome,
   type ArchiveRecord,
   type ArchiveStore,
+  type BlankRequest,
+  type ChangedChats,
+  type ChangedChatsRequest,
   type ChatPage,
   type ChatPageRequest,
   type CreateOutcome,
   type DigestPage,
+  type EntryDigest,
   type EntryPage,
   type NewArchive,
   type NewEntry,
@@ -35,10 +39,16 @@ import { StoreError } from "../../src/store/database.js";
  */
 export type ArchiveFault = "none" | "away" | "lostAnswer" | "refused";
 
+interface KeptEntry extends EntryDigest {
+  readonly counter: number;
+  /** `null` once it was blanked. */
+  sealed: Uint8Array | null;
+}
+
 interface Kept {
   readonly tokenHash: Uint8Array;
   /** By place: the entry of counter 1 comes first. */
-  readonly entries: StoredEntry[];
+  readonly entries: KeptEntry[];
   /** Counters by entry tag. */
   readonly tags: Map<string, number>;
   /** By chat tag. */
@@ -92,7 +102,7 @@ export class MemoryArchive implements ArchiveStore {
 
   page({ archive, chat, direction, from, limit, maxBytes }: PageRequest): Promise<EntryPage> {
     return this.#call(() => {
-      const all = this.#archives.get(archive)?.entries ?? [];
+      const all = (this.#archives.get(archive)?.entries ?? []).flatMap((entry) => contentOf(entry) ?? []);
       const tag = chat === undefined ? null : toHex(chat);
       const ordered = direction === "before" ? all.toReversed() : all;
       const matching = ordered.filter(
@@ -100,13 +110,7 @@ export class MemoryArchive implements ArchiveStore {
           (tag === null || toHex(entry.chat) === tag) &&
           (from === undefined || (direction === "before" ? entry.counter < from : entry.counter > from)),
       );
-      const entries: StoredEntry[] = [];
-      let bytes = 0;
-      for (const entry of matching.slice(0, limit)) {
-        bytes += entry.sealed.length + ENTRY_OVERHEAD_BYTES;
-        if (entries.length > 0 && bytes > maxBytes) break;
-        entries.push(entry);
-      }
+      const entries = fitting(matching, limit, maxBytes, weightOf);
       return { entries, more: entries.length < matching.length };
     });
   }
@@ -114,7 +118,7 @@ export class MemoryArchive implements ArchiveStore {
   entry(archive: ArchiveId, tag: Uint8Array): Promise<StoredEntry | null> {
     return this.#call(() => {
       const kept = this.#archives.get(archive);
-      return kept?.entries[(kept.tags.get(toHex(tag)) ?? 0) - 1] ?? null;
+      return contentOf(kept?.entries[(kept.tags.get(toHex(tag)) ?? 0) - 1]);
     });
   }
 
@@ -124,17 +128,12 @@ export class MemoryArchive implements ArchiveStore {
       const all = [...(kept?.chats.values() ?? [])]
         .filter(({ newest }) => newest < before)
         .sort((one, other) => other.newest - one.newest);
-      const chats: StoredChat[] = [];
-      const latest: StoredEntry[] = [];
-      let bytes = 0;
-      for (const chat of all.slice(0, limit)) {
-        const entry = kept?.entries[chat.newest - 1];
-        const entryBytes = entry === undefined ? 0 : entry.sealed.length + ENTRY_OVERHEAD_BYTES;
-        bytes += CHAT_OVERHEAD_BYTES + (chat.note?.length ?? 0) + entryBytes;
-        if (chats.length > 0 && bytes > maxBytes) break;
-        chats.push(chat);
-        if (entry !== undefined) latest.push(entry);
-      }
+      const latestOf = ({ newest }: StoredChat): StoredEntry | null => contentOf(kept?.entries[newest - 1]);
+      const chats = fitting(all, limit, maxBytes, (chat) => {
+        const entry = latestOf(chat);
+        return chatWeight(chat) + (entry === null ? 0 : weightOf(entry));
+      });
+      const latest = chats.map(latestOf).filter((entry) => entry !== null);
       return { chats, latest, more: chats.length < all.length };
     });
   }
@@ -151,24 +150,32 @@ export class MemoryArchive implements ArchiveStore {
     });
   }
 
-  changedChats(archive: ArchiveId, revision: number, limit: number): Promise<StoredChat[]> {
-    return this.#call(() =>
-      [...(this.#archives.get(archive)?.chats.values() ?? [])]
+  changedChats({ archive, revision, limit, maxBytes }: ChangedChatsRequest): Promise<ChangedChats> {
+    return this.#call(() => {
+      const changed = [...(this.#archives.get(archive)?.chats.values() ?? [])]
         .filter((chat) => chat.revision > revision)
-        .sort((one, other) => one.revision - other.revision)
-        .slice(0, limit),
-    );
+        .sort((one, other) => one.revision - other.revision);
+      const chats = fitting(changed, limit, maxBytes, chatWeight);
+      return { chats, more: chats.length < changed.length };
+    });
   }
 
   digests(archive: ArchiveId, after: number, limit: number): Promise<DigestPage> {
     return this.#call(() => {
       const entries = this.#archives.get(archive)?.entries ?? [];
-      const digests = entries.slice(after, after + limit).map(({ chat, entry, sealed }) => ({
-        chat,
-        entry,
-        hash: createHash("sha256").update(chat).update(entry).update(sealed).digest(),
-      }));
+      const digests = entries
+        .slice(after, after + limit)
+        .map(({ chat, entry, hash }) => ({ chat, entry, hash }));
       return { digests, more: after + limit < entries.length };
+    });
+  }
+
+  blank({ archive, chat, from, to }: BlankRequest): Promise<number> {
+    return this.#call(() => {
+      const entries = this.#archives.get(archive)?.entries.slice(from - 1, to) ?? [];
+      const blanked = entries.filter((entry) => entry.sealed !== null && toHex(entry.chat) === toHex(chat));
+      for (const entry of blanked) entry.sealed = null;
+      return blanked.length;
     });
   }
 
@@ -214,7 +221,8 @@ export class MemoryArchive implements ArchiveStore {
     const had = counterIn(kept, added);
     if (had !== undefined) return { counter: had, had: true };
     const counter = entries.length + 1;
-    entries.push({ counter, chat: chat.slice(), entry: entry.slice(), sealed: sealed.slice() });
+    const hash = createHash("sha256").update(chat).update(entry).update(sealed).digest();
+    entries.push({ counter, chat: chat.slice(), entry: entry.slice(), hash, sealed: sealed.slice() });
     tags.set(toHex(entry), counter);
     const known = kept.chats.get(toHex(chat)) ?? {
       chat: chat.slice(),
@@ -252,6 +260,33 @@ export class MemoryArchive implements ArchiveStore {
 /** Where an entry stands already, or the one that it gives way to. */
 function counterIn({ tags }: Kept, { entry, unless }: NewEntry): number | undefined {
   return tags.get(toHex(entry)) ?? (unless && tags.get(toHex(unless)));
+}
+
+/** An entry with what it sealed; `null` where it was blanked. */
+function contentOf(entry: KeptEntry | undefined): StoredEntry | null {
+  if (entry === undefined || entry.sealed === null) return null;
+  const { counter, chat, entry: tag, sealed } = entry;
+  return { counter, chat, entry: tag, sealed };
+}
+
+function weightOf({ sealed }: StoredEntry): number {
+  return sealed.length + ENTRY_OVERHEAD_BYTES;
+}
+
+function chatWeight({ note }: StoredChat): number {
+  return CHAT_OVERHEAD_BYTES + (note?.length ?? 0);
+}
+
+/** The first items that make a page; the very first is on it in any case. */
+function fitting<T>(items: readonly T[], limit: number, maxBytes: number, weigh: (item: T) => number): T[] {
+  const page: T[] = [];
+  let bytes = 0;
+  for (const item of items.slice(0, limit)) {
+    bytes += weigh(item);
+    if (page.length > 0 && bytes > maxBytes) break;
+    page.push(item);
+  }
+  return page;
 }
 
 function connectionLost(): StoreError {

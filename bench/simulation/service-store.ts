@@ -127,6 +127,13 @@ export function serviceStores(
           tables.granted.set(key, granted);
           return granted <= most;
         }),
+      grantFile: (account, day, mib, most) =>
+        write(() => {
+          const key = `files ${account}${day}`;
+          const granted = (tables.granted.get(key) ?? 0) + mib;
+          if (granted <= most) tables.granted.set(key, granted);
+          return granted <= most;
+        }),
     },
     deliveries: {
       write(batch) {

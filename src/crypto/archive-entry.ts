@@ -5,6 +5,7 @@
 import { primitives } from "#primitives";
 import Type, { type Static } from "#typebox";
 import { Compile } from "#typebox/compile";
+import { TAG_BYTES } from "../protocol/archive.js";
 import { concatBytes } from "../protocol/bytes.js";
 import { pack, unpack } from "../protocol/codec.js";
 import type { HotHeader } from "../protocol/hot.js";
@@ -93,6 +94,18 @@ export interface ImportedEntry {
   readonly importedAt: number;
 }
 
+/** What this person deleted from a chat. */
+export interface DeletionEntry {
+  readonly type: "deletion";
+  /** Tag of the chat, 32 bytes. */
+  readonly chat: Uint8Array;
+  /** Counters of the first and the last entry. */
+  readonly from: number;
+  readonly to: number;
+  /** Milliseconds since 1970, by this device's clock. */
+  readonly deletedAt: number;
+}
+
 /** An entry of a type that a later release brought. */
 export interface UnknownEntry {
   readonly type: "unknown";
@@ -100,7 +113,14 @@ export interface UnknownEntry {
 }
 
 export type ArchiveEntry =
-  ReceivedEntry | SentEntry | InvalidEntry | UnjudgedEntry | PinEntry | ImportedEntry | UnknownEntry;
+  | ReceivedEntry
+  | SentEntry
+  | InvalidEntry
+  | UnjudgedEntry
+  | PinEntry
+  | ImportedEntry
+  | DeletionEntry
+  | UnknownEntry;
 
 /** With the payload as the bytes that were encrypted: what this release does not know of it stays, and it cannot grow. */
 type Packed<Entry extends { readonly payload: Payload }> = Omit<Entry, "payload"> & {
@@ -109,7 +129,13 @@ type Packed<Entry extends { readonly payload: Payload }> = Omit<Entry, "payload"
 
 /** An entry as it is sealed. */
 export type EntryContent =
-  Packed<ReceivedEntry> | Packed<SentEntry> | InvalidEntry | UnjudgedEntry | PinEntry | ImportedEntry;
+  | Packed<ReceivedEntry>
+  | Packed<SentEntry>
+  | InvalidEntry
+  | UnjudgedEntry
+  | PinEntry
+  | ImportedEntry
+  | DeletionEntry;
 
 /** Where an entry stands. */
 export interface EntryPlace {
@@ -167,10 +193,18 @@ const Imported = Type.Object({
   importedAt: Counter,
 });
 
+const Deletion = Type.Object({
+  type: Type.Literal("deletion"),
+  chat: Binary(TAG_BYTES, TAG_BYTES),
+  from: Counter,
+  to: Counter,
+  deletedAt: Counter,
+});
+
 /** An entry as it is packed: header and payload as the bytes they are. */
-const Stored = Type.Union([Received, Sent, Invalid, Unjudged, Pin, Imported]);
+const Stored = Type.Union([Received, Sent, Invalid, Unjudged, Pin, Imported, Deletion]);
 type Stored = Static<typeof Stored>;
-const NAMES = new Set<string>(["received", "sent", "invalid", "unjudged", "pin", "imported"]);
+const NAMES = new Set<string>(["received", "sent", "invalid", "unjudged", "pin", "imported", "deletion"]);
 
 const stored = Compile(Stored);
 
@@ -220,6 +254,7 @@ function toStored(entry: EntryContent): Stored {
     case "unjudged":
     case "pin":
     case "imported":
+    case "deletion":
       return entry;
   }
 }
@@ -241,6 +276,7 @@ function fromStored(value: unknown): ArchiveEntry {
     case "unjudged":
     case "pin":
     case "imported":
+    case "deletion":
       return value;
   }
 }

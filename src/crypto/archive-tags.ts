@@ -25,6 +25,26 @@ export function entryTag(indexKey: Uint8Array, sender: AccountId, message: Messa
   return tag(indexKey, LABELS.entryTag, sender, message);
 }
 
+/** The chat that deletions stand in. */
+export function deletionChatTag(indexKey: Uint8Array): Tag {
+  return tag(indexKey, LABELS.deletionChatTag);
+}
+
+/**
+ * What was deleted from a chat: the same deletion stands there once.
+ *
+ * @param chat tag, 32 bytes
+ * @param from counter of the first entry, and
+ * @param to of the last one
+ */
+export function deletionEntryTag(indexKey: Uint8Array, chat: Uint8Array, from: number, to: number): Tag {
+  const range = new Uint8Array(16);
+  const view = new DataView(range.buffer);
+  view.setBigUint64(0, BigInt(from));
+  view.setBigUint64(8, BigInt(to));
+  return primitives.hmacSha256(indexKey, labelled(LABELS.deletionEntryTag, concatBytes(chat, range)));
+}
+
 /** What somebody imported as a message of that sender: it takes nobody's place who is certain. */
 export function importedEntryTag(indexKey: Uint8Array, sender: AccountId, message: MessageId): Tag {
   return tag(indexKey, LABELS.importedEntryTag, sender, message);

@@ -9,6 +9,8 @@ export const LABELS = {
 
   cardSignature: "fastchat card v1",
   envelopeSignature: "fastchat envelope v1",
+  groupEventSignature: "fastchat group event v1",
+  groupEventHash: "fastchat group event hash v1",
   envelopeKeyCommitment: "fastchat envelope key commitment v1",
 
   sealedRecordKeys: "fastchat sealed record keys v1",
@@ -23,6 +25,8 @@ export const LABELS = {
   unjudgedEntryTag: "fastchat archive unjudged entry v1",
   pinEntryTag: "fastchat archive pin v1",
   importedEntryTag: "fastchat archive imported entry v1",
+  deletionChatTag: "fastchat archive deletions v1",
+  deletionEntryTag: "fastchat archive deletion v1",
   archiveChain: "fastchat archive chain v1",
 } as const;
 
@@ -37,4 +41,5 @@ export type SealPurpose =
   | "archive-checkpoint"
   | "service-checkpoint"
   | "device"
-  | "export";
+  | "export"
+  | "file";

@@ -14,6 +14,9 @@ import { undecryptable } from "./undecryptable.js";
 /** The most encryption keys an account keeps: the present one and old ones. */
 export const MAX_ENCRYPTION_KEYS = 16;
 
+/** The longest address of an archive of one's own, in UTF-16 code units. */
+export const MAX_ARCHIVE_ADDRESS = 1_024;
+
 const ArchiveSecrets = Type.Object({
   id: ArchiveIdSchema,
   /** Opens the archive. */
@@ -24,6 +27,8 @@ const ArchiveSecrets = Type.Object({
   key: Binary(SEALING_KEY_BYTES, SEALING_KEY_BYTES),
   /** Makes the tags. */
   indexKey: Binary(32, 32),
+  /** Where it lies, if not with the service: the address of a database of the owner's, with what opens it. */
+  address: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_ARCHIVE_ADDRESS })),
 });
 export type ArchiveSecrets = Static<typeof ArchiveSecrets>;
 
@@ -55,8 +60,9 @@ export async function newEncryptionKey(bits: number): Promise<Uint8Array<ArrayBu
  * The private material of a new account.
  *
  * @param encryptionKey RSA private key, PKCS #8 in DER
+ * @param archiveAddress where its archive lies, if not with the service
  */
-export function newVaultContents(encryptionKey: Uint8Array): VaultContents {
+export function newVaultContents(encryptionKey: Uint8Array, archiveAddress?: string): VaultContents {
   return redacted({
     identitySeed: newIdentitySeed(),
     encryptionKeys: [redacted({ generation: 1, privateKey: encryptionKey })],
@@ -66,6 +72,7 @@ export function newVaultContents(encryptionKey: Uint8Array): VaultContents {
       nextToken: null,
       key: redacted(primitives.randomBytes(SEALING_KEY_BYTES)),
       indexKey: redacted(primitives.randomBytes(32)),
+      ...(archiveAddress === undefined ? {} : { address: archiveAddress }),
     }),
   });
 }

@@ -6,6 +6,7 @@ import { cards } from "./routes/cards.js";
 import { cardOf } from "./routes/card-of.js";
 import { checkpoint } from "./routes/checkpoint.js";
 import { devices } from "./routes/devices.js";
+import { fileVoucher } from "./routes/file-voucher.js";
 import { loginFinish } from "./routes/login-finish.js";
 import { loginStart } from "./routes/login-start.js";
 import { logout } from "./routes/logout.js";
@@ -27,6 +28,7 @@ export function addRoutes(app: App, context: BalancerContext, rates: RateLimits)
   logout(app, context);
   place(app, context);
   voucher(app, context);
+  fileVoucher(app, context);
   vault(app, context);
   checkpoint(app, context);
   devices(app, context);

@@ -3,10 +3,13 @@ import { createPrivateKey, sign } from "node:crypto";
 import { concatBytes, utf8 } from "../protocol/bytes.js";
 import { FastChatError } from "../protocol/errors.js";
 import {
+  encodeFileVoucherClaims,
   encodeTicketClaims,
   encodeVoucherClaims,
+  FILE_VOUCHER_LABEL,
   TICKET_LABEL,
   VOUCHER_LABEL,
+  type FileVoucherClaims,
   type TicketClaims,
   type VoucherClaims,
 } from "../protocol/grants.js";
@@ -14,6 +17,7 @@ import {
 export interface GrantSigner {
   ticket(claims: TicketClaims): Uint8Array;
   voucher(claims: VoucherClaims): Uint8Array;
+  fileVoucher(claims: FileVoucherClaims): Uint8Array;
 }
 
 /**
@@ -29,6 +33,7 @@ export function grantSigner(privateKey: string): GrantSigner {
   return {
     ticket: (claims) => signed(TICKET_LABEL, encodeTicketClaims(claims)),
     voucher: (claims) => signed(VOUCHER_LABEL, encodeVoucherClaims(claims)),
+    fileVoucher: (claims) => signed(FILE_VOUCHER_LABEL, encodeFileVoucherClaims(claims)),
   };
 }
 

@@ -92,7 +92,8 @@ async function makeFolders(path: string): Promise<void> {
   await syncFolder(parent);
 }
 
-async function isThere(path: string): Promise<boolean> {
+/** Whether there is anything of that name. */
+export async function isThere(path: string): Promise<boolean> {
   try {
     await access(path);
     return true;

@@ -19,8 +19,16 @@ export const ENTRY_HASH_BYTES = 32;
 export const MAX_CHAT_NOTE_BYTES = 8 * 1024;
 /** The largest sealed checkpoint. */
 export const MAX_CHECKPOINT_BYTES = 1024;
+/** Bytes of a file's random id. */
+export const FILE_ID_BYTES = 16;
+/** The most chunks of one file. */
+export const MAX_FILE_CHUNKS = 4_096;
+/** The most counters that one request blanks. */
+export const MAX_BLANK_SPAN = 10_000;
 
 const Tag = Binary(TAG_BYTES, TAG_BYTES);
+const FileId = Binary(FILE_ID_BYTES, FILE_ID_BYTES);
+const ChunkNumber = Type.Integer({ minimum: 0, maximum: MAX_FILE_CHUNKS - 1 });
 const Token = Binary(ARCHIVE_TOKEN_BYTES, ARCHIVE_TOKEN_BYTES);
 const Limit = Type.Integer({ minimum: 1, maximum: MAX_ENTRIES });
 
@@ -98,6 +106,38 @@ const Follow = Type.Object({
 /** Reads forward what entries are known by: their tags and hashes, also of those that were blanked. */
 const Digests = Type.Object({ type: Type.Literal("digests"), ref: Ref, after: Counter, limit: Limit });
 /** Reads the checkpoint, or, with `sealed`, replaces it if `version` is that of the one it replaces (0: there is none). */
+/** Makes room for a file of so many chunks, which have so many bytes together. */
+const BeginFile = Type.Object({
+  type: Type.Literal("beginFile"),
+  ref: Ref,
+  file: FileId,
+  chunks: Type.Integer({ minimum: 1, maximum: MAX_FILE_CHUNKS }),
+  bytes: Counter,
+  voucher: Binary(1, 512),
+});
+/** Stores one chunk. */
+const PutChunk = Type.Object({
+  type: Type.Literal("putChunk"),
+  ref: Ref,
+  file: FileId,
+  number: ChunkNumber,
+  sealed: Binary(1, MAX_ENTRY_BYTES),
+});
+const GetChunk = Type.Object({
+  type: Type.Literal("getChunk"),
+  ref: Ref,
+  file: FileId,
+  number: ChunkNumber,
+});
+/** Takes what they sealed from a chat's entries with those counters. */
+const Blank = Type.Object({
+  type: Type.Literal("blank"),
+  ref: Ref,
+  chat: Tag,
+  from: Counter,
+  /** At most {@link MAX_BLANK_SPAN} counters from the first. */
+  to: Counter,
+});
 const Checkpoint = Type.Object({
   type: Type.Literal("checkpoint"),
   ref: Ref,
@@ -116,6 +156,10 @@ export const ArchiveRequest = Type.Union([
   SetChat,
   Follow,
   Digests,
+  Blank,
+  BeginFile,
+  PutChunk,
+  GetChunk,
   Checkpoint,
   Ping,
 ]);
@@ -191,6 +235,15 @@ const CheckpointState = Type.Object({
   sealed: Type.Optional(Binary(1, MAX_CHECKPOINT_BYTES)),
   written: Type.Boolean(),
 });
+/** Reply to `blank`: how many entries there were that still sealed something. */
+const Blanked = Type.Object({ type: Type.Literal("blanked"), ref: Ref, count: Counter });
+/** Reply to `beginFile` and `putChunk`. */
+const Done = Type.Object({ type: Type.Literal("done"), ref: Ref });
+const Chunk = Type.Object({
+  type: Type.Literal("chunk"),
+  ref: Ref,
+  sealed: Binary(1, MAX_ENTRY_BYTES),
+});
 const Pong = Type.Object({ type: Type.Literal("pong"), ref: Ref });
 /** Reply to a request that failed; nothing of it was done. */
 const Failed = Type.Object({
@@ -209,6 +262,9 @@ export const ArchiveReply = Type.Union([
   News,
   DigestPage,
   CheckpointState,
+  Blanked,
+  Done,
+  Chunk,
   Pong,
   Failed,
 ]);

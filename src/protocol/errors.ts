@@ -31,6 +31,11 @@ export const ERRORS = {
     exit: 4,
     advice: "The archive was not created yet; clients create it by themselves.",
   },
+  noSuchFile: {
+    http: 404,
+    exit: 4,
+    advice: "Files are kept for some days only; ask its sender to send it again.",
+  },
   noSuchMessage: { http: 404, exit: 4, advice: "Check the id." },
   nameTaken: { http: 409, exit: 4, advice: "Choose another name." },
   conflict: { http: 409, exit: 4, advice: "Another device was first; read the newest state and try again." },

@@ -19,6 +19,7 @@ import {
 export const SIGNATURE_BYTES = 64;
 export const TICKET_LABEL = "fastchat ticket v1";
 export const VOUCHER_LABEL = "fastchat archive voucher v1";
+export const FILE_VOUCHER_LABEL = "fastchat file voucher v1";
 
 /** Lets one device of an account connect once to one start of one server. */
 export const TicketClaims = Type.Object({
@@ -36,14 +37,30 @@ export type TicketClaims = Static<typeof TicketClaims>;
 export const VoucherClaims = Type.Object({ expiresAt: Counter, nonce: Binary(16, 16) });
 export type VoucherClaims = Static<typeof VoucherClaims>;
 
+/** Lets whoever holds it store one file. */
+export const FileVoucherClaims = Type.Object({
+  expiresAt: Counter,
+  nonce: Binary(16, 16),
+  /** The most that its chunks may have together. */
+  bytes: Counter,
+  /** When the file goes, in milliseconds since 1970. */
+  keepUntil: Counter,
+});
+export type FileVoucherClaims = Static<typeof FileVoucherClaims>;
+
 const tickets = Compile(TicketClaims);
 const vouchers = Compile(VoucherClaims);
+const fileVouchers = Compile(FileVoucherClaims);
 
 export function encodeTicketClaims(claims: TicketClaims): Uint8Array {
   return pack(claims);
 }
 
 export function encodeVoucherClaims(claims: VoucherClaims): Uint8Array {
+  return pack(claims);
+}
+
+export function encodeFileVoucherClaims(claims: FileVoucherClaims): Uint8Array {
   return pack(claims);
 }
 
@@ -66,6 +83,13 @@ export function decodeTicketClaims(bytes: Uint8Array): TicketClaims {
 export function decodeVoucherClaims(bytes: Uint8Array): VoucherClaims {
   const claims = unpackClaims(bytes);
   if (!vouchers.Check(claims)) throw new FastChatError("badVoucher", "The voucher is not of its form.");
+  return claims;
+}
+
+/** @throws FastChatError `badVoucher` */
+export function decodeFileVoucherClaims(bytes: Uint8Array): FileVoucherClaims {
+  const claims = unpackClaims(bytes);
+  if (!fileVouchers.Check(claims)) throw new FastChatError("badVoucher", "The voucher is not of its form.");
   return claims;
 }
 

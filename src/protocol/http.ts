@@ -102,9 +102,19 @@ export const Placement = Type.Object({
 });
 export type Placement = Static<typeof Placement>;
 
-/** Right to make one archive. It names no account. */
+/** Right to make one archive, or to store one file. It names no account. */
 export const Voucher = Type.Object({ voucher: Base64Url(1, 512, "Single use") });
 export type Voucher = Static<typeof Voucher>;
+
+/** Asks for the right to store one file. */
+export const FileVoucherRequest = Type.Object({
+  bytes: Type.Integer({
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: "Size of all its sealed chunks",
+  }),
+});
+export type FileVoucherRequest = Static<typeof FileVoucherRequest>;
 
 /** The devices that are signed in to an account, the one that was here last first. */
 export const Devices = Type.Object({
@@ -170,6 +180,7 @@ export const PATHS = {
   logout: "/v1/logout",
   place: "/v1/place",
   voucher: "/v1/archive/voucher",
+  fileVoucher: "/v1/files/voucher",
   vault: "/v1/vault",
   checkpoint: "/v1/checkpoint",
   devices: "/v1/devices",

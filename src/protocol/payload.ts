@@ -13,6 +13,8 @@ import { AccountIdSchema, Binary, Counter, MessageIdSchema } from "./schema.js";
 export const MAX_TEXT_BYTES = 64 * 1024;
 /** The largest encoded payload: a text, and room for what stands beside it. */
 export const MAX_PAYLOAD_BYTES = MAX_TEXT_BYTES + 4096;
+/** The longest name of a file, in bytes of UTF-8. */
+export const MAX_FILE_NAME_BYTES = 255;
 
 const encoder = new TextEncoder();
 
@@ -52,7 +54,7 @@ const Delete = Type.Object({ type: Type.Literal("delete"), of: MessageIdSchema }
 /** A file, as sealed chunks in the archive's file store. */
 const Attachment = Type.Object({
   type: Type.Literal("attachment"),
-  name: Text(1, 255),
+  name: Text(1, MAX_FILE_NAME_BYTES),
   mediaType: Text(0, 127),
   /** Size of the file in bytes. */
   bytes: Counter,

@@ -119,6 +119,21 @@ export interface ChatPage {
   readonly more: boolean;
 }
 
+export interface ChangedChatsRequest {
+  readonly archive: ArchiveId;
+  /** Only chats whose notes were written after that. */
+  readonly revision: number;
+  /** The most chats. */
+  readonly limit: number;
+  /** How much they may weigh in bytes; the first one is among them in any case. */
+  readonly maxBytes: number;
+}
+
+export interface ChangedChats {
+  readonly chats: readonly StoredChat[];
+  readonly more: boolean;
+}
+
 /** What replaces something sealed, if nobody else did since it was read. */
 export interface Replacement {
   /** Of what was read; 0 if there was nothing. */
@@ -157,6 +172,15 @@ export const CHAT_OVERHEAD_BYTES = 128;
 /** What an entry weighs on a page, beyond its sealed bytes: tags, counter and their field names, packed. */
 export const ENTRY_OVERHEAD_BYTES = 128;
 
+export interface BlankRequest {
+  readonly archive: ArchiveId;
+  /** Chat tag of the entries, 32 bytes. */
+  readonly chat: Uint8Array;
+  /** Counters of the first and the last one. */
+  readonly from: number;
+  readonly to: number;
+}
+
 /** @throws StoreError from every method */
 export interface ArchiveStore {
   /** Makes an archive and spends the voucher, in one transaction. */
@@ -176,8 +200,14 @@ export interface ArchiveStore {
   chats(request: ChatPageRequest): Promise<ChatPage>;
   /** Writes the note on a chat, unless somebody else did since it was read. */
   setChat(archive: ArchiveId, chat: Uint8Array, note: Replacement): Promise<SetChatOutcome>;
-  /** Chats whose notes were written after that revision, in the order of writing; at most so many. */
-  changedChats(archive: ArchiveId, revision: number, limit: number): Promise<StoredChat[]>;
+  /** Chats whose notes were written after a revision, in the order of writing. */
+  changedChats(request: ChangedChatsRequest): Promise<ChangedChats>;
+  /**
+   * Takes what they sealed from a chat's entries; they keep their places, tags and hashes.
+   *
+   * @returns how many were blanked
+   */
+  blank(request: BlankRequest): Promise<number>;
   /** What the entries above a counter are known by; at most so many. */
   digests(archive: ArchiveId, after: number, limit: number): Promise<DigestPage>;
   checkpoint(archive: ArchiveId): Promise<StoredCheckpoint>;

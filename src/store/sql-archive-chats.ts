@@ -3,6 +3,8 @@ import type { ArchiveId } from "../protocol/ids.js";
 import {
   CHAT_OVERHEAD_BYTES,
   ENTRY_OVERHEAD_BYTES,
+  type ChangedChats,
+  type ChangedChatsRequest,
   type ChatPage,
   type ChatPageRequest,
   type Replacement,
@@ -11,7 +13,8 @@ import {
   type StoredEntry,
 } from "./archive.js";
 import type { Database, Queryable, Statement } from "./database.js";
-import { howManyFit, storedEntry, type EntryRow } from "./sql-archive-pages.js";
+import { howManyFit } from "./how-many-fit.js";
+import { storedEntry, type EntryRow } from "./sql-archive-pages.js";
 
 interface ChatRow {
   readonly chat_tag: Uint8Array;
@@ -66,15 +69,16 @@ export async function readChats(
 
 export async function readChangedChats(
   db: Queryable,
-  archive: ArchiveId,
-  revision: number,
-  limit: number,
-): Promise<StoredChat[]> {
+  { archive, revision, limit, maxBytes }: ChangedChatsRequest,
+): Promise<ChangedChats> {
   const { rows } = await db.query<ChatRow>({
     text: `SELECT ${COLUMNS} FROM chats WHERE archive = $1 AND revision > $2 ORDER BY revision LIMIT $3`,
-    values: [archive, revision, limit],
+    // One more than wanted tells whether there are more.
+    values: [archive, revision, limit + 1],
   });
-  return rows.map(storedChat);
+  const weights = rows.map((row) => weightOf({ ...row, bytes: null }));
+  const fitting = rows.slice(0, howManyFit(weights, limit, maxBytes));
+  return { chats: fitting.map(storedChat), more: fitting.length < rows.length };
 }
 
 export function setChat(

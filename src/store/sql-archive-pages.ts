@@ -1,6 +1,7 @@
 /** Pages of an archive's entries in SQL. */
 import { ENTRY_OVERHEAD_BYTES, type EntryPage, type PageRequest, type StoredEntry } from "./archive.js";
 import type { Queryable } from "./database.js";
+import { howManyFit } from "./how-many-fit.js";
 
 export interface EntryRow {
   readonly archive: string;
@@ -36,21 +37,6 @@ export async function readPage(db: Queryable, request: PageRequest): Promise<Ent
     values: [archive, low.counter, high.counter, ...(chat === undefined ? [] : [chat])],
   });
   return { entries: rows.map(storedEntry), more: fitting.length < sizes.length };
-}
-
-/**
- * How many of the first rows make a page.
- *
- * @param weights of the rows in bytes, of at most one more than `limit`
- * @param maxBytes the first row is on the page in any case
- */
-export function howManyFit(weights: readonly number[], limit: number, maxBytes: number): number {
-  let bytes = 0;
-  for (const [index, weight] of weights.entries()) {
-    bytes += weight;
-    if (index === limit || (index > 0 && bytes > maxBytes)) return index;
-  }
-  return weights.length;
 }
 
 export function storedEntry(row: Omit<EntryRow, "archive">): StoredEntry {

@@ -89,7 +89,16 @@ export function sqlArchive(db: Database): ArchiveStore {
 
     chats: (request) => readChats(db, request),
     setChat: (archive, chat, note) => setChat(db, archive, chat, note),
-    changedChats: (archive, revision, limit) => readChangedChats(db, archive, revision, limit),
+    changedChats: (request) => readChangedChats(db, request),
+    async blank({ archive, chat, from, to }) {
+      const { rowCount } = await db.query({
+        text: `UPDATE entries SET sealed = NULL
+          WHERE archive = $1 AND chat_tag = $2 AND counter BETWEEN $3 AND $4 AND sealed IS NOT NULL`,
+        values: [archive, chat, from, to],
+        does: "remove",
+      });
+      return rowCount;
+    },
     digests: (archive, after, limit) => readDigests(db, archive, after, limit),
     checkpoint: (archive) => readCheckpoint(db, archive),
     setCheckpoint: (archive, checkpoint) => replaceCheckpoint(db, archive, checkpoint),

@@ -2,6 +2,7 @@
 import { readConversationId } from "../protocol/ids.js";
 import { StoreError, type Database, type Queryable } from "./database.js";
 import type { Delivery, DeliveryKey, DeliveryStore, StoredDelivery, WriteBatch } from "./deliveries.js";
+import { howManyFit } from "./how-many-fit.js";
 import { insertStatements } from "./insert-statements.js";
 import { FOREIGN_KEY_VIOLATION } from "./sqlstate.js";
 import { accountIdOfUuid, messageIdOfUuid } from "./uuid.js";
@@ -107,7 +108,8 @@ export function sqlDeliveries(db: Database): DeliveryStore {
       for (let from = position; ;) {
         const values = [recipient, from, limit];
         const { rows } = await db.query<DeliveryRow>({ text: READ, values });
-        const fitting = rows.slice(0, howManyFit(rows, maxBytes));
+        const weights = rows.map(({ bytes, wrapped_key }) => bytes + wrapped_key.length);
+        const fitting = rows.slice(0, howManyFit(weights, limit, maxBytes));
         const found = await withContents(db, fitting);
         if (found.length > 0 || fitting.length === 0) return found;
         // Large ones that were removed between the two statements: what lies behind them is looked at.
@@ -159,16 +161,6 @@ function removal(keys: readonly DeliveryKey[]): { text: string; values: unknown[
   const senders = keys.map(({ sender }) => sender);
   const messages = keys.map(({ message }) => message);
   return [{ text: REMOVE, values: [recipients, senders, messages] }];
-}
-
-/** How many rows, at least one. */
-function howManyFit(rows: readonly DeliveryRow[], maxBytes: number): number {
-  let bytes = 0;
-  const over = rows.findIndex((row, index) => {
-    bytes += row.bytes + row.wrapped_key.length;
-    return index > 0 && bytes > maxBytes;
-  });
-  return over < 0 ? rows.length : over;
 }
 
 /** Fetches what is large. A row that is gone meanwhile is left out. */

@@ -47,6 +47,18 @@ const entries: readonly Exclude<ArchiveEntry, { type: "unknown" }>[] = [
   { type: "invalid", frame, receivedAt: 5 },
   { type: "unjudged", frame, wrappedKey: new Uint8Array(256).fill(3), envelope, receivedAt: 5 },
   { type: "pin", card: independent.bob.card, pinnedAt: 5 },
+  {
+    type: "imported",
+    direction: "received",
+    message,
+    peer: independent.bob.account,
+    from: "bob",
+    to: "alice",
+    text: "from a file",
+    sentAt: 4,
+    importedAt: 5,
+  },
+  { type: "deletion", chat: new Uint8Array(32).fill(7), from: 3, to: 9, deletedAt: 5 },
 ];
 
 function contentOf(entry: Exclude<ArchiveEntry, { type: "unknown" }>): EntryContent {

@@ -65,6 +65,7 @@ t.test("the OpenAPI document has every route with its schemas", async (t) => {
       "post /v1/archive/voucher",
       "post /v1/cards",
       "post /v1/checkpoint",
+      "post /v1/files/voucher",
       "post /v1/login/finish",
       "post /v1/login/start",
       "post /v1/logout",

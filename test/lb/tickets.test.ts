@@ -1,6 +1,11 @@
 import { generateKeyPairSync, verify } from "node:crypto";
 import t from "tap";
-import { decodeTicketClaims, decodeVoucherClaims, splitGrant } from "../../src/protocol/grants.js";
+import {
+  decodeFileVoucherClaims,
+  decodeTicketClaims,
+  decodeVoucherClaims,
+  splitGrant,
+} from "../../src/protocol/grants.js";
 import { grantSigner } from "../../src/lb/tickets.js";
 import { accountId, deviceId, incarnation, serverId } from "./loads.js";
 
@@ -33,6 +38,16 @@ t.test("a voucher holds no more than its end and a random number", (t) => {
   t.equal(decoded.expiresAt, 1_700_000_600_000);
   const signed = Buffer.concat([Buffer.from("fastchat archive voucher v1\0"), grant.claims]);
   t.ok(verify(null, signed, publicKey, grant.signature));
+  t.end();
+});
+
+t.test("a voucher for a file says how much and how long, under a label of its own", (t) => {
+  const claims = { expiresAt: 1_700_000_600_000, nonce, bytes: 5 * 1_048_576, keepUntil: 1_702_000_000_000 };
+  const grant = splitGrant(signer.fileVoucher(claims));
+  t.match(decodeFileVoucherClaims(grant.claims), { bytes: claims.bytes, keepUntil: claims.keepUntil });
+  const signed = (label: string) => Buffer.concat([Buffer.from(`${label}\0`), grant.claims]);
+  t.ok(verify(null, signed("fastchat file voucher v1"), publicKey, grant.signature));
+  t.notOk(verify(null, signed("fastchat archive voucher v1"), publicKey, grant.signature));
   t.end();
 });
 

@@ -4,6 +4,7 @@ import {
   ARCHIVE_TOKEN_BYTES,
   archiveReplies,
   archiveRequests,
+  FILE_ID_BYTES,
   MAX_CHAT_NOTE_BYTES,
   MAX_CHECKPOINT_BYTES,
   MAX_ENTRIES,
@@ -21,6 +22,7 @@ const token = Buffer.alloc(ARCHIVE_TOKEN_BYTES, 1);
 const chat = Buffer.alloc(TAG_BYTES, 2);
 const entry = Buffer.alloc(TAG_BYTES, 3);
 const sealed = Buffer.alloc(40, 4);
+const file = Buffer.alloc(FILE_ID_BYTES, 6);
 
 const create = { type: "create", ref: 1, voucher: Buffer.alloc(100, 5), archive, token } as const;
 const open = { type: "open", ref: 2, archive, token } as const;
@@ -61,6 +63,10 @@ const requests: readonly Example<ArchiveRequest>[] = [
   { message: { type: "setChat", ref: 12, chat, version: 0, note: sealed } },
   { message: { type: "follow", ref: 13, after: 0, revision: 0, limit: 500 } },
   { message: { type: "digests", ref: 14, after: 0, limit: 500 } },
+  { message: { type: "beginFile", ref: 17, file, chunks: 2, bytes: 300, voucher: sealed } },
+  { message: { type: "putChunk", ref: 18, file, number: 0, sealed } },
+  { message: { type: "getChunk", ref: 19, file, number: 1 } },
+  { message: { type: "blank", ref: 16, chat, from: 1, to: 9 } },
   { message: { type: "checkpoint", ref: 15, replace: { version: 0, sealed } }, optional: ["/replace"] },
   { message: { type: "ping", ref: 10 } },
 ];
@@ -73,6 +79,9 @@ const replies: readonly ArchiveReply[] = [
   { type: "news", ref: 13, entries: page.entries, chats: [known], more: true },
   { type: "digestPage", ref: 14, digests: [{ chat, entry, hash: entry }], more: false },
   { type: "checkpointState", ref: 15, version: 1, sealed, written: false },
+  { type: "blanked", ref: 16, count: 3 },
+  { type: "done", ref: 17 },
+  { type: "chunk", ref: 19, sealed },
   { type: "pong", ref: 10 },
   failed,
 ];
@@ -81,7 +90,10 @@ holdToForm(t, archiveRequests, requests);
 holdToForm(
   t,
   archiveReplies,
-  replies.map((message) => ({ message, optional: ["/chat/note", "/sealed"] })),
+  replies.map((message) => ({
+    message,
+    optional: message.type === "checkpointState" ? ["/sealed"] : ["/chat/note"],
+  })),
 );
 
 t.test("a find's bytes, as a client in another language would write them", async (t) => {

@@ -3,14 +3,17 @@ import fc from "fast-check";
 import t from "tap";
 import { FastChatError } from "../../src/protocol/errors.js";
 import {
+  decodeFileVoucherClaims,
   decodeTicketClaims,
   decodeVoucherClaims,
+  encodeFileVoucherClaims,
   encodeTicketClaims,
   encodeVoucherClaims,
   SIGNATURE_BYTES,
   splitGrant,
   TICKET_LABEL,
   VOUCHER_LABEL,
+  type FileVoucherClaims,
   type TicketClaims,
   type VoucherClaims,
 } from "../../src/protocol/grants.js";
@@ -30,6 +33,8 @@ const ticket: TicketClaims = {
 };
 const voucher: VoucherClaims = { expiresAt: 1_700_000_600_000, nonce: Buffer.alloc(16, 8) };
 
+const fileVoucher: FileVoucherClaims = { ...voucher, bytes: 1_048_576, keepUntil: 1_702_000_000_000 };
+
 const grants = [
   { name: "ticket", claims: ticket, encode: () => encodeTicketClaims(ticket), decode: decodeTicketClaims },
   {
@@ -37,6 +42,12 @@ const grants = [
     claims: voucher,
     encode: () => encodeVoucherClaims(voucher),
     decode: decodeVoucherClaims,
+  },
+  {
+    name: "file voucher",
+    claims: fileVoucher,
+    encode: () => encodeFileVoucherClaims(fileVoucher),
+    decode: decodeFileVoucherClaims,
   },
 ] as const;
 

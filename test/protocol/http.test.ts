@@ -46,6 +46,7 @@ const examples: readonly (readonly [name: string, schema: TSchema, example: Valu
     },
   ],
   ["Voucher", http.Voucher, { voucher: text(100) }],
+  ["FileVoucherRequest", http.FileVoucherRequest, { bytes: 5_000 }],
   [
     "Devices",
     http.Devices,

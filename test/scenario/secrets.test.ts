@@ -2,7 +2,7 @@
  * What must not be found with the service: canaries planted in a story, and anything that would tie an archive to an account
  * (SECURITY.md, "What is stored").
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PGlite } from "@electric-sql/pglite";
 import t from "tap";
@@ -126,6 +126,12 @@ t.test("a story with secrets in it", async (t) => {
   await as("laptop", ["pending"]);
   await as("laptop", ["chats", "pin", "bob"]);
   await as("laptop", ["search", "canary"]);
+  const plan = join(folder, "plan.txt");
+  await writeFile(plan, `${TEXT} as a file`);
+  await as("alice", ["send", "bob", "--file", plan, TEXT]);
+  await as("bob", ["pending"]);
+  await as("bob", ["save", "alice", "--to", join(folder, "saved.txt")]);
+  t.equal(await readFile(join(folder, "saved.txt"), "utf8"), `${TEXT} as a file`);
   for (const home of ["alice", "laptop", "bob"]) await as(home, ["check"]);
   t.match(await as("alice", ["history", "bob"]), TEXT);
   // It waits in the database.
@@ -142,6 +148,8 @@ t.test("a story with secrets in it", async (t) => {
     database.find((column) => column.name === name)?.values.length ?? 0;
   t.equal(rows("accounts.id", databases.service), 2);
   t.equal(rows("deliveries.message", databases.service), 1);
+  t.equal(rows("file_grants.mib", databases.service), 1);
+  t.equal(rows("file_chunks.sealed", databases.archive), 1);
   t.ok(rows("entries.sealed", databases.archive) >= 6);
   t.ok(rows("chats.note", databases.archive) >= 2);
 

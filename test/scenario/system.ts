@@ -10,6 +10,7 @@ import { MessageChannel } from "node:worker_threads";
 import { ready, server as opaque } from "@serenity-kit/opaque";
 import { generate } from "selfsigned";
 import { Client, type ClientOptions } from "../../src/client/core/client.js";
+import type { Registration } from "../../src/client/core/account.js";
 import type { ReceivedMessage } from "../../src/client/core/messages.js";
 import { openDevice, type NodeDevice } from "../../src/client/node/device.js";
 import { DeviceHome } from "../../src/client/node/home.js";
@@ -25,6 +26,7 @@ import type { View } from "../../src/protocol/view.js";
 import { archiveMigrations } from "../../src/store/migrations/archive.js";
 import { serviceMigrations } from "../../src/store/migrations/service.js";
 import { sqlArchive } from "../../src/store/sql-archive.js";
+import { sqlFiles } from "../../src/store/sql-files.js";
 import { startArchiveThread } from "../../src/workers/archive/archive-thread.js";
 import { startChatThread } from "../../src/workers/chat/chat-thread.js";
 import type { ThreadBody } from "../../src/workers/thread.js";
@@ -120,10 +122,22 @@ export class System {
   /** Starts the archive, on the port that it had. */
   async startArchive(): Promise<void> {
     const data = { ...config, ...this.secrets, host: "127.0.0.1", port: this.archive.port };
-    const body = await startArchiveThread(data, sqlArchive(this.archives.db), silent);
+    const body = await startArchiveThread(
+      data,
+      { archives: sqlArchive(this.archives.db), files: sqlFiles(this.archives.db) },
+      silent,
+    );
     if (body.listening === undefined) throw new Error("an archive listens");
     this.archive = { port: body.listening.port, stop: () => body.stop() };
     this.balancer.setArchive(body.listening);
+  }
+
+  /** How many archives the service keeps. */
+  async countArchives(): Promise<number> {
+    const { rows } = await this.archives.db.query<{ count: string }>({
+      text: "SELECT count(*) FROM archives",
+    });
+    return Number(rows[0]?.count);
   }
 
   stopArchive(): Promise<void> {
@@ -195,9 +209,9 @@ export class System {
     return device;
   }
 
-  async register(name: string, device = name): Promise<Client> {
+  async register(name: string, device = name, more: Pick<Registration, "archive"> = {}): Promise<Client> {
     const { ports } = await this.device(device);
-    const registration = { name, password: PASSWORD, deviceLabel: device, rsaBits: 2048 };
+    const registration = { name, password: PASSWORD, deviceLabel: device, rsaBits: 2048, ...more };
     return this.#keep(await Client.register(ports, registration, LABORATORY));
   }
 

@@ -100,10 +100,15 @@ export function archiveChatsContract(t: Test, store: ArchiveStore): void {
     t.equal(await write("green", 0, "none"), "noSuchChat", "no entry stands there");
     t.equal((await store.find(archive))?.revision, 3);
 
-    const changed = async (revision: number, limit = 9) =>
-      (await store.changedChats(archive, revision, limit)).map((chat) => plain(chat).note);
+    const changed = async (revision: number, limit = 9, maxBytes = MANY) => {
+      const { chats, more } = await store.changedChats({ archive, revision, limit, maxBytes });
+      return [...chats.map((chat) => plain(chat).note), ...(more ? ["…"] : [])];
+    };
     t.same(await changed(0), ["other", "second"]);
-    t.same(await changed(0, 1), ["other"]);
+    t.same(await changed(0, 1), ["other", "…"]);
+    t.same(await changed(0, 9, 1), ["other", "…"], "the first one whatever it weighs");
+    t.same(await changed(0, 9, 2 * CHAT_OVERHEAD_BYTES), ["other", "…"]);
+    t.same(await changed(0, 9, 2 * CHAT_OVERHEAD_BYTES + 11), ["other", "second"]);
     t.same(await changed(2), ["second"]);
     t.same(await changed(3), []);
     await store.append([{ archive, entries: [entry("3", "red")] }], MANY);

@@ -241,6 +241,41 @@ export function archiveContract(t: Test, store: ArchiveStore): void {
     t.same([...(page.entries[1]?.entry ?? [])], [...tag("520")]);
   });
 
+  t.test("a blanked entry keeps its place, tag and hash, and is on no page", async (t) => {
+    const [archive, other] = [await made(store), await made(store)];
+    const chats = ["red", "blue", "red", "red", "blue", "red"];
+    const all = chats.map((chat, index) => entry(`${index + 1}`, chat));
+    await store.append(
+      [
+        { archive, entries: all },
+        { archive: other, entries: all },
+      ],
+      MANY,
+    );
+    const hashes = async () =>
+      (await store.digests(archive, 0, 9)).digests.map(({ hash }) => Buffer.from(hash).toString("hex"));
+    const before = await hashes();
+    const blank = (from: number, to: number) => store.blank({ archive, chat: tag("red"), from, to });
+    t.equal(await blank(1, 3), 2, "of that chat only");
+    t.equal(await blank(1, 3), 0, "once");
+    const page = await store.page({ archive, direction: "before", limit: 9, maxBytes: MANY });
+    t.equal(counters(page), "6 5 4 2");
+    t.same(await hashes(), before);
+    t.equal(await store.entry(archive, tag("3")), null);
+    const again = await store.append([{ archive, entries: [entry("3", "red"), entry("7", "red")] }], MANY);
+    t.equal(told(again[0]), "(3) 7", "it does not come back");
+    t.equal(await store.blank({ archive: randomArchive(), chat: tag("red"), from: 1, to: 9 }), 0);
+    t.equal(await blank(7, 7), 1);
+    const { chats: listed, latest } = await store.chats({ archive, limit: 9, maxBytes: MANY });
+    t.same(
+      [listed.map(({ newest }) => newest), latest.map(({ counter }) => counter)],
+      [[7, 5], [5]],
+      "a chat whose newest entry was blanked is listed without it",
+    );
+    const untouched = await store.page({ archive: other, direction: "after", limit: 9, maxBytes: MANY });
+    t.equal(counters(untouched), "1 2 3 4 5 6");
+  });
+
   pages(t, store);
 }
 

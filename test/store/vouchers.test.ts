@@ -30,6 +30,18 @@ for (const engine of engines()) {
       t.equal(await vouchers.grant(alice, "2026-01-31", 7), true);
     });
 
+    await t.test("room for files is counted in MiB, and never beyond the most", async (t) => {
+      const grant = (mib: number, day = "2026-01-31") => vouchers.grantFile(alice, day, mib, 10);
+      const asked = await Promise.all([4, 4, 4].map((mib) => grant(mib)));
+      t.equal(asked.filter(Boolean).length, 2);
+      t.equal(await grant(3), false);
+      t.equal(await grant(2), true, "a refusal is not counted");
+      t.equal(await grant(1), false);
+      t.equal(await grant(11, "2026-02-01"), false);
+      t.equal(await grant(10, "2026-02-01"), true);
+      t.equal(await vouchers.grantFile(bob, "2026-01-31", 10, 10), true);
+    });
+
     await t.test("others and other days are counted apart", async (t) => {
       t.equal(await vouchers.grant(bob, "2026-01-31", 1), true);
       t.equal(await vouchers.grant(bob, "2026-01-31", 1), false);

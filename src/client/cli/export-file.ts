@@ -1,10 +1,6 @@
-/** A file that an export goes to: of mode 0600, and there once it is whole. */
-import { randomBytes } from "node:crypto";
-import { link, open, rename, rm, type FileHandle } from "node:fs/promises";
-import { dirname, join } from "node:path";
+/** A file that an export goes to: there once it is whole, and sealed where its owner wants it so. */
 import type { ExportSealer } from "../../crypto/sealed-export.js";
-import { FastChatError } from "../../protocol/errors.js";
-import { spaceError, syncFolder, systemCode, TEMPORARY_PREFIX } from "../../node/private-file.js";
+import { WholeFile } from "./whole-file.js";
 
 /** So much is gathered before it is written, in characters. */
 const CHUNK = 256 * 1024;
@@ -14,26 +10,17 @@ export class ExportFile {
   #begun = false;
 
   private constructor(
-    private readonly path: string,
-    private readonly temporary: string,
-    private readonly file: FileHandle,
-    private readonly replace: boolean,
+    private readonly file: WholeFile,
     private readonly sealer: ExportSealer | null,
   ) {}
 
   /**
    * @param replace whether a file that is there gives way
    * @param sealer seals what is written; `null` to leave it open
-   * @throws FastChatError `badRequest` where there is a file, or no folder for it
+   * @throws FastChatError `badRequest` where there is no folder for it, or it may not be written
    */
   static async create(path: string, replace: boolean, sealer: ExportSealer | null): Promise<ExportFile> {
-    const temporary = join(dirname(path), TEMPORARY_PREFIX + randomBytes(8).toString("hex"));
-    try {
-      const file = await open(temporary, "wx", 0o600);
-      return new ExportFile(path, temporary, file, replace, sealer);
-    } catch (error) {
-      throw openError(error, path);
-    }
+    return new ExportFile(await WholeFile.create(path, replace), sealer);
   }
 
   async write(text: string): Promise<void> {
@@ -41,55 +28,23 @@ export class ExportFile {
     if (this.#waiting.length >= CHUNK) await this.#flush(false);
   }
 
-  /** @throws FastChatError `badRequest` where a file of that name has come meanwhile; `diskFull` */
+  /** @throws FastChatError `badRequest` where there is a file of that name; `diskFull` */
   async finish(): Promise<void> {
-    try {
-      await this.#flush(true);
-      await this.file.sync();
-      await this.file.close();
-      // Linking fails where there is a file, as renaming does not.
-      if (this.replace) await rename(this.temporary, this.path);
-      else await link(this.temporary, this.path);
-      await syncFolder(dirname(this.path));
-    } catch (error) {
-      throw openError(error, this.path);
-    } finally {
-      await rm(this.temporary, { force: true });
-    }
+    await this.#flush(true);
+    await this.file.finish();
   }
 
   /** Leaves nothing behind. */
-  async abandon(): Promise<void> {
-    await this.file.close().catch(() => undefined);
-    await rm(this.temporary, { force: true });
+  abandon(): Promise<void> {
+    return this.file.abandon();
   }
 
   async #flush(last: boolean): Promise<void> {
     const text = this.#waiting;
     this.#waiting = "";
-    try {
-      if (this.sealer === null) return await this.file.appendFile(text);
-      if (!this.#begun) await this.file.appendFile(this.sealer.head);
-      this.#begun = true;
-      await this.file.appendFile(await this.sealer.seal(Buffer.from(text), last));
-    } catch (error) {
-      throw spaceError(error, this.path);
-    }
-  }
-}
-
-function openError(error: unknown, path: string): unknown {
-  switch (systemCode(error)) {
-    case "EEXIST":
-      return new FastChatError("badRequest", `${path} is there already; give another name, or --force.`);
-    case "ENOENT":
-    case "ENOTDIR":
-      return new FastChatError("badRequest", `There is no folder for ${path}.`);
-    case "EACCES":
-    case "EROFS":
-    case "EPERM":
-      return new FastChatError("badRequest", `${path} may not be written.`);
-    default:
-      return spaceError(error, path);
+    if (this.sealer === null) return this.file.append(text);
+    if (!this.#begun) await this.file.append(this.sealer.head);
+    this.#begun = true;
+    await this.file.append(await this.sealer.seal(Buffer.from(text), last));
   }
 }

@@ -25,8 +25,8 @@ export function messageLine(at: number, from: string, text: string, paint: Chalk
   return `${paint.dim(`[${localTime(at)}]`)} ${paint.cyan(printableLine(from))}: ${printableText(text, INDENT)}`;
 }
 
-export function receivedJson({ id, from, text, at, conversation }: ReceivedMessage): string {
-  return printableJson({ id, from, text, at: isoTime(at), conversation });
+export function receivedJson({ id, from, text, at, conversation, file }: ReceivedMessage): string {
+  return printableJson({ id, from, text, at: isoTime(at), conversation, ...(file === null ? {} : { file }) });
 }
 
 export function sentJson({ id, to, at, outcome }: SentMessage): string {
@@ -61,9 +61,19 @@ export function historyRecord({
   direction,
   counter,
   imported,
+  file,
 }: HistoryEntry): Record<string, unknown> {
-  const record = { id, from, to, text, at: isoTime(at), direction, counter };
-  return imported ? { ...record, imported } : record;
+  return {
+    id,
+    from,
+    to,
+    text,
+    at: isoTime(at),
+    direction,
+    counter,
+    ...(imported ? { imported } : {}),
+    ...(file === null ? {} : { file }),
+  };
 }
 
 /** `[2026-01-31 17:05:09] you → bob: text`, what another device of this account has sent. */

@@ -5,6 +5,7 @@ import { FastChatError } from "../../protocol/errors.js";
 import { chatCommand } from "./commands/chat.js";
 import { chatsCommand } from "./commands/chats.js";
 import { checkCommand } from "./commands/check.js";
+import { deleteCommand } from "./commands/delete.js";
 import { devicesCommand } from "./commands/devices.js";
 import { exportCommand } from "./commands/export.js";
 import { historyCommand } from "./commands/history.js";
@@ -15,6 +16,7 @@ import { logoutCommand } from "./commands/logout.js";
 import { pendingCommand } from "./commands/pending.js";
 import { registerCommand } from "./commands/register.js";
 import { restoreCommand } from "./commands/restore.js";
+import { saveCommand } from "./commands/save.js";
 import { searchCommand } from "./commands/search.js";
 import { sendCommand } from "./commands/send.js";
 import { verifyCommand } from "./commands/verify.js";
@@ -30,6 +32,7 @@ const EPILOGUE = `Variables:
   FASTCHAT_PASSWORD    the password, where nobody can be asked
   FASTCHAT_EXPORT_PASSWORD
                        that of a sealed export, likewise
+  FASTCHAT_ARCHIVE     register: a PostgreSQL database of your own for the history, as --archive
   FASTCHAT_DEBUG=1     show where an error came from
   FASTCHAT_LABORATORY  accept-weak-stretching: hash passwords as cheaply as the service asks;
                        for tests and load laboratories only
@@ -77,8 +80,10 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .command(chatsCommand)
     .command(historyCommand)
     .command(searchCommand)
+    .command(saveCommand)
     .command(exportCommand)
     .command(importCommand)
+    .command(deleteCommand)
     .command(restoreCommand)
     .command(checkCommand)
     .command(chatCommand)

@@ -2,7 +2,7 @@
 import { importAccountKeys } from "../../crypto/account-keys.js";
 import { signCard, verifyCard, type VerifiedCard } from "../../crypto/card.js";
 import { openVault, sealVault } from "../../crypto/vault.js";
-import { newEncryptionKey, newVaultContents } from "../../crypto/vault-contents.js";
+import { MAX_ARCHIVE_ADDRESS, newEncryptionKey, newVaultContents } from "../../crypto/vault-contents.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { Card, SignedIn, Stretching } from "../../protocol/http.js";
 import { parseUserName, type UserName } from "../../protocol/ids.js";
@@ -10,6 +10,7 @@ import { redacted } from "../../protocol/redacted.js";
 import { readAccount, withAccountFile, writeAccount, type AccountRecord } from "./account-file.js";
 import { Doorway } from "./balancer.js";
 import type { DeviceFiles } from "./device-files.js";
+import { noWayToDatabases } from "./own-archive.js";
 import type { ClientPorts } from "./ports.js";
 
 export interface Registration {
@@ -19,6 +20,10 @@ export interface Registration {
   readonly deviceLabel: string;
   /** Size of the RSA key, 2048 to 8192 bits; 3072 if missing. */
   readonly rsaBits?: number;
+  /** An RSA key made beforehand, PKCS #8 in DER, in the place of one that is made now: for laboratories. */
+  readonly encryptionKey?: Uint8Array;
+  /** Where the account's archive lies, if not with the service; for good. */
+  readonly archive?: string;
 }
 
 export interface Login {
@@ -32,7 +37,7 @@ export interface Login {
   readonly leavesPending?: boolean;
 }
 
-type AccountPorts = Pick<ClientPorts, "http" | "opaque">;
+type AccountPorts = Pick<ClientPorts, "http" | "opaque" | "ownArchives">;
 
 const DEFAULT_RSA_BITS = 3072;
 const LABEL_LENGTH = 64;
@@ -44,26 +49,35 @@ const LEAST_ITERATIONS = 3;
  * Makes an account, its keys and its vault, and remembers them on this device.
  *
  * @param acceptWeak whether a weaker password hash than that of RFC 9106 will do; for laboratories only
- * @throws FastChatError `badName`, `nameTaken`, `conflict` (the device belongs to an account), `forbidden` (weak hash)
+ * @throws FastChatError `badName`, `nameTaken`, `conflict` (the device belongs to an account), `forbidden` (weak hash);
+ *   `badRequest`, `unreachable`, `dataNewer` for an archive of its own
  */
 export async function register(
-  { http, opaque }: AccountPorts,
+  { http, opaque, ownArchives }: AccountPorts,
   files: DeviceFiles,
-  { name: typed, password, deviceLabel, rsaBits = DEFAULT_RSA_BITS }: Registration,
+  {
+    name: typed,
+    password,
+    deviceLabel,
+    rsaBits = DEFAULT_RSA_BITS,
+    encryptionKey: made,
+    archive,
+  }: Registration,
   acceptWeak: boolean,
 ): Promise<AccountRecord> {
   const name = nameOf(typed);
   const known = await readAccount(files);
   if (known !== null) throw belongsTo(known.name, name);
+  if (archive !== undefined) await prepareArchive(ownArchives, archive);
   const doorway = new Doorway(http);
   const { state, request } = await opaque.startRegistration(password);
   const { response, stretching } = await doorway.startRegistration({ name, request });
   refuseWeak(stretching, acceptWeak);
   const [{ record, exportKey }, encryptionKey] = await Promise.all([
     opaque.finishRegistration({ name, password, state, response, stretching }),
-    newEncryptionKey(rsaBits),
+    made ?? newEncryptionKey(rsaBits),
   ]);
-  const contents = newVaultContents(encryptionKey);
+  const contents = newVaultContents(encryptionKey, archive);
   const { identity, encryption } = await importAccountKeys(contents);
   const card = await signCard({
     name,
@@ -91,6 +105,18 @@ export async function register(
   });
   await keep(files, account);
   return account;
+}
+
+/** Before there is an account that could not use it. */
+async function prepareArchive(ownArchives: AccountPorts["ownArchives"], address: string): Promise<void> {
+  if (address.length === 0 || address.length > MAX_ARCHIVE_ADDRESS) {
+    throw new FastChatError(
+      "badRequest",
+      `The address of an archive has 1 to ${MAX_ARCHIVE_ADDRESS} characters.`,
+    );
+  }
+  if (ownArchives === undefined) throw noWayToDatabases();
+  await ownArchives.prepare(address);
 }
 
 /**

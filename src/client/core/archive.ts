@@ -3,7 +3,6 @@
  * go one batch at a time, in the order they were given, and wait as long as the archive is away; reads give up.
  */
 import { MAX_ENTRIES } from "../../protocol/archive.js";
-import { fromBase64Url } from "../../protocol/bytes.js";
 import { FastChatError, errorRecord } from "../../protocol/errors.js";
 import type { Clock, Random } from "../../protocol/runtime.js";
 import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
@@ -13,6 +12,7 @@ import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
 import { isFinal } from "./connection.js";
 import type { ConnectionStatus } from "./messages.js";
 import type { Transport, Endpoint } from "./ports.js";
+import { Signal } from "./signal.js";
 
 export type { Appended, NewEntry } from "./append-queue.js";
 export type Page = Extract<Reply, { type: "page" }>;
@@ -32,6 +32,14 @@ export interface ArchiveHead {
   readonly revision: number;
 }
 
+/** How the archive stands just now. */
+export interface Standing {
+  /** Since when it is there, or has been away or in doubt, by the clock. */
+  readonly since: number;
+  /** Counter of its newest entry when it was opened; `null` while it is away or in doubt. */
+  readonly opened: number | null;
+}
+
 export interface ArchivePorts {
   readonly transport: Transport;
   readonly clock: Clock;
@@ -44,8 +52,8 @@ export interface ArchiveAccess {
   locate(): Promise<Endpoint>;
   /** It could not be reached there. */
   lost(): void;
-  /** The right to make it, base64url. */
-  voucher(): Promise<string>;
+  /** The right to make it. */
+  voucher(): Promise<Uint8Array>;
   /** Whether it was ever found or made: one that is gone after that is an alarm, not a reason to make another. */
   readonly made: boolean;
   /** It was found or made. */
@@ -77,12 +85,17 @@ export class Archive {
   readonly #pauses = new Set<() => void>();
   /** Where it stood when it was opened last, or has got to since by what was added here. */
   #head: ArchiveHead = { counter: 0, revision: 0 };
+  /** Counter of its newest entry when it was opened last. */
+  #openedAt = 0;
+  #standing: Standing;
+  #changed = new Signal();
 
   constructor(ports: ArchivePorts, access: ArchiveAccess, secrets: ArchiveSecrets) {
     this.#ports = ports;
     this.#access = access;
     this.#secrets = secrets;
     this.#made = access.made;
+    this.#standing = { since: ports.clock.now(), opened: null };
     this.#appends = new AppendQueue({
       connection: () => this.#connection,
       isClosed: () => this.#closed !== null,
@@ -99,10 +112,37 @@ export class Archive {
     return this.#closed !== null || (this.#connection === null && this.#failure !== null);
   }
 
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** Once {@link standing} is another one. */
+  whenChanged(): Promise<void> {
+    return this.#changed.wait();
+  }
+
+  /**
+   * The way to the service has come back: the archive's may have broken as well, although nothing tells of that yet.
+   * Until it has answered it is away.
+   */
+  prove(): void {
+    const connection = this.#connection;
+    this.#stands(null);
+    this.#hurry();
+    connection?.request({ type: "ping" }, "pong").then(
+      () => {
+        if (this.#connection === connection) this.#stands(this.#openedAt);
+      },
+      // Its end is told by the connection.
+      () => undefined,
+    );
+  }
+
   /** Connects, unless that is done or under way. */
   open(): void {
     if (this.#running || this.#closed !== null) return;
     this.#running = true;
+    this.#stands(null);
     void this.#run();
   }
 
@@ -186,7 +226,7 @@ export class Archive {
   ): Promise<Extract<Reply, { type: Type }>> {
     const deadline = this.#ports.clock.now() + READ_PATIENCE_MS;
     // Somebody asks just now: the next try need not wait its time.
-    if (this.#connection === null) for (const wake of [...this.#pauses]) wake();
+    if (this.#connection === null) this.#hurry();
     for (;;) {
       const connection = await this.#connected(deadline);
       try {
@@ -204,7 +244,7 @@ export class Archive {
     this.#closed = reason;
     this.#connection?.close();
     this.#opening?.close();
-    for (const wake of [...this.#pauses]) wake();
+    this.#hurry();
     this.#appends.rejectAll(reason);
     for (const reader of [...this.#readers]) reader(reason);
   }
@@ -260,12 +300,20 @@ export class Archive {
     this.#opening = null;
     this.#failure = null;
     this.#connection = connection;
+    this.#openedAt = this.#head.counter;
+    this.#stands(this.#openedAt);
     this.#access.onStatus({ kind: "archive", online: true, error: this.#appends.refusal });
     for (const reader of [...this.#readers]) reader(connection);
     void this.#appends.run();
     const reason = await connection.ended;
     this.#connection = null;
+    this.#stands(null);
     return reason;
+  }
+
+  #stands(opened: number | null): void {
+    this.#standing = { since: this.#ports.clock.now(), opened };
+    this.#changed.notify();
   }
 
   /** @throws FastChatError why it was closed */
@@ -291,9 +339,8 @@ export class Archive {
       );
     }
     // One that may not have been used is tried again: an account is given few in a day.
-    this.#voucher ??= fromBase64Url(await this.#access.voucher());
+    this.#voucher ??= await this.#access.voucher();
     const voucher = this.#voucher;
-    if (voucher === null) throw new FastChatError("badFrame", "The voucher is not of its form.");
     try {
       this.#head = await connection.request({ type: "create", archive, token, voucher }, "opened");
     } catch (error) {
@@ -319,6 +366,11 @@ export class Archive {
       const timer = deadline === Infinity ? null : clock.after(Math.max(0, deadline - clock.now()), give);
       this.#readers.add(settle);
     });
+  }
+
+  /** Ends all pauses. */
+  #hurry(): void {
+    for (const wake of [...this.#pauses]) wake();
   }
 
   #pause(ms: number): Promise<void> {

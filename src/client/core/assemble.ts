@@ -2,7 +2,7 @@
 import { importAccountKeys } from "../../crypto/account-keys.js";
 import { verifyCard } from "../../crypto/card.js";
 import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
-import type { AccountId, UserName } from "../../protocol/ids.js";
+import type { AccountId, MessageId, UserName } from "../../protocol/ids.js";
 import type { Clock, Timer } from "../../protocol/runtime.js";
 import { rememberArchive, rememberHistoryAfter, type AccountRecord } from "./account-file.js";
 import { Archive } from "./archive.js";
@@ -10,10 +10,13 @@ import { Balancer } from "./balancer.js";
 import { changedNote, Chats } from "./chats.js";
 import { Contacts } from "./contacts.js";
 import { Conversations } from "./conversations.js";
+import { deleteSelected, selected, type Selection } from "./deleting.js";
+import { Deletions } from "./deletions.js";
 import type { DeviceFiles } from "./device-files.js";
 import { Entries } from "./entries.js";
 import { FeedPosition } from "./feed-position.js";
-import { readHistory, wholeHistory } from "./history.js";
+import { Files, type Attachment } from "./files.js";
+import { findAttachment, readHistory, wholeHistory } from "./history.js";
 import { Import } from "./imports.js";
 import { Ledger } from "./ledger.js";
 import { LedgerFiles } from "./ledger-files.js";
@@ -29,6 +32,7 @@ import type {
 } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { OutboxFiles } from "./outbox-files.js";
+import { ownAccess, ownTransport } from "./own-archive.js";
 import { Placer } from "./placement.js";
 import type { ClientPorts } from "./ports.js";
 import { Search } from "./search.js";
@@ -60,6 +64,7 @@ export interface Parts {
   readonly outbox: Outbox;
   readonly chats: Chats;
   readonly leavesPending: boolean;
+  readonly ownArchive: string | null;
   devices(): Promise<readonly SignedInDevice[]>;
   readonly ledger: Pick<Ledger, "check" | "accept">;
   skipsHistory(): boolean;
@@ -69,9 +74,13 @@ export interface Parts {
   draft(name: UserName): Promise<string>;
   changeChat(name: UserName, change: ChatChange): Promise<void>;
   import(account: AccountId): Import;
+  readonly files: Files;
+  attachment(peer: UserName, message: MessageId | null): Promise<Attachment>;
   listen(handlers: ListenHandlers): Listening;
   history(query: Parameters<typeof readHistory>[1]): Promise<HistoryEntry[]>;
   wholeHistory(peer: UserName | null): AsyncGenerator<HistoryEntry[], void>;
+  countSelected(peer: UserName, selection: Selection): Promise<number>;
+  deleteSelected(peer: UserName, selection: Selection): Promise<number>;
   search(
     words: string,
     limit: number,
@@ -105,18 +114,35 @@ export async function assemble(
     if (spell === null) options.onStatus?.(status);
     else spell.onStatus(status);
   };
-  const archive = new Archive(
-    ports,
-    {
-      locate: () => placer.archive(),
-      lost: () => placer.forgetArchive(),
-      voucher: () => balancer.voucher(),
-      made: record.archiveMade,
-      onMade: () => rememberArchive(files, record),
-      onStatus,
-    },
-    keys.archive,
-  );
+  const { address: ownAddress } = keys.archive;
+  const ofService = {
+    locate: () => placer.archive(),
+    lost: () => placer.forgetArchive(),
+    voucher: () => balancer.voucher(),
+  };
+  const remembering = {
+    made: record.archiveMade,
+    onMade: () => rememberArchive(files, record),
+    onStatus,
+  };
+  const archive =
+    ownAddress === undefined
+      ? new Archive(ports, { ...ofService, ...remembering }, keys.archive)
+      : new Archive(
+          { ...ports, transport: ownTransport(ports.ownArchives, ownAddress) },
+          { ...ownAccess(clock, random), ...remembering },
+          keys.archive,
+        );
+  // Files are the service's to keep, since others fetch them: who keeps the history elsewhere has an empty archive there.
+  const fileArchive =
+    ownAddress === undefined
+      ? archive
+      : new Archive(
+          ports,
+          { ...ofService, made: false, onMade: () => Promise.resolve(), onStatus: () => undefined },
+          keys.archive,
+        );
+  const sentFiles = new Files({ archive: fileArchive, balancer });
   const contacts = new Contacts({
     me: card,
     balancer,
@@ -135,7 +161,8 @@ export async function assemble(
     files: new LedgerFiles(files, keys.archive.id),
     onAlarm: (alarm) => onStatus({ kind: "archiveAltered", alarm }),
   });
-  const lines = { me, archive, entries, contacts, conversations, ledger };
+  const deletions = new Deletions({ archive, entries, clock });
+  const lines = { me, archive, entries, contacts, conversations, deletions, ledger };
   const chats = new Chats({
     ...lines,
     historyAfter: () => historyAfter,
@@ -146,7 +173,10 @@ export async function assemble(
     historyAfter: () => historyAfter,
   });
   const session = new Session(ports, () => placer.server(), {
-    onOpened: (welcome) => outbox.onOpened(welcome),
+    onOpened: (welcome) => {
+      outbox.onOpened(welcome);
+      if (spell !== null) archive.prove();
+    },
     onDown: () => outbox.onDown(),
     onLive: () => spell?.onLive(),
     onAccepted: (accepted) => outbox.onAccepted(accepted),
@@ -185,6 +215,7 @@ export async function assemble(
     await outbox.close();
     session.stop();
     archive.close();
+    fileArchive.close();
   };
 
   return {
@@ -194,6 +225,7 @@ export async function assemble(
     chats,
     ledger,
     leavesPending: record.leavesPending ?? false,
+    ownArchive: ownAddress ?? null,
     async devices() {
       const listed = await balancer.devices();
       return listed.map((one) => ({ ...one, isThis: one.device === device }));
@@ -215,6 +247,8 @@ export async function assemble(
       const conversation = await conversations.with(await contacts.byName(name));
       await chats.change(conversation, (note) => changedNote(note, change));
     },
+    files: sentFiles,
+    attachment: (peer, message) => findAttachment({ ...lines, historyAfter: () => 0 }, peer, message),
     import: (account) => new Import({ me, archive, contacts, entries, clock }, account),
     listen(handlers) {
       if (closed || session.error !== null) {
@@ -249,6 +283,15 @@ export async function assemble(
         ledger.check().catch(() => undefined),
       );
       return readHistory({ ...lines, historyAfter: () => historyAfter }, query);
+    },
+    async countSelected(peer, selection) {
+      await recover();
+      return (await selected({ ...lines, historyAfter: () => 0 }, peer, selection)).count;
+    },
+    async deleteSelected(peer, selection) {
+      await recover();
+      await ledger.check();
+      return deleteSelected({ ...lines, historyAfter: () => 0, search }, peer, selection);
     },
     async search(words, limit, onProgress) {
       await recover();

@@ -76,10 +76,16 @@ export class Balancer {
     return checked(answers.placement, await this.#http.request("POST", PATHS.place, {}, this.#token));
   }
 
-  /** The right to make one archive, base64url. */
-  async voucher(): Promise<string> {
+  /** The right to make one archive. */
+  async voucher(): Promise<Uint8Array> {
     const answer = await this.#http.request("POST", PATHS.voucher, {}, this.#token);
-    return checked(answers.voucher, answer).voucher;
+    return voucherIn(answer);
+  }
+
+  /** The right to store one file. @param bytes of all its sealed chunks */
+  async fileVoucher(bytes: number): Promise<Uint8Array> {
+    const answer = await this.#http.request("POST", PATHS.fileVoucher, { bytes }, this.#token);
+    return voucherIn(answer);
   }
 
   /** The devices that are signed in to the account, the one that was here last first. */
@@ -136,4 +142,11 @@ function checked<S extends TSchema>(
   const [first] = validator.Errors(answer);
   const where = first === undefined ? "" : ` at ${first.instancePath || "its root"}: ${first.message}`;
   throw new FastChatError("badFrame", `The service's answer is not of its form${where}.`);
+}
+
+/** @throws FastChatError `badFrame` */
+function voucherIn(answer: unknown): Uint8Array {
+  const voucher = fromBase64Url(checked(answers.voucher, answer).voucher);
+  if (voucher === null) throw new FastChatError("badFrame", "The voucher is not of its form.");
+  return voucher;
 }

@@ -62,7 +62,7 @@ export class Chats {
       "chatPage",
     );
     const latest = new Map(page.latest.map((entry) => [entry.counter, entry]));
-    const pins = await entries.pins();
+    const hidden = [await entries.pins(), await entries.deletions()];
     const sketches: Sketch[] = [];
     let last = before ?? Infinity;
     for (const chat of page.chats) {
@@ -70,7 +70,9 @@ export class Chats {
       if (chat.newest >= last) throw new FastChatError("badFrame", "The archive's chats are not in order.");
       last = chat.newest;
       if (last <= historyAfter) break;
-      if (!equalBytes(chat.chat, pins)) sketches.push(await this.#sketch(chat, latest.get(chat.newest)));
+      if (hidden.some((tag) => equalBytes(chat.chat, tag))) continue;
+      const sketch = await this.#sketch(chat, latest.get(chat.newest));
+      if (sketch !== null) sketches.push(sketch);
     }
     const lines = await withNames(
       contacts,
@@ -78,7 +80,9 @@ export class Chats {
     );
     const byCounter = new Map(lines.map((line) => [line.counter, line]));
     return {
-      chats: sketches.map((sketch) => summaryOf(sketch, byCounter.get(sketch.chat.newest) ?? null, me)),
+      chats: sketches.map((sketch) =>
+        summaryOf(sketch, byCounter.get(sketch.newest?.counter ?? 0) ?? null, me),
+      ),
       next: page.more && page.chats.length > 0 && last > historyAfter + 1 ? last : null,
     };
   }
@@ -145,12 +149,22 @@ export class Chats {
     throw new FastChatError("conflict", "Other devices keep changing this chat; try again.");
   }
 
-  async #sketch(chat: ArchivedChat, latest: PageEntry | undefined): Promise<Sketch> {
+  /** @returns `null` for a chat of which nothing is left */
+  async #sketch(chat: ArchivedChat, latest: PageEntry | undefined): Promise<Sketch | null> {
     const note = await this.#noteOn(chat);
     // Another chat's entry would show this one's notes under another one's name.
     const own = latest !== undefined && equalBytes(latest.chat, chat.chat);
-    const newest = own ? await lineOf(this.#context, latest) : null;
+    const entry = own ? latest : await this.#lastOf(chat);
+    if (entry === undefined) return null;
+    const newest = await lineOf(this.#context, entry);
     return { chat, note, newest, unread: await this.#unread(chat, note) };
+  }
+
+  /** The newest entry that is left in a chat whose newest was deleted. */
+  async #lastOf({ chat, newest }: ArchivedChat): Promise<PageEntry | undefined> {
+    const { archive } = this.#context;
+    const { entries } = await archive.read({ type: "before", chat, before: newest, limit: 1 });
+    return entries.find((entry) => equalBytes(entry.chat, chat));
   }
 
   /** A note that is damaged or not its own is none: the next that is written takes its place. */

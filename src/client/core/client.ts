@@ -6,12 +6,20 @@ import { safetyNumber } from "../../crypto/safety-number.js";
 import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { utf8 } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
-import { parseUserName, type AccountId, type DeviceId, type UserName } from "../../protocol/ids.js";
+import {
+  parseUserName,
+  type AccountId,
+  type DeviceId,
+  type MessageId,
+  type UserName,
+} from "../../protocol/ids.js";
 import { MAX_TEXT_BYTES } from "../../protocol/payload.js";
 import { login, register, remembered, type Login, type Registration } from "./account.js";
 import type { AccountRecord } from "./account-file.js";
 import { assemble, type ClientOptions, type Parts } from "./assemble.js";
+import type { Selection } from "./deleting.js";
 import { DeviceFiles } from "./device-files.js";
+import type { FileSource } from "./files.js";
 import type { Import } from "./imports.js";
 import type {
   ArchiveCheck,
@@ -22,6 +30,7 @@ import type {
   HistoryQuery,
   ListenHandlers,
   Listening,
+  SentFile,
   SentMessage,
   SignedInDevice,
 } from "./messages.js";
@@ -116,14 +125,51 @@ export class Client {
   async send(to: string, text: string): Promise<SentMessage> {
     const name = nameOf(to);
     if (text === "") throw new FastChatError("badRequest", "A message needs a text.");
-    const bytes = utf8(text).length;
-    if (bytes > MAX_TEXT_BYTES) {
-      throw new FastChatError(
-        "tooLarge",
-        `The text has ${bytes} bytes; at most ${MAX_TEXT_BYTES} may be sent at once.`,
-      );
-    }
+    checkText(text);
     return this.#parts.outbox.send(name, { type: "text", text });
+  }
+
+  /**
+   * Sends a file: it is stored with the service, sealed, and its recipient is told where it is and how to open it.
+   *
+   * @param to a user name
+   * @param options `text`: goes with it; `onProgress`: told how many of its bytes are stored
+   * @returns once the service has accepted the message
+   * @throws FastChatError as {@link send}; `badRequest` for a name of no or more than 255 bytes; `tooLarge`, `tooMany`,
+   *   `quotaExceeded` where the service does not store it
+   */
+  async sendFile(
+    to: string,
+    file: FileSource,
+    {
+      text = "",
+      onProgress = () => undefined,
+    }: { readonly text?: string; readonly onProgress?: (bytes: number) => void } = {},
+  ): Promise<SentMessage> {
+    const name = nameOf(to);
+    checkText(text);
+    // Before much is stored for nobody.
+    await this.#parts.contacts.byName(name);
+    return this.#parts.outbox.send(name, await this.#parts.files.upload(file, text, onProgress));
+  }
+
+  /**
+   * Fetches a file that was sent or received in the conversation with a person.
+   *
+   * @param message the message's id; `null` for the newest that has a file
+   * @param open given what the message says of the file; takes its bytes, in order. They are the file's once this has
+   *   returned, and not before.
+   * @throws FastChatError `badName`, `noSuchAccount`, `keyChanged`; `noSuchMessage`; `noSuchFile` where it has expired;
+   *   `undecryptable` where it is damaged or another one than was sent; `unavailable`, `unreachable`
+   */
+  async fetchFile(
+    name: string,
+    message: MessageId | null,
+    open: (file: SentFile) => Promise<(bytes: Uint8Array) => Promise<void>>,
+  ): Promise<void> {
+    const attachment = await this.#parts.attachment(nameOf(name), message);
+    const write = await open({ name: attachment.name, bytes: attachment.bytes });
+    await this.#parts.files.download(attachment, write);
   }
 
   /**
@@ -144,6 +190,11 @@ export class Client {
       );
     }
     return this.#parts.listen(handlers);
+  }
+
+  /** Where the archive lies, with what opens it; `null` for one that the service keeps. */
+  get ownArchive(): string | null {
+    return this.#parts.ownArchive;
   }
 
   /** Whether this device leaves what waits with the service until it is asked for. */
@@ -245,6 +296,26 @@ export class Client {
   }
 
   /**
+   * How many messages of the conversation with a person a selection means, of those that {@link deleteHistory} deletes.
+   *
+   * @throws FastChatError as {@link deleteHistory}
+   */
+  countHistory(name: string, selection: Selection): Promise<number> {
+    return this.#parts.countSelected(nameOf(name), selection);
+  }
+
+  /**
+   * Deletes messages from this account's history, for all its devices; others keep theirs. It cannot be undone.
+   *
+   * @returns how many were deleted
+   * @throws FastChatError `badName`, `noSuchAccount`, `keyChanged`; `badRequest` where a message that is named does not stand
+   *   there, and nothing is deleted then; `unavailable`, `unreachable` while the archive is away
+   */
+  deleteHistory(name: string, selection: Selection): Promise<number> {
+    return this.#parts.deleteSelected(nameOf(name), selection);
+  }
+
+  /**
    * Begins to take messages over from a file.
    *
    * @param account whose history the file is of, as it says
@@ -304,6 +375,15 @@ function checkLimit(limit: number): void {
   throw new FastChatError(
     "badRequest",
     `The limit is ${limit}; give a whole number from 1 to ${MAX_ENTRIES}.`,
+  );
+}
+
+function checkText(text: string): void {
+  const bytes = utf8(text).length;
+  if (bytes <= MAX_TEXT_BYTES) return;
+  throw new FastChatError(
+    "tooLarge",
+    `The text has ${bytes} bytes; at most ${MAX_TEXT_BYTES} may be sent at once.`,
   );
 }
 

@@ -9,6 +9,8 @@ import {
 } from "../../crypto/archive-entry.js";
 import {
   chatTag,
+  deletionChatTag,
+  deletionEntryTag,
   entryTag,
   importedEntryTag,
   invalidEntryTag,
@@ -45,6 +47,11 @@ export class Entries {
   /** The chat that the pins of contacts' cards stand in. */
   pins(): Promise<Uint8Array> {
     return pinChatTag(this.#secrets.indexKey);
+  }
+
+  /** The chat that deletions stand in. */
+  deletions(): Promise<Uint8Array> {
+    return deletionChatTag(this.#secrets.indexKey);
   }
 
   /** Where a message stands whose sender is certain. */
@@ -110,6 +117,17 @@ export class Entries {
   /** @param pinnedAt milliseconds since 1970 */
   async pin(card: Card, pinnedAt: number): Promise<NewEntry> {
     return this.#sealAt(await this.pins(), await this.pinTag(card.name), { type: "pin", card, pinnedAt });
+  }
+
+  /**
+   * @param chat tag of the chat that something was deleted from, 32 bytes
+   * @param from counter of the first entry, and
+   * @param to of the last one
+   * @param deletedAt milliseconds since 1970
+   */
+  async deletion(chat: Uint8Array, from: number, to: number, deletedAt: number): Promise<NewEntry> {
+    const tag = await deletionEntryTag(this.#secrets.indexKey, chat, from, to);
+    return this.#sealAt(await this.deletions(), tag, { type: "deletion", chat, from, to, deletedAt });
   }
 
   /**

@@ -11,18 +11,21 @@ import type { Archive, ArchiveHead, PageEntry } from "./archive.js";
 import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
 import type { Chats } from "./chats.js";
 import type { Contacts } from "./contacts.js";
+import type { Conversations, Judgement } from "./conversations.js";
 import type { Display } from "./display.js";
-import type { Entries } from "./entries.js";
+import type { Delivered, Entries } from "./entries.js";
 import type { FeedPosition } from "./feed-position.js";
 import type { Ledger } from "./ledger.js";
 import type { SentElsewhere } from "./messages.js";
-import { textOf } from "./payload-text.js";
+import { fileOf, textOf } from "./payload-text.js";
 import type { ReadMarks } from "./read-marks.js";
+import { Signal } from "./signal.js";
+import { within } from "./within.js";
 
 export interface FeedContext {
   /** This one. */
   readonly device: DeviceId;
-  readonly archive: Pick<Archive, "comePast" | "follow" | "head" | "isOwn">;
+  readonly archive: Pick<Archive, "comePast" | "follow" | "isOwn" | "standing" | "whenChanged">;
   /** Where it begins, and is kept; `null` to begin with what comes from now on. */
   readonly position: Pick<FeedPosition, "load" | "save"> | null;
   readonly clock: Clock;
@@ -30,6 +33,7 @@ export interface FeedContext {
   readonly entries: Entries;
   readonly ledger: Pick<Ledger, "isGenuine">;
   readonly contacts: Pick<Contacts, "byAccount">;
+  readonly conversations: Pick<Conversations, "judge">;
   readonly chats: Pick<Chats, "learn" | "noteOf">;
   readonly display: Display;
   /** Where what is shown counts as read. */
@@ -46,34 +50,47 @@ const AWAY: ReadonlySet<ErrorCode> = new Set(["unreachable", "unavailable", "tim
 const CATCH_UP_MS = 2_000;
 
 export class Feed {
-  /** Settles once what was missed has been shown, or is not to be waited for. */
-  readonly caughtUp: Promise<void>;
-  #catchUp: () => void = () => undefined;
   #stopped = false;
-  /** Up to where everything was shown. */
+  /** Up to where everything was shown; `null` where nothing is known to have been missed. */
   #head: ArchiveHead | null = null;
+  #begun: Promise<void> = Promise.resolve();
+  /** It has shown something, or ended. */
+  readonly #moved = new Signal();
   #wake: () => void = () => undefined;
 
-  constructor(private readonly context: FeedContext) {
-    this.caughtUp = new Promise((resolve) => {
-      this.#catchUp = resolve;
-    });
-    if (context.position === null) this.#catchUp();
-  }
+  constructor(private readonly context: FeedContext) {}
 
   start(): void {
-    const timer = this.context.clock.after(CATCH_UP_MS, () => this.#catchUp());
-    void this.caughtUp.then(() => timer.cancel());
-    this.#run().catch((error: unknown) => {
-      if (!this.#stopped) this.context.onFailure(error as Error);
-    });
+    this.#begun = this.#begin();
+    this.#begun
+      .then(() => this.#run())
+      .catch((error: unknown) => {
+        if (!this.#stopped) this.context.onFailure(error as Error);
+      });
   }
 
   /** Shows nothing more. */
   stop(): void {
     this.#stopped = true;
-    this.#catchUp();
+    this.#moved.notify();
     this.#wake();
+  }
+
+  /**
+   * Once everything has been shown that stood in the archive when it was opened last: what this device missed while it was
+   * away from it, at the start or since. It is not waited for any longer where the archive has been away for a while.
+   */
+  async caughtUp(): Promise<void> {
+    const { archive, clock } = this.context;
+    // A failure to begin is told by the one who began.
+    await this.#begun.catch(() => undefined);
+    while (!this.#stopped && this.#head !== null) {
+      const { since, opened } = archive.standing;
+      if (opened !== null && archive.comePast(this.#head.counter) >= opened) return;
+      const left = Math.min(CATCH_UP_MS, since + CATCH_UP_MS - clock.now());
+      if (left <= 0) return;
+      if (!(await within(clock, left, Promise.race([this.#moved.wait(), archive.whenChanged()])))) return;
+    }
   }
 
   /** Once nothing is shown any more: keeps how far that was. */
@@ -83,34 +100,26 @@ export class Feed {
     await position.save({ ...this.#head, counter: archive.comePast(this.#head.counter) });
   }
 
+  async #begin(): Promise<void> {
+    this.#head = (await this.context.position?.load()) ?? null;
+  }
+
   async #run(): Promise<void> {
     const { archive, chats, position } = this.context;
-    let head = (await position?.load()) ?? null;
-    if (head === null || !(await this.#hasMissed(head))) this.#catchUp();
     for (;;) {
-      const following = await this.#next(head);
+      const before = this.#head;
+      const following = await this.#next(before);
       if (following === null || this.#stopped) return;
-      const before = head;
-      head = following.head;
+      const { head } = following;
       // Read marks first: what was read elsewhere meanwhile is not shown.
       await chats.learn(following.news?.chats ?? []);
       for (const entry of following.news?.entries ?? []) {
         if (!archive.isOwn(entry.counter)) await this.#take(entry);
         if (this.#stopped) return;
       }
-      if (following.news?.more !== true) this.#catchUp();
       this.#head = head;
+      this.#moved.notify();
       if (head.counter !== before?.counter || head.revision !== before.revision) await position?.save(head);
-    }
-  }
-
-  /** @returns false as well where the archive does not tell: nobody waits for it then */
-  async #hasMissed({ counter }: ArchiveHead): Promise<boolean> {
-    try {
-      return (await this.context.archive.head()).counter > counter;
-    } catch (error) {
-      if (error instanceof FastChatError) return false;
-      throw error;
     }
   }
 
@@ -125,7 +134,7 @@ export class Feed {
   }
 
   async #take(entry: PageEntry): Promise<void> {
-    const { entries, readMarks, device, chats, ledger } = this.context;
+    const { entries, device, ledger } = this.context;
     // One that this device knows in another place, or as another one, is told as an alarm, and is no news.
     if ((await ledger.isGenuine(entry)) === false) return;
     let content;
@@ -139,12 +148,12 @@ export class Feed {
     if (this.#stopped) return;
     if (content.type === "received") {
       // Taken by this device, in an earlier run: it was shown before it was archived.
-      if (content.by === device) return;
-      const { read } = await chats.noteOf(content.header.conversation);
-      if (entry.counter <= read) return;
-      await this.#show(entry, content.header, content.payload);
-      if (this.#stopped) return;
-      readMarks?.seen(content.header.conversation, entry.counter);
+      if (content.by !== device) await this.#received(entry.entry, entry.counter, content);
+    } else if (content.type === "unjudged") {
+      const judgement = await this.#judge(content);
+      if (judgement.kind !== "genuine") return;
+      const { sender, message } = judgement.header;
+      await this.#received(await entries.tagOf(sender, message), entry.counter, judgement);
     } else if (content.type === "sent" && content.header.device !== device) {
       const { header, payload, recipients } = content;
       const to: string[] = [];
@@ -157,18 +166,28 @@ export class Feed {
         text: textOf(payload),
         at: header.sentAt,
         counter: entry.counter,
+        file: fileOf(payload),
       });
     }
   }
 
-  async #show(
-    { entry }: PageEntry,
-    { message, sender, conversation, sentAt, sequence }: EnvelopeHeader,
-    payload: Payload,
+  /**
+   * Another device took it.
+   *
+   * @param tag that the archive knows the message by, or would, had it been judged before it was archived
+   */
+  async #received(
+    tag: Uint8Array,
+    counter: number,
+    { header, payload }: { readonly header: EnvelopeHeader; readonly payload: Payload },
   ): Promise<void> {
+    const { chats, display, readMarks } = this.context;
+    const { message, sender, conversation, sentAt, sequence } = header;
+    const { read } = await chats.noteOf(conversation);
+    if (counter <= read) return;
     const from = await this.#nameOf(sender);
     if (this.#stopped) return;
-    await this.context.display.show(entry, {
+    await display.show(tag, {
       id: message,
       from,
       fromAccount: sender,
@@ -176,7 +195,19 @@ export class Feed {
       text: textOf(payload),
       at: sentAt,
       number: sequence,
+      file: fileOf(payload),
     });
+    if (!this.#stopped) readMarks?.seen(conversation, counter);
+  }
+
+  /** What another device could not judge is waited for, as names are, where it may be judged at any moment. */
+  async #judge(delivered: Delivered): Promise<Judgement> {
+    const { conversations, random } = this.context;
+    for (let tries = 1; ; tries++) {
+      const judgement = await conversations.judge(delivered);
+      if (judgement.kind !== "unjudged" || !judgement.soon || this.#stopped) return judgement;
+      await this.#pause(backoffMs(tries, chanceOf(random), RECONNECT));
+    }
   }
 
   /**

@@ -4,22 +4,25 @@ import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { HotHeader } from "../../protocol/hot.js";
-import type { AccountId, UserName } from "../../protocol/ids.js";
+import type { AccountId, MessageId, UserName } from "../../protocol/ids.js";
 import type { Payload } from "../../protocol/payload.js";
 import type { Archive, PageEntry } from "./archive.js";
 import type { Contacts } from "./contacts.js";
+import type { Deletions } from "./deletions.js";
 import type { Conversations } from "./conversations.js";
 import type { Entries } from "./entries.js";
+import type { Attachment } from "./files.js";
 import type { Ledger } from "./ledger.js";
-import type { HistoryEntry } from "./messages.js";
-import { textOf } from "./payload-text.js";
+import type { HistoryEntry, SentFile } from "./messages.js";
+import { fileOf, textOf } from "./payload-text.js";
 
 export interface LineContext {
   readonly me: AccountId;
   readonly archive: Pick<Archive, "read">;
   readonly entries: Entries;
   readonly contacts: Pick<Contacts, "namesOf">;
-  readonly ledger: Pick<Ledger, "isGenuine" | "between" | "count">;
+  readonly ledger: Pick<Ledger, "isGenuine" | "between" | "chatOf" | "count">;
+  readonly deletions: Pick<Deletions, "covers" | "finish" | "readOn">;
   readonly conversations: Pick<Conversations, "judge">;
 }
 
@@ -32,14 +35,20 @@ export interface Line {
   readonly to: readonly AccountId[];
   readonly text: string;
   readonly at: number;
+  readonly file?: SentFile | null;
   /** What the file said that it was imported from. */
   readonly imported?: { readonly from: string; readonly to: string };
 }
 
 /** @returns `null` for what people do not see */
 export async function lineOf(context: LineContext, entry: PageEntry): Promise<Line | null> {
-  const { counter } = entry;
+  const { counter, chat } = entry;
   if ((await context.ledger.isGenuine(entry)) === false) return unknown(counter, "invalid");
+  if (await context.deletions.covers(counter, chat)) {
+    // Whoever deleted it did not get to the end; that it cannot be done now either is no reason not to read on.
+    context.deletions.finish(counter, chat).catch(() => undefined);
+    return null;
+  }
   let content: ArchiveEntry;
   try {
     content = await context.entries.open(entry);
@@ -59,6 +68,7 @@ export async function lineOf(context: LineContext, entry: PageEntry): Promise<Li
     case "imported":
       return imported(context.me, counter, content);
     case "pin":
+    case "deletion":
     case "unknown":
       return null;
   }
@@ -68,6 +78,30 @@ function imported(me: AccountId, counter: number, entry: ImportedEntry): Line {
   const { direction, message, peer, from, to, text, sentAt } = entry;
   const ends = direction === "sent" ? { from: me, to: [peer] } : { from: peer, to: [me] };
   return { counter, direction, id: message, ...ends, text, at: sentAt, imported: { from, to } };
+}
+
+/**
+ * The file that came with a genuine message.
+ *
+ * @param message that one only; `null` for any
+ * @returns `null` for an entry that is not that message, or has no file
+ */
+export async function attachmentIn(
+  context: LineContext,
+  message: MessageId | null,
+  entry: PageEntry,
+): Promise<Attachment | null> {
+  const line = await lineOf(context, entry);
+  if (!line?.file || (message !== null && line.id !== message)) return null;
+  const content = await context.entries.open(entry);
+  if (content.type === "sent" || content.type === "received") return attachmentOf(content.payload);
+  if (content.type !== "unjudged") return null;
+  const judgement = await context.conversations.judge(content);
+  return judgement.kind === "genuine" ? attachmentOf(judgement.payload) : null;
+}
+
+function attachmentOf(payload: Payload): Attachment | null {
+  return payload.type === "attachment" ? payload : null;
 }
 
 /** What could not be judged when it came may be by now. */
@@ -103,7 +137,16 @@ function genuine(
   to: readonly AccountId[],
 ): Line {
   const direction = sender === me ? "sent" : "received";
-  return { counter, direction, id: message, from: sender, to, text: textOf(payload), at: sentAt };
+  return {
+    counter,
+    direction,
+    id: message,
+    from: sender,
+    to,
+    text: textOf(payload),
+    file: fileOf(payload),
+    at: sentAt,
+  };
 }
 
 function doubtful(
@@ -153,13 +196,30 @@ export async function linesOf(
     if (line !== null) lines.push(line);
   }
   const known = await context.ledger.between(low, Math.min(high, count + 1), chat);
-  const gone = known.filter((counter) => !shown.has(counter)).map(missing);
-  if (gone.length === 0) return lines;
-  const all = [...lines, ...gone].sort((one, other) => one.counter - other.counter);
+  const absent = known.filter((counter) => !shown.has(counter));
+  if (absent.length === 0) return lines;
+  const gone = await notDeleted(context, absent, chat);
+  const all = [...lines, ...gone.map(missing)].sort((one, other) => one.counter - other.counter);
   return backwards ? all.reverse() : all;
 }
 
-function outOfOrder(): FastChatError {
+/** Those entries that are not there and that nobody deleted, as far as can be known. */
+async function notDeleted(
+  { deletions, ledger }: LineContext,
+  counters: readonly number[],
+  chat: Uint8Array | null,
+): Promise<number[]> {
+  // Another device may have deleted them just now.
+  await deletions.readOn();
+  const gone: number[] = [];
+  for (const counter of counters) {
+    const stoodIn = chat ?? (await ledger.chatOf(counter));
+    if (stoodIn === null || !(await deletions.covers(counter, stoodIn))) gone.push(counter);
+  }
+  return gone;
+}
+
+export function outOfOrder(): FastChatError {
   return new FastChatError("badFrame", "The archive's page is not in order.");
 }
 
@@ -183,5 +243,6 @@ function named({ from, to, imported, ...line }: Line, names: ReadonlyMap<Account
     fromAccount: from,
     toAccounts: to,
     imported: imported !== undefined,
+    file: line.file ?? null,
   };
 }

@@ -1,9 +1,18 @@
 /** History: pages of the personal archive, opened. */
 import { MAX_ENTRIES } from "../../protocol/archive.js";
-import type { UserName } from "../../protocol/ids.js";
+import { FastChatError } from "../../protocol/errors.js";
+import type { MessageId, UserName } from "../../protocol/ids.js";
 import type { Contacts } from "./contacts.js";
 import type { Conversations } from "./conversations.js";
-import { linesOf, withNames, type Line, type LineContext } from "./history-lines.js";
+import type { Attachment } from "./files.js";
+import {
+  attachmentIn,
+  linesOf,
+  outOfOrder,
+  withNames,
+  type Line,
+  type LineContext,
+} from "./history-lines.js";
 import type { HistoryEntry } from "./messages.js";
 
 export interface HistoryContext extends LineContext {
@@ -47,6 +56,39 @@ export async function readHistory(
     before = end;
   }
   return withNames(contacts, lines.slice(0, query.limit).reverse());
+}
+
+/**
+ * The file that came with a message.
+ *
+ * @param message `null`: the newest that has one
+ * @throws FastChatError `noSuchMessage` where no such message with a file stands there; as {@link readHistory}
+ */
+export async function findAttachment(
+  context: HistoryContext,
+  peer: UserName,
+  message: MessageId | null,
+): Promise<Attachment> {
+  const { archive, contacts, conversations, entries } = context;
+  const chat = await entries.chat(await conversations.with(await contacts.byName(peer)));
+  let before = Infinity;
+  for (let more = true; more;) {
+    const page = await archive.read({
+      type: "before",
+      chat,
+      ...(before === Infinity ? {} : { before }),
+      limit: MAX_ENTRIES,
+    });
+    for (const entry of page.entries) {
+      if (entry.counter >= before) throw outOfOrder();
+      before = entry.counter;
+      const attachment = await attachmentIn(context, message, entry);
+      if (attachment !== null) return attachment;
+    }
+    more = page.more && page.entries.length > 0;
+  }
+  const which = message === null ? "No message" : `No message ${message}`;
+  throw new FastChatError("noSuchMessage", `${which} with a file stands in the history with ${peer}.`);
 }
 
 /**

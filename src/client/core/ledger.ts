@@ -139,6 +139,12 @@ export class Ledger {
     return this.#context.files.between(low, high, chat);
   }
 
+  /** Tag of the chat that an entry stands in, 32 bytes; `null` if this device does not know the entry. */
+  async chatOf(counter: number): Promise<Uint8Array | null> {
+    await this.#load();
+    return this.#context.files.digestOf(counter)?.chat ?? null;
+  }
+
   /** How many entries this device knows, the first ones of the archive. */
   async count(): Promise<number> {
     await this.#load();

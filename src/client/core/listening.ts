@@ -67,7 +67,7 @@ export class ListeningSpell implements Listening {
     });
     this.#receiver = new Receiver({
       ...wiring,
-      caughtUp: this.#feed.caughtUp,
+      caughtUp: () => this.#feed.caughtUp(),
       display,
       readMarks,
       send: (frame) => session.send(frame),

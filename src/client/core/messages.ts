@@ -19,6 +19,14 @@ export interface SentMessage {
   readonly outcome: "stored" | "acknowledged";
 }
 
+/** A file that came with a message; whoever wants it fetches it. */
+export interface SentFile {
+  /** As its sender calls it: to be shown, and not to be trusted as a path. */
+  readonly name: string;
+  /** Its size, as its sender says. */
+  readonly bytes: number;
+}
+
 /** A message that somebody sent to this account. It was judged genuine. */
 export interface ReceivedMessage {
   readonly id: MessageId;
@@ -31,6 +39,7 @@ export interface ReceivedMessage {
   readonly at: number;
   /** The sending device's running number in this conversation; a gap shows that something is missing. */
   readonly number: number;
+  readonly file: SentFile | null;
 }
 
 /** A message that another device of this account has sent. */
@@ -44,6 +53,7 @@ export interface SentElsewhere {
   readonly at: number;
   /** Its place in the archive. */
   readonly counter: number;
+  readonly file: SentFile | null;
 }
 
 /** One entry of the personal archive, oldest first within a page. */
@@ -70,6 +80,7 @@ export interface HistoryEntry {
   readonly direction: "sent" | "received" | "invalid" | "waiting" | "missing";
   /** Its place in the archive, which is the order of history. */
   readonly counter: number;
+  readonly file: SentFile | null;
 }
 
 /** A chat as a list of chats shows it. */

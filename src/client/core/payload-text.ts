@@ -1,6 +1,12 @@
-/** What a line of text shows of a payload. */
+/** What people see of a payload. */
 import type { Payload } from "../../protocol/payload.js";
+import type { SentFile } from "./messages.js";
 
+export function fileOf(payload: Payload): SentFile | null {
+  return payload.type === "attachment" ? { name: payload.name, bytes: payload.bytes } : null;
+}
+
+/** What a line of text shows. */
 export function textOf(payload: Payload): string {
   switch (payload.type) {
     case "text":
@@ -10,7 +16,7 @@ export function textOf(payload: Payload): string {
     case "reaction":
       return payload.emoji;
     case "attachment":
-      return payload.text === "" ? `[file: ${payload.name}]` : `[file: ${payload.name}] ${payload.text}`;
+      return `[file: ${payload.name}, ${sizeOf(payload.bytes)}] ${payload.text}`.trimEnd();
     case "title":
       return `[title: ${payload.title}]`;
     case "delete":
@@ -21,4 +27,14 @@ export function textOf(payload: Payload): string {
     case "unknown":
       return `[a newer kind of message: ${payload.name}]`;
   }
+}
+
+/** `17 bytes`, `1.2 MiB` */
+function sizeOf(bytes: number): string {
+  const units = ["KiB", "MiB", "GiB", "TiB"];
+  if (bytes < 1024) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
+  let size = bytes / 1024;
+  let unit = 0;
+  for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024;
+  return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
 }

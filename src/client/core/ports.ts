@@ -61,8 +61,18 @@ export interface DeviceStorage {
   withLock<T>(name: string, work: (lock: HeldLock) => Promise<T>): Promise<T>;
 }
 
+/** Archives in databases that belong to their owners; `address` is as its owner gave it. */
+export interface OwnArchives {
+  /** Makes sure that the database can be used. @throws FastChatError `badRequest`, `dataNewer`, `unreachable` */
+  prepare(address: string): Promise<void>;
+  /** A channel that speaks the archive's protocol. @throws FastChatError as {@link prepare} */
+  connect(address: string, handlers: FrameHandlers): Promise<FrameChannel>;
+}
+
 export interface ClientPorts {
   readonly transport: Transport;
+  /** Missing where there is no way to databases, as in a browser. */
+  readonly ownArchives?: OwnArchives;
   readonly http: HttpClient;
   readonly opaque: OpaqueClient;
   readonly storage: DeviceStorage;

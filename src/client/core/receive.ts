@@ -14,7 +14,7 @@ import type { Conversations, Judgement } from "./conversations.js";
 import type { Display } from "./display.js";
 import type { Delivered, Entries } from "./entries.js";
 import type { ReceivedMessage } from "./messages.js";
-import { textOf } from "./payload-text.js";
+import { fileOf, textOf } from "./payload-text.js";
 import type { ReadMarks } from "./read-marks.js";
 import { RecentMap } from "./recent-map.js";
 import { Signal } from "./signal.js";
@@ -34,8 +34,8 @@ export interface ReceiverContext {
   /** Deliveries are wanted, or, while too many wait for the archive, not wanted. */
   want(deliveries: boolean): void;
   readonly display: Pick<Display, "show">;
-  /** Settles once what came before has been shown, or need not be waited for. */
-  readonly caughtUp: Promise<void>;
+  /** Once what came before has been shown, or need not be waited for. */
+  caughtUp(): Promise<void>;
   /** Where what is shown counts as read. */
   readonly readMarks: Pick<ReadMarks, "seen"> | null;
   /** It cannot go on. */
@@ -166,7 +166,7 @@ export class Receiver {
     }
     const entry = await this.#entryOf(delivered, judgement);
     if (judgement.kind === "genuine") {
-      await this.#context.caughtUp;
+      await this.#context.caughtUp();
       if (this.#stopped) {
         this.#release(delivered);
         return;
@@ -305,5 +305,6 @@ function messageOf({ header, payload, sender }: Genuine): ReceivedMessage {
     text: textOf(payload),
     at: header.sentAt,
     number: header.sequence,
+    file: fileOf(payload),
   };
 }

@@ -22,6 +22,8 @@ const Stored = Type.Object({
   archive: ArchiveIdSchema,
   /** All entries of the segment up to this counter were looked at. */
   upTo: Counter,
+  /** Entries that could not be judged then, and so not be read. */
+  waiting: Type.Optional(Type.Array(Counter, { maxItems: SEGMENT_ENTRIES })),
   /** As the index writes itself. */
   index: Type.String(),
 });
@@ -45,6 +47,8 @@ export class SearchSegment {
     readonly number: number,
     private readonly index: MiniSearch<Indexed>,
     public upTo: number,
+    /** Counters of entries that could not be judged, and so not be read, when they were looked at. */
+    readonly waiting = new Set<number>(),
   ) {}
 
   /** One that no file is made of. */
@@ -61,6 +65,14 @@ export class SearchSegment {
     if (!this.index.has(counter)) this.index.add({ id: counter, text });
   }
 
+  /** Takes an entry's words out. @returns whether there were any */
+  discard(counter: number): boolean {
+    const waited = this.waiting.delete(counter);
+    if (!this.index.has(counter)) return waited;
+    this.index.discard(counter);
+    return true;
+  }
+
   /** Counters of entries that have all these words, the newest first. */
   find(words: string): number[] {
     return this.index
@@ -69,7 +81,9 @@ export class SearchSegment {
       .sort((one, other) => other - one);
   }
 
-  toJson(): string {
+  async toJson(): Promise<string> {
+    // What was discarded leaves its words behind until then.
+    await this.index.vacuum();
     return JSON.stringify(this.index);
   }
 }
@@ -100,7 +114,8 @@ export class SearchFiles {
       const bytes = await this.#files.read(nameOf(number));
       const value: unknown = bytes === null ? null : unpack(bytes);
       if (stored.Check(value) && value.archive === this.#archive) {
-        return new SearchSegment(number, MiniSearch.loadJSON(value.index, OPTIONS), value.upTo);
+        const index = MiniSearch.loadJSON(value.index, OPTIONS);
+        return new SearchSegment(number, index, value.upTo, new Set(value.waiting));
       }
     } catch (error) {
       if (!(error instanceof FastChatError || error instanceof SyntaxError)) throw error;
@@ -109,8 +124,9 @@ export class SearchFiles {
   }
 
   async write(segment: SearchSegment): Promise<void> {
-    const { number, upTo } = segment;
-    const value = { version: 1, archive: this.#archive, upTo, index: segment.toJson() };
+    const { number, upTo, waiting } = segment;
+    const index = await segment.toJson();
+    const value = { version: 1, archive: this.#archive, upTo, waiting: [...waiting], index };
     await this.#files.write(nameOf(number), pack(value));
   }
 }

@@ -4,6 +4,7 @@
  */
 import { MAX_ENTRIES, MOST_ARCHIVE_ENTRIES } from "../../protocol/archive.js";
 import { FastChatError } from "../../protocol/errors.js";
+import type { PageEntry } from "./archive.js";
 import { lineOf, withNames, type Line, type LineContext } from "./history-lines.js";
 import type { HistoryEntry } from "./messages.js";
 import { SEGMENT_ENTRIES, SearchSegment, type SearchFiles } from "./search-files.js";
@@ -35,21 +36,76 @@ export class Search {
     if (this.context.historyAfter() > 0) return this.#findShown(words, limit);
     await this.#readOn(onProgress);
     const lines: Line[] = [];
-    for (let number = (await files.count()) - 1; number >= 0 && lines.length < limit; number--) {
-      await this.#findIn(await files.read(number), words, limit, lines);
+    const last = (await files.count()) - 1;
+    for (let number = last; number >= 0 && lines.length < limit; number--) {
+      let segment = await files.read(number);
+      const damaged = number < last && !segment.complete;
+      if (damaged || segment.waiting.size > 0) segment = await this.#mend(number, onProgress);
+      await this.#findIn(segment, words, limit, lines);
     }
     return withNames(contacts, lines.reverse());
   }
 
+  /**
+   * Takes the words of entries out of the index.
+   *
+   * @param counters descending
+   */
+  forget(counters: readonly number[]): Promise<void> {
+    const { files } = this.context;
+    return files.withLock(async () => {
+      const numbers = new Set(counters.map((counter) => Math.floor((counter - 1) / SEGMENT_ENTRIES)));
+      for (const number of numbers) {
+        const segment = await files.read(number);
+        const discarded = counters.filter((counter) => segment.discard(counter));
+        if (discarded.length > 0) await files.write(segment);
+      }
+    });
+  }
+
   async #findIn(segment: SearchSegment, words: string, limit: number, lines: Line[]): Promise<void> {
+    const gone: number[] = [];
     for (const counter of segment.find(words)) {
-      if (lines.length >= limit || counter <= this.context.historyAfter()) return;
-      const { entries } = await this.context.archive.read({ type: "before", before: counter + 1, limit: 1 });
-      const [entry] = entries;
-      if (entry?.counter !== counter) continue;
-      const line = await lineOf(this.context, entry);
+      if (lines.length >= limit || counter <= this.context.historyAfter()) break;
+      const entry = await this.#entryAt(counter);
+      const line = entry === null ? null : await lineOf(this.context, entry);
       if (line?.direction === "sent" || line?.direction === "received") lines.push(line);
+      else if (line === null && (await this.#isDeleted(counter))) gone.push(counter);
     }
+    if (gone.length > 0) await this.forget(gone);
+  }
+
+  /** Another device may have deleted it. */
+  async #isDeleted(counter: number): Promise<boolean> {
+    const { deletions, ledger } = this.context;
+    const chat = await ledger.chatOf(counter);
+    return chat !== null && (await deletions.covers(counter, chat));
+  }
+
+  async #entryAt(counter: number): Promise<PageEntry | null> {
+    const { entries } = await this.context.archive.read({ type: "before", before: counter + 1, limit: 1 });
+    const [entry] = entries;
+    return entry?.counter === counter ? entry : null;
+  }
+
+  /** Makes a damaged segment whole, and reads what could not be read before. */
+  #mend(number: number, onProgress: (counter: number) => void): Promise<SearchSegment> {
+    const { files } = this.context;
+    return files.withLock(async () => {
+      const segment = await files.read(number);
+      await this.#fill(segment, onProgress);
+      let changed = false;
+      for (const counter of [...segment.waiting]) {
+        const entry = await this.#entryAt(counter);
+        const line = entry === null ? null : await lineOf(this.context, entry);
+        if (line?.direction === "waiting") continue;
+        segment.waiting.delete(counter);
+        if (line !== null && line.text !== "") segment.add(counter, line.text);
+        changed = true;
+      }
+      if (changed) await files.write(segment);
+      return segment;
+    });
   }
 
   /** Without files: what came since this device logged in is little. */
@@ -110,7 +166,8 @@ export class Search {
         // What lies beyond belongs to the next.
         if (entry.counter > (segment.number + 1) * SEGMENT_ENTRIES) break;
         const line = await lineOf(this.context, entry);
-        if (line !== null && line.text !== "") segment.add(entry.counter, line.text);
+        if (line?.direction === "waiting") segment.waiting.add(entry.counter);
+        else if (line !== null && line.text !== "") segment.add(entry.counter, line.text);
         segment.upTo = entry.counter;
       }
       more = page.more && page.entries.length > 0;

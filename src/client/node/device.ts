@@ -5,6 +5,7 @@ import type { ClientPorts, OpaqueClient } from "../core/ports.js";
 import type { DeviceHome } from "./home.js";
 import { HttpsClient } from "./https.js";
 import { OpaqueWorker } from "./opaque.js";
+import { PostgresArchives } from "./own-archives.js";
 import { ServiceTrust } from "./pin.js";
 import { TlsTransport } from "./transport.js";
 
@@ -48,11 +49,13 @@ export async function openDevice(options: DeviceOptions): Promise<NodeDevice> {
   const connection = { ...CONNECTION, ...(certificateAuthorities ? { certificateAuthorities } : {}) };
   const transport = new TlsTransport(trust, connection);
   const http = new HttpsClient(trust, connection);
+  const ownArchives = new PostgresArchives();
   // Costs nothing before the first password: threads start when they are needed.
   const ownOpaque = new OpaqueWorker();
   return {
     ports: {
       transport,
+      ownArchives,
       http,
       opaque: options.opaque ?? ownOpaque,
       storage: home.storage,
@@ -62,6 +65,7 @@ export async function openDevice(options: DeviceOptions): Promise<NodeDevice> {
     async close() {
       transport.close();
       http.close();
+      await ownArchives.close();
       await ownOpaque.close();
     },
   };

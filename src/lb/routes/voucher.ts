@@ -5,10 +5,9 @@ import { HttpError, PATHS, Voucher } from "../../protocol/http.js";
 import type { App } from "../app.js";
 import { BEARER, signedIn } from "../bearer.js";
 import type { BalancerContext } from "../context.js";
+import { dayOf, untilTomorrow, voucherExpiry } from "../voucher-times.js";
 
 const NONCE_BYTES = 16;
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 
 export function voucher(app: App, context: BalancerContext): void {
   const { vouchers, grants, clock, random, limits, timeouts } = context;
@@ -20,12 +19,10 @@ export function voucher(app: App, context: BalancerContext): void {
   app.post(PATHS.voucher, { schema }, async (request): Promise<Voucher> => {
     const { account } = await signedIn(context, request);
     const now = clock.now();
-    const day = new Date(now).toISOString().slice(0, 10);
-    if (!(await vouchers.grant(account, day, limits.vouchersPerDayPerAccount))) {
-      throw new FastChatError("tooMany", "No more archives today.", DAY_MS - (now % DAY_MS));
+    if (!(await vouchers.grant(account, dayOf(now), limits.vouchersPerDayPerAccount))) {
+      throw new FastChatError("tooMany", "No more archives today.", untilTomorrow(now));
     }
-    // To the full minute: the exact time would tell which request the voucher came from.
-    const expiresAt = Math.ceil((now + timeouts.voucherMs) / MINUTE_MS) * MINUTE_MS;
+    const expiresAt = voucherExpiry(now, timeouts.voucherMs);
     return { voucher: toBase64Url(grants.voucher({ expiresAt, nonce: random.bytes(NONCE_BYTES) })) };
   });
 }

@@ -54,5 +54,26 @@ export const archiveMigrations: Migrations = {
          SELECT archive, chat_tag, max(counter) FROM entries GROUP BY archive, chat_tag`,
       ],
     },
+    {
+      version: 3,
+      name: "files",
+      statements: [
+        // No archive and no time of making: only the day on which a file goes.
+        `CREATE TABLE files (
+          id uuid PRIMARY KEY,
+          chunks integer NOT NULL,
+          bytes bigint NOT NULL,
+          bytes_left bigint NOT NULL,
+          expires_at bigint NOT NULL
+        )`,
+        `CREATE TABLE file_chunks (
+          file uuid NOT NULL,
+          number integer NOT NULL,
+          sealed bytea NOT NULL,
+          PRIMARY KEY (file, number),
+          CONSTRAINT file_chunks_file_exists FOREIGN KEY (file) REFERENCES files (id) ON DELETE CASCADE
+        )`,
+      ],
+    },
   ],
 };

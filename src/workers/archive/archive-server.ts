@@ -6,6 +6,7 @@ import type { Config } from "../../config.js";
 import type { Clock, FrameChannel, FrameHandlers, Log, Timer } from "../../protocol/runtime.js";
 import { isPassing } from "../../store/database.js";
 import type { ArchiveStore } from "../../store/archive.js";
+import type { FileStore } from "../../store/files.js";
 import { AppendWriter } from "./append-writer.js";
 import { Followers } from "./followers.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
@@ -15,8 +16,24 @@ import type { VerifySignature } from "./vouchers.js";
 
 export interface ArchiveServerOptions {
   readonly store: ArchiveStore;
-  readonly limits: Config["limits"];
-  readonly timeouts: Config["timeouts"];
+  /** Where files are kept; they are not where it is missing. */
+  readonly files?: FileStore;
+  readonly limits: Pick<
+    Config["limits"],
+    | "archiveEntriesPerArchive"
+    | "archiveFrameBytes"
+    | "fileStoreMiB"
+    | "maxControlBytes"
+    | "sendWindow"
+    | "sendWindowBytes"
+    | "socketBufferBytes"
+    | "writeBatchBytes"
+    | "writeBatchRows"
+  >;
+  readonly timeouts: Pick<
+    Config["timeouts"],
+    "databaseMs" | "helloMs" | "idleMs" | "restartMaxMs" | "restartMinMs" | "stopMs" | "sweepMs" | "voucherMs"
+  >;
   readonly clock: Clock;
   /** The time of day in milliseconds since 1970, by which vouchers are judged. */
   readonly timeOfDay: () => number;
@@ -25,6 +42,11 @@ export interface ArchiveServerOptions {
   readonly verifySignature: VerifySignature;
   /** Runs a callback at the end of this turn of the event loop. */
   readonly soon: (callback: () => void) => void;
+  /**
+   * How often the store is asked for what others added to it, in milliseconds; never if missing, where nobody else writes to
+   * the store.
+   */
+  readonly pollMs?: number;
 }
 
 export interface ArchiveServer {
@@ -38,6 +60,7 @@ export interface ArchiveServer {
 
 /** How many batches may wait for the database before appends are refused. */
 const QUEUED_BATCHES = 16;
+const MIB = 1024 * 1024;
 /** What a page's reply holds besides its entries. */
 const REPLY_OVERHEAD_BYTES = 64;
 
@@ -57,12 +80,15 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
   const followers = new Followers(clock);
   const context: HandlerContext = {
     store,
+    files: options.files ?? null,
+    fileStoreBytes: limits.fileStoreMiB * MIB,
     writer,
     followers,
     verifySignature: options.verifySignature,
     now: options.timeOfDay,
     ask: (work) => retries.within(timeouts.databaseMs, work),
     idleMs: timeouts.idleMs,
+    pollMs: options.pollMs ?? Infinity,
     pageBytes: Math.min(limits.archiveFrameBytes, limits.socketBufferBytes) - REPLY_OVERHEAD_BYTES,
   };
   const connections = new Set<Connection>();
@@ -87,6 +113,9 @@ export function createArchiveServer(options: ArchiveServerOptions): ArchiveServe
   let sweep: Timer = clock.after(timeouts.sweepMs, sweepOnClock);
   function sweepOnClock(): void {
     sweep = clock.after(timeouts.sweepMs, sweepOnClock);
+    options.files?.sweep(options.timeOfDay()).catch((error: unknown) => {
+      log[isPassing(error) ? "debug" : "warn"]({ error }, "expired files are not swept yet");
+    });
     // Kept for a while after they expired: a clock that is set back must not make them good again.
     store.forgetVouchers(options.timeOfDay() - timeouts.voucherMs).catch((error: unknown) => {
       log[isPassing(error) ? "debug" : "warn"]({ error }, "used vouchers are not swept yet");

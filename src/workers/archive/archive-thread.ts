@@ -6,6 +6,7 @@ import { rawEd25519PublicKey } from "../../node/grant-keys.js";
 import { atTickEnd } from "../../node/tick.js";
 import type { Log } from "../../protocol/runtime.js";
 import type { ArchiveStore } from "../../store/archive.js";
+import type { FileStore } from "../../store/files.js";
 import type { ArchiveThreadData } from "../entries.js";
 import type { ThreadBody } from "../thread.js";
 import { createArchiveServer } from "./archive-server.js";
@@ -13,18 +14,19 @@ import { createArchiveServer } from "./archive-server.js";
 /**
  * Starts the archive and listens.
  *
- * @param store is the caller's to close, once the body has stopped
+ * @param stores are the caller's to close, once the body has stopped
  * @throws FastChatError `portInUse`, `badConfig`
  */
 export async function startArchiveThread(
   data: Omit<ArchiveThreadData, "database" | "log">,
-  store: ArchiveStore,
+  stores: { readonly archives: ArchiveStore; readonly files?: FileStore },
   log: Log,
 ): Promise<ThreadBody> {
   const { limits, timeouts } = data;
   const grantKey = rawEd25519PublicKey(data.grantPublicKey);
   const server = createArchiveServer({
-    store,
+    store: stores.archives,
+    ...(stores.files === undefined ? {} : { files: stores.files }),
     limits,
     timeouts,
     clock: monotonicClock,

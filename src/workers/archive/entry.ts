@@ -1,6 +1,7 @@
 /** Entry of the archive's thread. */
 import { createLog } from "../../node/log.js";
 import { sqlArchive } from "../../store/sql-archive.js";
+import { sqlFiles } from "../../store/sql-files.js";
 import type { ArchiveThreadData } from "../entries.js";
 import { threadDatabases } from "../thread-databases.js";
 import { runThread } from "../thread.js";
@@ -15,12 +16,12 @@ await runThread<ArchiveThreadData>(async (data, say) => {
   const [reading, writing] = [database(READING_CONNECTIONS), database(1)];
   const close = () => Promise.all([reading.close(), writing.close()]);
   const appending = sqlArchive(writing);
-  const store = {
+  const archives = {
     ...sqlArchive(reading),
     append: (...call: Parameters<typeof appending.append>) => appending.append(...call),
   };
   try {
-    const body = await startArchiveThread(data, store, log);
+    const body = await startArchiveThread(data, { archives, files: sqlFiles(reading) }, log);
     return {
       ...body,
       async stop() {

@@ -1,6 +1,7 @@
 /** The whole way, as people go it: the system in one process, `fastchat` in others. */
+import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
 import { spawnSystem } from "../../scenario/spawned.js";
@@ -208,6 +209,62 @@ t.test("one's history is found whole", async (t) => {
   t.match(check, { code: 0, stdout: /^All \d+ entries of your history are as they were seen\.\n$/ });
   const [found] = objects((await as("laptop", ["check", "--json"])).stdout);
   t.match(found, { entries: Number, alarm: null });
+});
+
+t.test("a file is sent, told of, and saved under a harmless name", async (t) => {
+  const content = randomBytes(600_000);
+  const [path, home] = [join(folder, "report.pdf"), join(folder, "bob")];
+  await writeFile(path, content);
+  const sent = await as("alice", ["send", "bob", "--file", path, "as", "promised", "--json"]);
+  t.equal(sent.code, 0, sent.stderr);
+  const heard = objects((await as("bob", ["listen", "--count", "1", "--timeout", "60", "--json"])).stdout);
+  t.match(heard, [
+    { text: "[file: report.pdf, 586 KiB] as promised", file: { name: "report.pdf", bytes: 600_000 } },
+  ]);
+  t.match(await as("bob", ["save", "alice", "--to", home]), {
+    code: 0,
+    stdout: /report\.pdf \(600000 bytes\)/,
+  });
+  const saved = join(home, "report.pdf");
+  t.ok(content.equals(await readFile(saved)));
+  t.equal((await stat(saved)).mode & 0o777, 0o600);
+  const [{ id } = { id: "" }] = heard;
+  t.match(await as("bob", ["save", "alice", String(id), "--to", home]), { code: 2, stderr: /--force/ });
+  t.match(await as("bob", ["save", "alice", String(id), "--to", home, "--force"]), { code: 0 });
+  t.match(await as("bob", ["save", "alice", "0".repeat(32)]), { code: 4, stderr: /with a file/ });
+  t.match(await as("alice", ["send", "bob", "--file", join(folder, "none")]), {
+    code: 2,
+    stderr: /is not there/,
+  });
+  t.match(await as("alice", ["send", "bob", "--file", folder]), { code: 2, stderr: /is not a file/ });
+  t.notOk(
+    readdirSync(home).some((name) => name.startsWith(".tmp-")),
+    "nothing is left behind",
+  );
+});
+
+t.test("what one deletes is gone on all one's devices, and stays with others", async (t) => {
+  for (const text of ["said too much", "and more"])
+    t.equal((await as("alice", ["send", "bob", text])).code, 0);
+  t.equal((await as("bob", ["listen", "--count", "2", "--timeout", "60"])).code, 0);
+  const shown = (await as("alice", ["history", "bob", "--ids"])).stdout;
+  const id = /^([0-9a-f]{32}) \[.*\] alice: said too much$/m.exec(shown)?.[1] ?? "";
+  t.match(await as("alice", ["delete", "bob", id]), {
+    code: 0,
+    stdout: "Deleted 1 message from your history with bob.\n",
+  });
+  t.match(await as("alice", ["delete", "bob", id]), { code: 2, stderr: new RegExp(`No message ${id}`) });
+  const [later] = objects((await as("alice", ["history", "bob", "--limit", "1", "--json"])).stdout);
+  t.match(later, { text: "and more" });
+  t.notMatch((await as("laptop", ["history"])).stdout, /said too much/);
+  t.match((await as("bob", ["history"])).stdout, /said too much/);
+  const dry = await as("laptop", ["delete", "bob", "--all", "--json"]);
+  const [would] = objects(dry.stdout);
+  t.match(would, { name: "bob", deleted: false });
+  t.match((await as("alice", ["history", "bob"])).stdout, /and more/);
+  t.match(await as("alice", ["delete", "bob"]), { code: 2, stderr: /--before TIME, or --all/ });
+  t.match(await as("alice", ["delete", "bob", "12"]), { code: 2, stderr: /history --ids/ });
+  t.equal((await as("alice", ["check"])).code, 0);
 });
 
 t.test("QuickChat shows what is new and what waits; the rest once it is asked for", async (t) => {

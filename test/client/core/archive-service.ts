@@ -9,7 +9,7 @@ import {
 } from "../../../src/protocol/archive.js";
 import { equalBytes, toHex } from "../../../src/protocol/bytes.js";
 import type { ArchiveId } from "../../../src/protocol/ids.js";
-import type { MemoryEnd } from "../../channels/memory-channel.js";
+import type { MemoryEnd } from "../../../src/node/memory-channel.js";
 
 /** What this archive says how long either side may be silent, in milliseconds. */
 export const IDLE_MS = 10_000;
@@ -31,6 +31,8 @@ interface KeptChat {
 interface KeptArchive {
   readonly token: Uint8Array;
   readonly entries: KeptEntry[];
+  /** Counters of those that are known by tag and hash only. */
+  readonly blanked: Set<number>;
   /** Notes on chats, by chat tag in hexadecimal. */
   readonly notes: Map<string, KeptChat>;
   checkpoint: { readonly version: number; readonly sealed: Uint8Array } | null;
@@ -44,6 +46,8 @@ export class ArchiveService {
   away = false;
   /** Takes requests and says nothing. */
   silent = false;
+  /** By id in hexadecimal. */
+  readonly files = new Map<string, { readonly chunks: Map<number, Uint8Array> }>();
   /** Takes requests of these types and says nothing of them. */
   readonly slow = new Set<ArchiveRequest["type"]>();
   /** The reason why the next requests of that type are refused. */
@@ -138,6 +142,7 @@ export class ArchiveService {
     const made = {
       token: new Uint8Array(request.token),
       entries: [],
+      blanked: new Set<number>(),
       notes: new Map(),
       checkpoint: null,
       followers: new Map(),
@@ -173,7 +178,9 @@ export class ArchiveService {
       case "find": {
         const entries =
           this.instead === null
-            ? archive.entries.filter(({ entry }) => equalBytes(entry, request.entry))
+            ? archive.entries.filter(
+                ({ counter, entry }) => equalBytes(entry, request.entry) && !archive.blanked.has(counter),
+              )
             : [this.instead];
         say({ type: "page", ref, entries, more: false });
         return;
@@ -189,6 +196,7 @@ export class ArchiveService {
         const inChat = archive.entries.filter(
           (entry) =>
             !this.hidden.has(entry.counter) &&
+            !archive.blanked.has(entry.counter) &&
             (chat === undefined || this.mixed || equalBytes(entry.chat, chat)),
         );
         const all =
@@ -201,7 +209,9 @@ export class ArchiveService {
       case "chats": {
         const known = chatsOf(archive).filter(({ newest }) => newest < (request.before ?? Infinity));
         const chats = known.slice(0, request.limit);
-        const latest = chats.flatMap(({ newest }) => archive.entries[newest - 1] ?? []);
+        const latest = chats
+          .filter(({ newest }) => !archive.blanked.has(newest))
+          .flatMap(({ newest }) => archive.entries[newest - 1] ?? []);
         say({ type: "chatPage", ref, chats, latest, more: chats.length < known.length });
         return;
       }
@@ -223,7 +233,9 @@ export class ArchiveService {
       case "follow": {
         const answer = (): void => {
           archive.followers.delete(channel);
-          const entries = archive.entries.filter(({ counter }) => counter > request.after);
+          const entries = archive.entries.filter(
+            ({ counter }) => counter > request.after && !archive.blanked.has(counter),
+          );
           const chats = chatsOf(archive)
             .filter(({ revision }) => revision > request.revision)
             .sort((a, b) => a.revision - b.revision);
@@ -248,6 +260,39 @@ export class ArchiveService {
           hash: createHash("sha256").update(chat).update(entry).update(sealed).digest(),
         }));
         say({ type: "digestPage", ref, digests, more: digests.length < behind.length });
+        return;
+      }
+      case "beginFile":
+        if (!this.vouchers.delete(toHex(request.voucher)) && !this.files.has(toHex(request.file))) {
+          say({ type: "failed", ref, code: "badVoucher", message: "It was used." });
+          return;
+        }
+        if (!this.files.has(toHex(request.file))) this.files.set(toHex(request.file), { chunks: new Map() });
+        say({ type: "done", ref });
+        return;
+      case "putChunk": {
+        const { chunks } = this.files.get(toHex(request.file)) ?? { chunks: new Map<number, Uint8Array>() };
+        if (!chunks.has(request.number)) chunks.set(request.number, new Uint8Array(request.sealed));
+        say({ type: "done", ref });
+        return;
+      }
+      case "getChunk": {
+        const sealed = this.files.get(toHex(request.file))?.chunks.get(request.number);
+        if (sealed === undefined) say({ type: "failed", ref, code: "noSuchFile", message: "It is gone." });
+        else say({ type: "chunk", ref, sealed });
+        return;
+      }
+      case "blank": {
+        const { chat, from, to } = request;
+        const blanked = archive.entries.filter(
+          (entry) =>
+            entry.counter >= from &&
+            entry.counter <= to &&
+            equalBytes(entry.chat, chat) &&
+            !archive.blanked.has(entry.counter),
+        );
+        for (const { counter } of blanked) archive.blanked.add(counter);
+        say({ type: "blanked", ref, count: blanked.length });
         return;
       }
       case "checkpoint": {

@@ -4,7 +4,7 @@ import t from "tap";
 import { Archive, type Appended, type NewEntry } from "../../../src/client/core/archive.js";
 import type { ConnectionStatus } from "../../../src/client/core/messages.js";
 import { newVaultContents, type ArchiveSecrets } from "../../../src/crypto/vault-contents.js";
-import { fromHex, toBase64Url } from "../../../src/protocol/bytes.js";
+import { fromHex } from "../../../src/protocol/bytes.js";
 import { IDLE_MS } from "./archive-service.js";
 import { inTime, Process, until } from "./device.js";
 import { ARCHIVE, Service, turn } from "./service.js";
@@ -35,7 +35,7 @@ function setting(options: Partial<ArchiveSecrets & { made: boolean }> = {}): Set
       asked.push("voucher");
       const voucher = new Uint8Array(randomBytes(24));
       service.archive.vouchers.add(Buffer.from(voucher).toString("hex"));
-      return Promise.resolve(toBase64Url(voucher));
+      return Promise.resolve(voucher);
     },
     made: options.made ?? false,
     onMade: () => {

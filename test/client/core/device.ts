@@ -9,7 +9,7 @@ import { sealVault } from "../../../src/crypto/vault.js";
 import { toBase64Url, utf8 } from "../../../src/protocol/bytes.js";
 import type { UserName } from "../../../src/protocol/ids.js";
 import type { Timer } from "../../../src/protocol/runtime.js";
-import type { MemoryEnd } from "../../channels/memory-channel.js";
+import type { MemoryEnd } from "../../../src/node/memory-channel.js";
 import { person, type Person } from "../../crypto/people.js";
 import { MemoryStorage } from "./memory-storage.js";
 import { textOfBase64Url, turn, type Service } from "./service.js";
@@ -117,6 +117,11 @@ export class Process {
     return { timers: this.#timers.size, channels: this.#channels.size };
   }
 
+  /** Its connections break off. */
+  cut(): void {
+    for (const channel of [...this.#channels]) channel.destroy();
+  }
+
   /** Ends the process as it stands, and begins another on the same device. */
   restart(): Process {
     this.storage.onAct = null;
@@ -126,7 +131,7 @@ export class Process {
 
   #die(): void {
     this.#alive = false;
-    for (const channel of [...this.#channels]) channel.destroy();
+    this.cut();
   }
 
   /** What a dead process asked for is never answered to it. */

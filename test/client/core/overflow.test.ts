@@ -31,7 +31,7 @@ t.test(
       {
         me: bob.account,
         device: readId16<DeviceId>(new Uint8Array(16)),
-        caughtUp: Promise.resolve(),
+        caughtUp: () => Promise.resolve(),
         conversations: new Conversations({
           keys: bob.keys,
           device: readId16<DeviceId>(new Uint8Array(16)),

@@ -2,7 +2,7 @@
 import t from "tap";
 import type { Client } from "../../../src/client/core/client.js";
 import { SEGMENT_ENTRIES } from "../../../src/client/core/search-files.js";
-import { inTime, resume, signedIn, twoPeople } from "./device.js";
+import { inTime, listenTo, resume, signedIn, twoPeople } from "./device.js";
 import { Service } from "./service.js";
 
 const TEXTS = [
@@ -110,4 +110,53 @@ t.test("a history of several files", async (t) => {
   t.same(await find("train", other), [TEXTS[0], TEXTS[1], "the last train"]);
   await inTime(service, alice.close());
   await inTime(service, other.close());
+});
+
+t.test("a damaged file in the middle of the index is made again", async (t) => {
+  const { service, alice, onAlices, archive, find } = await talk();
+  const filler = archive.entries[1];
+  if (filler === undefined) throw new Error("there are no entries");
+  for (let counter = archive.entries.length + 1; counter <= SEGMENT_ENTRIES + 2; counter++) {
+    archive.entries.push({ ...filler, counter, entry: new Uint8Array(32).fill(counter % 251) });
+  }
+  await inTime(service, alice.send("bob", "the last train"));
+  await inTime(service, () => archive.entries.length === SEGMENT_ENTRIES + 3);
+  const all = [TEXTS[0], TEXTS[1], "the last train"];
+  t.same(await find("train"), all);
+  await inTime(service, alice.close());
+  const again = onAlices.restart();
+  const [first] = [...again.storage.files.keys()].filter((name) => name.startsWith("search-")).sort();
+  if (first === undefined) throw new Error("there is no index");
+  again.storage.files.set(first, new Uint8Array(9));
+  const later = await resume(again);
+  t.same(await find("train", later), all);
+  const reads = service.archive.reads.filter(({ type }) => type === "after").length;
+  t.same(await find("train", later), all);
+  t.equal(
+    service.archive.reads.filter(({ type }) => type === "after").length,
+    reads + 1,
+    "once: it stands there whole",
+  );
+  await inTime(service, later.close());
+});
+
+t.test("a message that could not be judged when it was indexed is found once it can be", async (t) => {
+  const service = new Service();
+  const { bob: person, onAlices, onBobs } = await twoPeople(service);
+  const [alice, bob] = [await resume(onAlices), await resume(onBobs)];
+  await inTime(service, alice.send("bob", "the train leaves"));
+  const { listening } = await listenTo(bob);
+  const archive = () => service.archive.entriesOf(person.contents.archive.id);
+  const [card] = [...service.accounts].filter(([name]) => name === "alice");
+  if (card === undefined) throw new Error("there is no alice");
+  service.accounts.delete(card[0]);
+  await inTime(service, () => archive().length > 0);
+  await inTime(service, listening.stop());
+  const find = async () => ((await inTime(service, bob.search("train"))) ?? []).map(({ text }) => text);
+  t.same(await find(), []);
+  service.accounts.set(...card);
+  t.same(await find(), ["the train leaves"]);
+  t.same(await find(), ["the train leaves"]);
+  await inTime(service, alice.close());
+  await inTime(service, bob.close());
 });

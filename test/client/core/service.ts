@@ -39,7 +39,7 @@ import {
   type UserName,
 } from "../../../src/protocol/ids.js";
 import type { FrameChannel } from "../../../src/protocol/runtime.js";
-import { memoryChannel, type MemoryEnd } from "../../channels/memory-channel.js";
+import { memoryChannel, type MemoryEnd } from "../../../src/node/memory-channel.js";
 import { ArchiveService } from "./archive-service.js";
 
 export const CHAT: Endpoint = { host: "chat.test", port: 1 };
@@ -169,6 +169,7 @@ export class Service {
         this.#tickets.set(ticket, session);
         return { server: { id: "chat-1", ...CHAT }, archive: ARCHIVE, ticket, validMs: 60_000 };
       }
+      case `POST ${PATHS.fileVoucher}`:
       case `POST ${PATHS.voucher}`: {
         const voucher = this.#bytes(24);
         this.archive.vouchers.add(toHex(voucher));

@@ -35,7 +35,7 @@ async function bobsDevices(marksRead = false) {
   // Both follow from here on.
   await inTime(service, first.client.history());
   await inTime(service, second.client.history());
-  return { service, alice, bob, first, second, archive };
+  return { service, alice, bob, first, second, onSecond, archive };
 }
 
 const texts = (messages: readonly { readonly text: string }[]) => messages.map(({ text }) => text);
@@ -254,3 +254,58 @@ t.test(
     await closeAll(service, alice, back.client);
   },
 );
+
+t.test("a device that was cut off shows what it missed before what waits", async (t) => {
+  const { service, alice, bob, first, second, onSecond, archive } = await bobsDevices();
+  const bobs = () =>
+    [...service.sessions].filter(({ account, attached }) => account === bob.account && attached);
+  await inTime(service, alice.send("bob", "before"));
+  await inTime(service, () => first.received.length === 1 && second.received.length === 1);
+  service.chatAway = true;
+  service.archive.slow.add("open");
+  onSecond.cut();
+  for (const text of ["missed 1", "missed 2"]) await inTime(service, alice.send("bob", text));
+  // The pin of alice's card, too.
+  await inTime(service, () => first.received.length === 3 && archive().length === 4);
+  await inTime(service, first.stop());
+  await inTime(service, first.client.close());
+  await inTime(service, alice.send("bob", "waits"));
+  t.equal(bobs().length, 0);
+  // It has been away for far longer than anything would wait, and comes back to the chat server first.
+  service.clock.advance(60_000);
+  service.chatAway = false;
+  await inTime(service, () => bobs().length === 1);
+  await turns(100);
+  t.strictSame(texts(second.received), ["before"]);
+  service.archive.speak();
+  await inTime(service, () => second.received.length === 4);
+  t.strictSame(texts(second.received), ["before", "missed 1", "missed 2", "waits"]);
+  await closeAll(service, alice, second.client);
+});
+
+t.test("what another device could not judge is shown here once it can be", async (t) => {
+  const service = new Service();
+  const { bob, onAlices, onBobs } = await twoPeople(service);
+  const alice = await resume(onAlices);
+  const first = await listening(await resume(onBobs));
+  await inTime(service, () => service.sessions.size === 1);
+  const second = await listening(await resume(await signedIn(service, bob, "bob")));
+  await inTime(service, () => service.sessions.size === 2);
+  await inTime(service, () => service.archive.archives.get(bob.contents.archive.id)?.followers.size === 2);
+  const [, session] = [...service.sessions];
+  if (session !== undefined) session.attached = false;
+  // Alice's card cannot be had from the moment she has sent.
+  service.onSend = () => {
+    service.balancerAway = true;
+    return false;
+  };
+  await inTime(service, alice.send("bob", "who am I?"));
+  await inTime(service, () => service.archive.entriesOf(bob.contents.archive.id).length > 0);
+  await inTime(service, first.stop());
+  await turns(200);
+  t.strictSame([texts(first.received), texts(second.received)], [[], []]);
+  service.balancerAway = false;
+  await inTime(service, () => second.received.length === 1);
+  t.match(second.received, [{ from: "alice", text: "who am I?" }]);
+  await closeAll(service, alice, first.client, second.client);
+});

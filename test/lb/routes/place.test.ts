@@ -3,7 +3,9 @@ import t from "tap";
 import { toHex } from "../../../src/protocol/bytes.js";
 import {
   decodeTicketClaims,
+  decodeFileVoucherClaims,
   decodeVoucherClaims,
+  FILE_VOUCHER_LABEL,
   splitGrant,
   TICKET_LABEL,
   VOUCHER_LABEL,
@@ -141,6 +143,34 @@ t.test("vouchers name nobody, end at a full minute, and are counted by the day",
   t.equal((await ask(other.token)).status, 200, "each account has its own");
   service.clock.advance(untilMidnight);
   t.equal((await ask(token)).status, 200, "and every day anew");
+});
+
+t.test("vouchers for files name nobody, have whole MiB and days, and are counted by the day", async (t) => {
+  const MIB = 1_048_576;
+  const service = await startService(t, {
+    limits: { fileBytes: 3 * MIB, fileMiBPerDayPerAccount: 5, fileDays: 30 },
+  });
+  const { token } = await signUp(service, "alice");
+  const other = await signUp(service, "bob");
+  const ask = (bytes: number, from = token) =>
+    service.ask("POST", PATHS.fileVoucher, { token: from, body: { bytes } });
+  const { voucher } = (await ask(2 * MIB + 1)).body as Voucher;
+  const claims = decodeFileVoucherClaims(open(voucher, FILE_VOUCHER_LABEL));
+  t.same(Object.keys(claims).sort(), ["bytes", "expiresAt", "keepUntil", "nonce"]);
+  t.equal(claims.bytes, 3 * MIB);
+  t.equal(claims.expiresAt % 60_000, 0);
+  t.equal(claims.keepUntil % 86_400_000, 0);
+  const kept = claims.keepUntil - service.clock.now();
+  t.ok(kept >= 30 * 86_400_000 && kept < 31 * 86_400_000);
+
+  t.match(await ask(3 * MIB + 1), { status: 413, body: { code: "tooLarge" } });
+  t.match(await ask(3 * MIB), { status: 429, body: { code: "tooMany" } }, "3 of 5 MiB are gone");
+  t.match(await ask(2 * MIB), { status: 200 }, "a refusal is not counted");
+  t.match(await ask(1), { status: 429 });
+  t.match(await ask(1, other.token), { status: 200 }, "each account has its own");
+  for (const bytes of [0, -1, 1.5, "5"]) t.match(await ask(bytes as number), { status: 400 });
+  service.clock.advance(86_400_000);
+  t.match(await ask(1), { status: 200 }, "and every day anew");
 });
 
 t.test("a server that comes back names its sessions, and hears which were revoked meanwhile", async (t) => {

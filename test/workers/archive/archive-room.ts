@@ -15,8 +15,9 @@ import { VOUCHER_LABEL, encodeVoucherClaims } from "../../../src/protocol/grants
 import type { ArchiveId } from "../../../src/protocol/ids.js";
 import type { Log } from "../../../src/protocol/runtime.js";
 import type { ArchiveStore } from "../../../src/store/archive.js";
+import type { FileStore } from "../../../src/store/files.js";
 import { createArchiveServer, type ArchiveServer } from "../../../src/workers/archive/archive-server.js";
-import { memoryChannel, type MemoryEnd } from "../../channels/memory-channel.js";
+import { memoryChannel, type MemoryEnd } from "../../../src/node/memory-channel.js";
 import { randomArchive } from "../../store/archive-contract.js";
 
 const config = readConfig("config/globals.json", [], ".");
@@ -28,6 +29,8 @@ export type ReplyOf<Type extends ArchiveReply["type"]> = Extract<ArchiveReply, {
 export interface RoomOptions {
   readonly limits?: Partial<Config["limits"]>;
   readonly timeouts?: Partial<Config["timeouts"]>;
+  /** None if missing. */
+  readonly files?: FileStore;
   /** Stands between the server and the room's memory. */
   readonly around?: (memory: MemoryArchive) => ArchiveStore;
 }
@@ -62,6 +65,7 @@ export class ArchiveRoom {
     const key = rawEd25519PublicKey(this.#grantKey.publicKey);
     this.server = createArchiveServer({
       store: options.around?.(this.memory) ?? this.memory,
+      ...(options.files === undefined ? {} : { files: options.files }),
       limits: this.limits,
       timeouts: this.timeouts,
       clock: this.clock,

@@ -61,7 +61,7 @@ async function dial(port: number): Promise<Line> {
 t.test("over TLS: an archive is made, written and read, and stopping closes the connection", async (t) => {
   const tls = await makeCertificate();
   const data = { limits, timeouts, tls, host: "127.0.0.1", port: 0, grantPublicKey };
-  const body = await startArchiveThread(data, new MemoryArchive(), silent);
+  const body = await startArchiveThread(data, { archives: new MemoryArchive() }, silent);
   const line = await dial(body.listening?.port ?? 0);
   const [archive, token] = [randomArchive(), randomBytes(32)];
   line.channel.send(archiveRequests.encode({ type: "create", ref: 1, voucher: voucher(), archive, token }));
@@ -80,11 +80,11 @@ t.test("over TLS: an archive is made, written and read, and stopping closes the 
 t.test("a port that is taken is told by name", async (t) => {
   const tls = await makeCertificate();
   const data = { limits, timeouts, tls, host: "127.0.0.1", port: 0, grantPublicKey };
-  const first = await startArchiveThread(data, new MemoryArchive(), silent);
+  const first = await startArchiveThread(data, { archives: new MemoryArchive() }, silent);
   t.teardown(() => first.stop());
   const second = startArchiveThread(
     { ...data, port: first.listening?.port ?? 0 },
-    new MemoryArchive(),
+    { archives: new MemoryArchive() },
     silent,
   );
   await t.rejects(second, { code: "portInUse" });

@@ -1,5 +1,10 @@
 import t from "tap";
-import { archiveReplies, MAX_ENTRIES, MAX_ENTRY_BYTES } from "../../../src/protocol/archive.js";
+import {
+  archiveReplies,
+  MAX_BLANK_SPAN,
+  MAX_ENTRIES,
+  MAX_ENTRY_BYTES,
+} from "../../../src/protocol/archive.js";
 import { entries, entry, tag } from "../../store/archive-contract.js";
 import { ArchiveRoom, until, type ReplyOf } from "./archive-room.js";
 
@@ -121,6 +126,24 @@ t.test("a page of many small entries fits into a frame", async (t) => {
   t.ok(page.more);
   t.ok(archiveReplies.encode(page).length <= limits.archiveFrameBytes);
   t.ok(page.entries.length > 400, `${page.entries.length} entries use the room there is`);
+});
+
+t.test("entries are blanked a bounded number at a time, and for good", async (t) => {
+  const room = new ArchiveRoom();
+  const { client } = await room.opened();
+  await client.ask({ type: "append", entries: [entry("1", "red"), entry("2", "blue")] }, "appended");
+  const blank = (from: number, to: number) =>
+    client.ask({ type: "blank", chat: tag("red"), from, to }, "blanked");
+  for (const [from, to] of [
+    [0, 1],
+    [2, 1],
+    [1, MAX_BLANK_SPAN + 1],
+  ] as const) {
+    t.equal(await client.failure({ type: "blank", chat: tag("red"), from, to }), "badRequest");
+  }
+  t.equal((await blank(1, MAX_BLANK_SPAN)).count, 1);
+  t.equal((await blank(1, 1)).count, 0);
+  t.equal(counters(await client.ask({ type: "before", limit: 9 }, "page")), "2");
 });
 
 t.test("an archive that is full refuses, and has nothing half-written", async (t) => {

@@ -1,10 +1,8 @@
 /** `fastchat export --to FILE` */
-import { access } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { Chalk } from "chalk";
 import type { CommandModule } from "yargs";
 import type { ExportSealer } from "../../../crypto/sealed-export.js";
-import { FastChatError } from "../../../protocol/errors.js";
 import type { Client, ClientOptions } from "../../core/client.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { ExportFile } from "../export-file.js";
@@ -18,6 +16,7 @@ import { Progress, sayIfSlow } from "../progress.js";
 import { printableJson } from "../printable.js";
 import { noteQuickChat } from "../quick-chat.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
+import { WholeFile } from "../whole-file.js";
 
 const FORMATS = ["json", "text", "sealed"] as const;
 /** As for keys that do not fit: what is exported is what the archive shows, and that is not all that was there. */
@@ -63,9 +62,7 @@ export const exportCommand: CommandModule<GlobalOptions, ExportOptions> = {
       const name = argv.chat === undefined ? undefined : requireName(argv.chat);
       const format = argv.format ?? formatOf(path);
       // Before anything is read, and not after it.
-      if (!argv.force && (await isThere(path))) {
-        throw new FastChatError("badRequest", `${path} is there already; give another name, or --force.`);
-      }
+      if (!argv.force) await WholeFile.refuseIfThere(path);
       const { output } = context;
       const notes = new ConnectionNotes(output);
       const clientOptions: ClientOptions = {
@@ -137,14 +134,5 @@ async function writeExport(
   } catch (error) {
     await file.abandon();
     throw error;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
   }
 }

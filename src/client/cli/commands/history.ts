@@ -17,6 +17,7 @@ interface HistoryOptions extends GlobalOptions {
   readonly name: string | undefined;
   readonly limit: number;
   readonly before: string | undefined;
+  readonly ids: boolean;
 }
 
 export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
@@ -36,6 +37,7 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
         requiresArg: true,
         describe: 'Only what was written before a day or time, as 2026-01-31 or "2026-01-31 17:05"',
       })
+      .option("ids", { type: "boolean", default: false, describe: "Show the id of each message" })
       .example("$0 history bob --limit 10", "the ten newest with Bob")
       .example("$0 history bob --before 2026-01-01", "the last of the year before")
       .example("$0 history --limit 0 --json > all.jsonl", "everything, one object a line")
@@ -53,9 +55,11 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
         if (client.skipsHistory) noteQuickChat(output);
         const entries = await unlessAborted(read(client, name, limit, before), interrupts.signal);
         for (const entry of entries) {
-          await output.line(
-            output.json ? historyJson(entry) : historyLine(entry, name === undefined, output.paint),
-          );
+          if (output.json) await output.line(historyJson(entry));
+          else {
+            const id = argv.ids && entry.id !== null ? `${output.paint.dim(entry.id)} ` : "";
+            await output.line(id + historyLine(entry, name === undefined, output.paint));
+          }
         }
         if (name !== undefined && before === undefined) await markRead(client, name, entries);
       });

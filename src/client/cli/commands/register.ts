@@ -8,6 +8,7 @@ import { defaultDeviceLabel, signIn } from "../sign-in.js";
 interface RegisterOptions extends GlobalOptions {
   readonly name: string;
   readonly device: string;
+  readonly archive: string | undefined;
 }
 
 export const registerCommand: CommandModule<GlobalOptions, RegisterOptions> = {
@@ -26,17 +27,28 @@ export const registerCommand: CommandModule<GlobalOptions, RegisterOptions> = {
         requiresArg: true,
         describe: "What your other devices shall call this one",
       })
+      .option("archive", {
+        type: "string",
+        requiresArg: true,
+        describe:
+          "Keep the history in a PostgreSQL database of your own, for good: postgres://user:password@host:5432/name (or FASTCHAT_ARCHIVE)",
+      })
       .example("$0 register alice", "asks for a password twice, then makes keys and the account")
       .epilogue("There is no way back to a lost password: the service never has it, nor your keys."),
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const name = requireName(argv.name);
+      const archive = argv.archive ?? (context.env["FASTCHAT_ARCHIVE"] || undefined);
       await signIn(context, {
         name,
         again: false,
         password: () => choosePassword(name, { ...process, env: context.env }),
         begin: (client, ports, password) =>
-          client.register(ports, { name, password, deviceLabel: argv.device }, context.clientOptions),
+          client.register(
+            ports,
+            { name, password, deviceLabel: argv.device, ...(archive === undefined ? {} : { archive }) },
+            context.clientOptions,
+          ),
         meanwhile: "hashing the password and making keys; this takes some seconds…",
         done: `${name} is registered at`,
       });

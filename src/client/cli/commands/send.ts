@@ -1,14 +1,19 @@
 /** `fastchat send NAME [TEXT…]` */
 import type { CommandModule } from "yargs";
-import type { ClientOptions } from "../../core/client.js";
+import type { Client, ClientOptions } from "../../core/client.js";
+import type { SentMessage } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { sentJson } from "../format.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
 import { positiveNumber } from "../numbers.js";
-import { sayIfSlow } from "../progress.js";
+import { OutgoingFile } from "../outgoing-file.js";
+import type { Output } from "../output.js";
+import { Progress, sayIfSlow } from "../progress.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
 import { readText } from "../standard-input.js";
+
+const MIB = 1024 * 1024;
 
 interface SendOptions extends GlobalOptions {
   readonly name: string;
@@ -16,6 +21,7 @@ interface SendOptions extends GlobalOptions {
   /** What stood behind `--`. */
   readonly "--"?: readonly string[];
   readonly timeout: number;
+  readonly file: string | undefined;
 }
 
 export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
@@ -35,8 +41,14 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
         requiresArg: true,
         describe: "How many seconds to wait until it is accepted",
       })
+      .option("file", {
+        type: "string",
+        requiresArg: true,
+        describe: "Send this file; the text goes with it, and may be left out",
+      })
       .example("$0 send bob hello", "words are joined by spaces")
       .example("$0 send bob -- --help is a fine option", "behind -- nothing is an option")
+      .example("$0 send bob --file report.pdf as promised", "a file, and a word with it")
       .example("uptime | $0 send bob", "a message from standard input")
       .epilogue(
         "Prints nothing on success; with --json: id, to, at, outcome (stored: kept for the recipient; acknowledged: a " +
@@ -59,18 +71,44 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
         },
       };
       await withClient({ ...context, clientOptions }, async (client) => {
-        if (words.length === 0 && process.stdin.isTTY) output.note("type the message; Ctrl-D ends it.");
-        const text = words.length > 0 ? words.join(" ") : await readStandardInput(interrupts.signal);
-        const sending = sayIfSlow(
-          output,
-          "waiting for the service to accept the message…",
-          client.send(name, text),
-        );
+        const sending =
+          argv.file === undefined
+            ? sayIfSlow(
+                output,
+                "waiting for the service to accept the message…",
+                client.send(name, await textOf(words, output, interrupts.signal)),
+              )
+            : sendFile(client, name, argv.file, words.join(" "), output);
         const sent = await unlessAborted(sending, interrupts.signal);
         if (output.json) await output.line(sentJson(sent));
       });
     }),
 };
+
+async function sendFile(
+  client: Client,
+  name: string,
+  path: string,
+  text: string,
+  output: Output,
+): Promise<SentMessage> {
+  const file = await OutgoingFile.open(path);
+  const progress = new Progress(output, `of ${Math.ceil(file.bytes / MIB)} MiB`);
+  try {
+    return await client.sendFile(name, file, {
+      text,
+      onProgress: (bytes) => progress.at(Math.floor(bytes / MIB)),
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+async function textOf(words: readonly string[], output: Output, signal: AbortSignal): Promise<string> {
+  if (words.length > 0) return words.join(" ");
+  if (process.stdin.isTTY) output.note("type the message; Ctrl-D ends it.");
+  return readStandardInput(signal);
+}
 
 async function readStandardInput(signal: AbortSignal): Promise<string> {
   const { stdin } = process;

@@ -1,6 +1,7 @@
 /** `fastchat whoami` */
 import type { CommandModule } from "yargs";
 import { formatAddress, type ServiceAddress } from "../../../protocol/address.js";
+import { withoutCredentials } from "../../../node/credentials.js";
 import type { DeviceHome } from "../../node/home.js";
 import { addressOfSession } from "../address.js";
 import { printableJson } from "../printable.js";
@@ -15,15 +16,21 @@ export const whoamiCommand: CommandModule<GlobalOptions, GlobalOptions> = {
       const { output } = context;
       const home = await context.home();
       const server = formatAddress(await withPin(home, await addressOfSession(home, context.server)));
-      const me = await withClient(context, (client) => Promise.resolve(client.me));
+      const { me, ownArchive } = await withClient(context, ({ me, ownArchive }) =>
+        Promise.resolve({ me, ownArchive }),
+      );
+      const archive = ownArchive === null ? "with the service" : withoutCredentials(ownArchive);
       if (output.json) {
-        await output.line(printableJson({ name: me.name, account: me.account, device: me.device, server }));
+        const { name, account, device } = me;
+        const own = ownArchive === null ? null : archive;
+        await output.line(printableJson({ name, account, device, server, archive: own }));
         return;
       }
       await output.line(`name     ${me.name}`);
       await output.line(`account  ${me.account}`);
       await output.line(`device   ${me.device}`);
       await output.line(`server   ${server}`);
+      await output.line(`history  ${archive}`);
       await output.line(`folder   ${home.folder}`);
     }),
 };

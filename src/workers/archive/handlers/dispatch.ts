@@ -4,6 +4,8 @@ import type { AdmissionRequest, ServedRequest } from "../connection-state.js";
 import { after } from "./after.js";
 import { append } from "./append.js";
 import { before } from "./before.js";
+import { beginFile } from "./begin-file.js";
+import { blank } from "./blank.js";
 import { chats } from "./chats.js";
 import { checkpoint } from "./checkpoint.js";
 import type { Caller, HandlerContext, ReplyOf } from "./context.js";
@@ -11,8 +13,10 @@ import { create } from "./create.js";
 import { digests } from "./digests.js";
 import { find } from "./find.js";
 import { follow } from "./follow.js";
+import { getChunk } from "./get-chunk.js";
 import { open } from "./open.js";
 import { ping } from "./ping.js";
+import { putChunk } from "./put-chunk.js";
 import { setChat } from "./set-chat.js";
 
 /** Decides whether somebody is let in. @throws FastChatError if not */
@@ -48,6 +52,14 @@ export async function serve(
       return follow(context, caller, request);
     case "digests":
       return digests(context, caller, request);
+    case "blank":
+      return blank(context, caller, request);
+    case "beginFile":
+      return beginFile(context, request);
+    case "putChunk":
+      return putChunk(context, request);
+    case "getChunk":
+      return getChunk(context, request);
     case "checkpoint":
       return checkpoint(context, caller, request);
     case "ping":
@@ -63,8 +75,12 @@ export function answersAtLength(request: ServedRequest): boolean {
     case "find":
     case "chats":
     case "digests":
+    case "getChunk":
       return true;
     case "append":
+    case "beginFile":
+    case "blank":
+    case "putChunk":
     case "setChat":
     case "checkpoint":
     case "ping":

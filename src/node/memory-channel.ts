@@ -1,5 +1,5 @@
 /** Two ends of a frame channel in memory: what a socket pair does, without a socket. */
-import type { FrameChannel, FrameHandlers } from "../../src/protocol/runtime.js";
+import type { FrameChannel, FrameHandlers } from "../protocol/runtime.js";
 
 export interface MemoryChannelOptions {
   /** Bytes on the way to a peer that does not take them from which an end counts as congested. */
