@@ -4,6 +4,7 @@ import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { archiveCommand } from "./archive.js";
 import { faultsCommand } from "./faults.js";
+import { loadCommand } from "./load.js";
 import { loginCommand } from "./login.js";
 import { pendingCommand } from "./pending.js";
 import { recoveryCommand } from "./recovery.js";
@@ -17,6 +18,7 @@ await yargs(hideBin(process.argv))
   .usage(
     "$0 <command> [options]\n\nMeasures FastChat on this machine. Everything listens and sends on loopback only.",
   )
+  .command(loadCommand)
   .command(relayCommand)
   .command(loginCommand)
   .command(pendingCommand)

@@ -1,0 +1,271 @@
+/** One simulated person of a load run: the real client, with keys of their own, on a device in memory. */
+import { createHash } from "node:crypto";
+import { Client } from "../../src/client/core/client.js";
+import type {
+  ConnectionStatus,
+  HistoryEntry,
+  Listening,
+  ReceivedMessage,
+} from "../../src/client/core/messages.js";
+import type { ClientPorts, OpaqueClient, Transport } from "../../src/client/core/ports.js";
+import { CONNECTION } from "../../src/client/node/device.js";
+import { HttpsClient } from "../../src/client/node/https.js";
+import type { ServiceTrust } from "../../src/client/node/pin.js";
+import { TlsTransport } from "../../src/client/node/transport.js";
+import { systemClock, systemRandom } from "../../src/node/clock.js";
+import { errorRecord, type ErrorCode } from "../../src/protocol/errors.js";
+import type { FrameChannel } from "../../src/protocol/runtime.js";
+import { elapsed } from "../faults/host-messages.js";
+import type { ArchivedMessage, ArchiveRecord, HistoryEvent } from "../history/events.js";
+import { DeviceMemory } from "./device-memory.js";
+import type { PlannedPerson } from "./plan.js";
+
+export const PASSWORD = "simulated people need no secret";
+/** A send is answered some time, however long the service is away. */
+const PATIENCE_MS = 3_600_000;
+const PAGE = 500;
+/** What says that nothing is known of a message: its client was closed before the answer, and goes on with it next time. */
+const UNANSWERED: ReadonlySet<ErrorCode> = new Set(["unavailable", "timeout", "unreachable"]);
+const OPTIONS = { acceptWeakStretching: true, sendPatienceMs: PATIENCE_MS };
+
+export interface MemberContext {
+  readonly trust: ServiceTrust;
+  readonly opaque: OpaqueClient;
+  readonly nameOf: (person: number) => string;
+  readonly record: (event: HistoryEvent) => void;
+  /** Bytes of a text. */
+  readonly size: number;
+  onSent(): void;
+  /** @param planned when it should have been sent, as `elapsed()` tells time */
+  onAccepted(planned: number, now: number): void;
+  onRefused(): void;
+  onReceived(planned: number, now: number): void;
+  onProblem(text: string): void;
+}
+
+export class Member {
+  /** Where it is connected, with everything that waited for it; `null` while it is not. */
+  server: string | null = null;
+  readonly #storage = new DeviceMemory();
+  readonly #http: HttpsClient;
+  readonly #transport: TlsTransport;
+  readonly #channels = new Set<FrameChannel>();
+  /** Messages that should have been written while it was away. */
+  readonly #later: ((client: Client) => void)[] = [];
+  /** Settles once it has come back; `null` while it is not away. */
+  #leaving: Promise<void> | null = null;
+  #client: Client | null = null;
+  #listening: Listening | null = null;
+  #starts = 0;
+  #closing = false;
+
+  constructor(
+    readonly plan: PlannedPerson,
+    private readonly context: MemberContext,
+  ) {
+    this.#http = new HttpsClient(context.trust, CONNECTION);
+    this.#transport = new TlsTransport(context.trust, CONNECTION);
+  }
+
+  get name(): string {
+    return this.context.nameOf(this.plan.number);
+  }
+
+  /** @param encryptionKey PKCS #8 in DER */
+  async signUp(encryptionKey: Uint8Array): Promise<void> {
+    const registration = { name: this.name, password: PASSWORD, deviceLabel: "load", encryptionKey };
+    const client = await Client.register(this.#ports(), registration, OPTIONS);
+    await client.close();
+  }
+
+  /** @returns once everything that waited has come, for whoever is to come back at a time of their own as well */
+  async connect(): Promise<void> {
+    if (this.#leaving !== null) return this.#leaving;
+    if (this.#client === null && !this.#closing) await this.#connect();
+  }
+
+  async #connect(): Promise<void> {
+    const client = await Client.resume(this.#ports(), OPTIONS);
+    this.#client = client;
+    const start = this.#starts++;
+    await new Promise<void>((resolve, reject) => {
+      client
+        .listen({
+          onMessage: (message) => this.#received(message, start),
+          onLive: resolve,
+          onStatus: (status) => this.#onStatus(status),
+        })
+        .then((listening) => {
+          this.#listening = listening;
+          return listening.done;
+        })
+        .catch((error: unknown) => {
+          const text = `${this.name} stopped listening: ${errorRecord(error).message}`;
+          this.context.onProblem(text);
+          reject(new Error(text));
+        });
+    });
+    for (const later of this.#later.splice(0)) later(client);
+  }
+
+  /** @param index of the message among all @param planned when it should have been sent, as `elapsed()` tells time */
+  send(to: number, index: number, planned: number): void {
+    this.context.onSent();
+    // Whoever is away at that moment writes once they are back.
+    if (this.#client === null) this.#later.push((client) => this.#send(client, to, index, planned));
+    else this.#send(this.#client, to, index, planned);
+  }
+
+  #send(client: Client, to: number, index: number, planned: number): void {
+    const { nameOf, record, size } = this.context;
+    const message = `m${index}`;
+    const head = `${message} ${Math.round(planned * 1000)} `;
+    const text = head.padEnd(size, "x");
+    const recipient = nameOf(to);
+    const { name } = this;
+    record({
+      type: "sent",
+      at: elapsed(),
+      device: name,
+      account: name,
+      conversation: conversationOf(name, recipient),
+      message,
+      recipients: [recipient],
+      digest: digestOf(text),
+    });
+    client.send(recipient, text).then(
+      () => {
+        const now = elapsed();
+        record({ type: "accepted", at: now, message, refused: [] });
+        this.context.onAccepted(planned, now);
+      },
+      (error: unknown) => {
+        const { code, message: reason } = errorRecord(error);
+        this.context.onRefused();
+        if (code === "queueFull" || code === "noSuchAccount") {
+          record({ type: "refused", at: elapsed(), message, code });
+        } else if (!UNANSWERED.has(code)) this.context.onProblem(`${message} was not accepted: ${reason}`);
+      },
+    );
+  }
+
+  /** Loses its connections, as a device does whose network goes. It comes back by itself. */
+  drop(): void {
+    for (const channel of [...this.#channels]) channel.destroy();
+  }
+
+  /** Ends its session, and begins another after so many milliseconds. */
+  async leave(ms: number): Promise<void> {
+    const client = this.#client;
+    if (client === null) return;
+    this.#client = null;
+    this.#listening = null;
+    this.server = null;
+    this.#leaving = this.#comeBack(client, ms).finally(() => {
+      this.#leaving = null;
+    });
+    await this.#leaving;
+  }
+
+  async #comeBack(client: Client, ms: number): Promise<void> {
+    // What is not accepted yet leaves with the next session.
+    await client.close();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await this.#connect();
+  }
+
+  /** Everything that stands in the archive. */
+  async readBack(): Promise<ArchiveRecord> {
+    await this.#listening?.stop();
+    const client = this.#client;
+    if (client === null) return { account: this.name, device: null, entries: [] };
+    const pages: HistoryEntry[][] = [];
+    for (let more = true; more;) {
+      const before = pages.at(-1)?.[0]?.counter;
+      const page = await client.history({ limit: PAGE, ...(before === undefined ? {} : { before }) });
+      pages.push(page);
+      more = page.length === PAGE;
+    }
+    return { account: this.name, device: null, entries: pages.reverse().flat().map(archived) };
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#client?.close();
+    this.#transport.close();
+    this.#http.close();
+  }
+
+  #ports(): ClientPorts {
+    return {
+      transport: this.#countedTransport(),
+      http: this.#http,
+      opaque: this.context.opaque,
+      storage: this.#storage,
+      clock: systemClock,
+      random: systemRandom,
+    };
+  }
+
+  #countedTransport(): Transport {
+    return {
+      connect: async (endpoint, handlers) => {
+        const channel: FrameChannel = await this.#transport.connect(endpoint, {
+          ...handlers,
+          onFrame: (content) => handlers.onFrame(content),
+          onDrain: () => handlers.onDrain(),
+          onClose: (error) => {
+            this.#channels.delete(channel);
+            handlers.onClose(error);
+          },
+        });
+        this.#channels.add(channel);
+        return channel;
+      },
+    };
+  }
+
+  #received({ from, text }: ReceivedMessage, start: number): void {
+    const now = elapsed();
+    const [message = "", planned = "0"] = text.split(" ", 2);
+    this.context.record({
+      type: "received",
+      at: now,
+      account: this.name,
+      device: this.name,
+      start,
+      sender: from,
+      message,
+      digest: digestOf(text),
+    });
+    this.context.onReceived(Number(planned) / 1000, now);
+  }
+
+  #onStatus(status: ConnectionStatus): void {
+    if (status.kind === "live") this.server = status.server;
+    else if (status.kind === "offline" || status.kind === "closed") this.server = null;
+    else if (status.kind === "keyChanged" || status.kind === "archiveAltered") {
+      this.context.onProblem(`${this.name} was told: ${status.kind}`);
+    }
+  }
+}
+
+function archived({ id, from, to, text, direction, counter }: HistoryEntry): ArchivedMessage {
+  const shown = direction === "sent" || direction === "received";
+  return {
+    message: shown
+      ? (text.split(" ", 1)[0] ?? "")
+      : `${direction} entry ${counter} (${id ?? "without an id"})`,
+    sender: from,
+    conversation: conversationOf(from, to),
+    digest: digestOf(text),
+  };
+}
+
+function conversationOf(one: string, other: string): string {
+  return [one, other].sort().join("+");
+}
+
+function digestOf(text: string): string {
+  return createHash("sha1").update(text).digest("base64url");
+}

@@ -1,0 +1,131 @@
+/** What `load` can be told. */
+import type { Argv } from "yargs";
+import { STRATEGIES } from "../../src/lb/strategy-choice.js";
+import { FastChatError } from "../../src/protocol/errors.js";
+import { DATABASE_OPTIONS, type DatabaseOptions } from "../databases.js";
+import { WORKLOADS, type Workload } from "./plan.js";
+
+export interface LoadOptions extends DatabaseOptions {
+  readonly clients: number;
+  readonly servers: number;
+  /** Address of a running system, in the place of one that is started. */
+  readonly server: string | undefined;
+  readonly strategy: string;
+  readonly workload: Workload;
+  readonly zipf: number;
+  readonly rate: number;
+  readonly seconds: number;
+  readonly warmup: number;
+  readonly size: number;
+  readonly "rsa-bits": number;
+  readonly offline: number;
+  /** Servers and how many times as long they take. */
+  readonly slow: readonly (readonly [server: string, factor: number])[];
+  readonly seed: number;
+  readonly threads: number;
+  readonly out: string | undefined;
+  readonly json: boolean;
+}
+
+/** Bytes of a text: at least what names the message, at most what one message takes. */
+const SIZES = { least: 48, most: 60_000 };
+
+export function loadOptions(args: Argv): Argv<LoadOptions> {
+  return args
+    .option("clients", {
+      type: "number",
+      default: 500,
+      describe: "simulated people, each with keys of their own",
+    })
+    .option("servers", { type: "number", default: 4, describe: "chat servers of the system that is started" })
+    .option("server", {
+      type: "string",
+      describe: "join a running system: its address with the pin, fastchat://host:port#pin",
+    })
+    .option("strategy", {
+      type: "string",
+      default: "least-busy",
+      describe: `how the balancer places people: ${Object.keys(STRATEGIES).join(", ")}, or a module of your own, ./mine.js`,
+    })
+    .option("workload", {
+      choices: WORKLOADS,
+      default: "pairs",
+      describe:
+        "pairs: each writes to one other; zipf: few write most; churn: people come and go; storm: all come back at once",
+    })
+    .option("zipf", { type: "number", default: 1, describe: "exponent of the zipf workload" })
+    .option("rate", {
+      type: "number",
+      default: 100,
+      describe: "messages a second in all, whatever becomes of them",
+    })
+    .option("seconds", { type: "number", default: 60, describe: "how long is measured" })
+    .option("warmup", { type: "number", default: 10, describe: "seconds of the same before that" })
+    .option("size", { type: "number", default: 100, describe: "bytes of a text" })
+    .option("rsa-bits", { type: "number", default: 2048, describe: "size of people's RSA keys" })
+    .option("offline", {
+      type: "number",
+      default: 0,
+      describe: "share of the people who are away until the end, 0 to 0.9",
+    })
+    .option("slow", {
+      type: "string",
+      array: true,
+      default: [] as string[],
+      describe: "SERVER:FACTOR, as chat-2:3: that server takes so many times as long for everything",
+    })
+    .options(DATABASE_OPTIONS)
+    .option("seed", { type: "number", default: 1, describe: "what the plan is drawn from" })
+    .option("threads", { type: "number", default: 2, describe: "threads that the simulated people share" })
+    .option("out", { type: "string", describe: "folder for report.json, report.html and events.jsonl" })
+    .option("json", { type: "boolean", default: false, describe: "print the report as one JSON object" })
+    .coerce("slow", (texts: readonly string[]) => texts.map(slowServer))
+    .check((options) => {
+      check(options as unknown as LoadOptions);
+      return true;
+    }) as unknown as Argv<LoadOptions>;
+}
+
+function slowServer(text: string): readonly [string, number] {
+  const [, server, factor] = /^(chat-\d+):(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (server === undefined || !(Number(factor) >= 1) || Number(factor) > 100) {
+    throw new FastChatError("badRequest", `--slow takes SERVER:FACTOR, as chat-2:3, not "${text}".`);
+  }
+  return [server, Number(factor)];
+}
+
+function check(options: LoadOptions): void {
+  const whole = (name: keyof LoadOptions, least: number, most: number): void => {
+    const value = options[name] as number;
+    if (Number.isInteger(value) && value >= least && value <= most) return;
+    throw new FastChatError("badRequest", `--${name} must be a whole number from ${least} to ${most}.`);
+  };
+  const within = (name: keyof LoadOptions, least: number, most: number): void => {
+    const value = options[name] as number;
+    if (value >= least && value <= most) return;
+    throw new FastChatError("badRequest", `--${name} must be a number from ${least} to ${most}.`);
+  };
+  whole("clients", 2, 100_000);
+  whole("servers", 1, 64);
+  whole("threads", 1, 64);
+  whole("size", SIZES.least, SIZES.most);
+  whole("rsa-bits", 2048, 8192);
+  whole("seed", 0, 2 ** 31);
+  within("rate", 0.1, 100_000);
+  within("seconds", 1, 86_400);
+  within("warmup", 0, 3_600);
+  within("offline", 0, 0.9);
+  within("zipf", 0, 10);
+  for (const [server] of options.slow) {
+    if (Number(server.slice("chat-".length)) > options.servers) {
+      throw new FastChatError("badRequest", `--slow names ${server}; there are ${options.servers} servers.`);
+    }
+  }
+  if (options.server === undefined) return;
+  if (options.slow.length > 0 || options.database !== undefined) {
+    throw new FastChatError(
+      "badRequest",
+      "--slow and --database are for a system that is started, not for one that is joined.",
+    );
+  }
+}

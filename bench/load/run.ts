@@ -1,0 +1,348 @@
+/** One run: a system, simulated people who write by a plan, and then the judgement and the figures of what happened. */
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
+import { readFile } from "node:fs/promises";
+import { parseAddress, type ServiceAddress } from "../../src/protocol/address.js";
+import { chooseStrategy } from "../../src/lb/strategy-choice.js";
+import { databaseSettings, lendIfNamed, type LentDatabases } from "../databases.js";
+import { elapsed } from "../faults/host-messages.js";
+import { checkHistory } from "../history/checker.js";
+import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
+import type { Verdict } from "../history/verdict.js";
+import { OPEN_DOORS } from "../service/sign-up.js";
+import { preloading, WatchedSystem } from "../service/watched-system.js";
+import { Crews } from "./crew.js";
+import type { CrewResult } from "./crew-messages.js";
+import { Gauges, type ServerSample } from "./gauges.js";
+import { keyPool } from "./key-pool.js";
+import { Latencies, type LatencyFigures, type Quantile } from "./latencies.js";
+import { checkMachine } from "./machine-limits.js";
+import type { LoadOptions } from "./options.js";
+import { planLoad, type LoadPlan } from "./plan.js";
+
+/** Where a run stands, for a bar on a terminal or a line. */
+export interface Phase {
+  readonly name: string;
+  readonly done: number;
+  readonly of: number;
+  /** What else is worth a look. */
+  readonly note?: string;
+}
+
+export interface MachineFacts {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly platform: string;
+  readonly node: string;
+  /** Load average of one minute, before anything was started. */
+  readonly loadAverage: number;
+}
+
+export interface RunResult {
+  readonly release: string;
+  readonly plan: LoadPlan;
+  readonly machine: MachineFacts;
+  readonly startedAt: Date;
+  /** When it was ended by the one who started it, in milliseconds of the plan; `null` if it ran to its end. */
+  readonly interruptedAt: number | null;
+  readonly verdict: Verdict;
+  readonly problems: readonly string[];
+  readonly events: readonly HistoryEvent[];
+  /** Messages of the measured time that should have been sent, and that were accepted in it. */
+  readonly throughput: { readonly planned: number; readonly accepted: number; readonly seconds: number };
+  readonly endToEnd: LatencyFigures;
+  readonly endToEndCurve: readonly Quantile[];
+  readonly accepted: LatencyFigures;
+  readonly acceptedCurve: readonly Quantile[];
+  readonly lateness: LatencyFigures;
+  readonly samples: readonly ServerSample[];
+  /** Sessions by server when all were connected, before anybody wrote. */
+  readonly placed: Readonly<Record<string, number>>;
+  /** Mailboxes by server at the same moment; empty for a system that was joined. */
+  readonly mailboxes: Readonly<Record<string, number>>;
+  /** CPU of the system's threads while messages were measured, in cores; empty for a system that was joined. */
+  readonly systemCores: Readonly<Record<string, number>>;
+  /** CPU of the simulated people's process in that time, in cores. */
+  readonly clientCores: number;
+  readonly crypto: { readonly ms: number; readonly calls: number };
+  /** Memory of the system's process before anybody connected and when all were, in bytes; `null` for one that was joined. */
+  readonly memory: { readonly before: number; readonly connected: number } | null;
+  /** How long each part took, in milliseconds. */
+  readonly took: Readonly<Record<string, number>>;
+}
+
+/** How long nothing may happen before what is missing counts as missing, in milliseconds. */
+const STILL_MS = 20_000;
+/** A report that was begun before the last one connected says nothing of that one. */
+const FRESH_MS = 2_500;
+const LOOK_MS = 250;
+const MOST_PROBLEMS = 100;
+
+/**
+ * @param onPhase told several times a second
+ * @param stop ends the writing; what was measured until then is judged and told
+ * @param preload modules that are loaded into each of the system's threads, to break it on purpose
+ */
+export async function runLoad(
+  options: LoadOptions,
+  onPhase: (phase: Phase) => void,
+  stop: AbortSignal,
+  preload: readonly URL[] = [],
+): Promise<RunResult> {
+  await checkMachine(options.clients);
+  await chooseStrategy(options.strategy);
+  const run = new LoadRun(options, onPhase, stop, preload);
+  try {
+    return await run.go();
+  } finally {
+    await run.end();
+  }
+}
+
+class LoadRun {
+  readonly #problems: string[] = [];
+  readonly #gauges = new Gauges();
+  readonly #took: Record<string, number> = {};
+  #system: WatchedSystem | null = null;
+  #databases: LentDatabases | null = null;
+  #crews: Crews | null = null;
+
+  constructor(
+    private readonly options: LoadOptions,
+    private readonly onPhase: (phase: Phase) => void,
+    private readonly stop: AbortSignal,
+    private readonly preload: readonly URL[],
+  ) {}
+
+  async go(): Promise<RunResult> {
+    const { options } = this;
+    const { clients, threads, size } = options;
+    const startedAt = new Date();
+    const machine = machineFacts();
+    const plan = planLoad(options);
+    const keys = await this.#timed("keys", () =>
+      keyPool(clients, options["rsa-bits"], (made) =>
+        this.onPhase({ name: "making keys", done: made, of: clients }),
+      ),
+    );
+    this.onPhase({ name: "starting the system", done: 0, of: 1 });
+    const address = await this.#timed("start", () => this.#address());
+    const before = this.#gauges.rss;
+    const crews = new Crews({
+      threads,
+      address,
+      plan,
+      keys,
+      size,
+      prefix: options.server === undefined ? "" : `load-${startedAt.getTime().toString(36)}-`,
+      onProblem: (text) => this.#problem(text),
+    });
+    this.#crews = crews;
+    await this.#timed("signUp", () =>
+      this.#follow("signing up", crews.order({ type: "signUp" }), () => crews.state.signedUp, clients),
+    );
+    const present = plan.people.filter(({ offline }) => !offline).length;
+    await this.#timed("connect", () =>
+      this.#follow("connecting", crews.order({ type: "connect" }), () => crews.state.live, present),
+    );
+    // A report of each server that knows of the last one.
+    await this.#pause(this.#system === null ? 0 : FRESH_MS);
+    const connected = this.#gauges.rss;
+    const latest = [...this.#gauges.latest];
+    for (const [server, factor] of options.slow) this.#system?.slow(server, factor);
+
+    const cpuBefore = process.cpuUsage();
+    const start = elapsed() + LOOK_MS;
+    this.#gauges.begin(start);
+    await crews.order({ type: "begin", start });
+    const interruptedAt = await this.#timed("workload", () => this.#write(crews, plan, start));
+    await crews.order({ type: "stop" });
+    const cpu = process.cpuUsage(cpuBefore);
+    const wrote = elapsed() - start;
+
+    await this.#timed("rest", () => this.#settle(crews));
+    await this.#timed("readBack", () =>
+      this.#follow(
+        "reading every archive",
+        crews.order({ type: "readBack" }),
+        () => crews.state.readBack,
+        clients,
+      ),
+    );
+    const results = await crews.results();
+    this.onPhase({ name: "checking", done: 0, of: 1 });
+    const events = results.flatMap((result) => result.events).sort((one, other) => one.at - other.at);
+    const archives: ArchiveRecord[] = results.flatMap((result) => result.archives);
+    const told = events.map((event) => ({ ...event, at: event.at - start }));
+    const { from, to } = plan.measured;
+    const until = Math.min(to, interruptedAt ?? Infinity);
+    return {
+      release: await releaseOf(),
+      plan,
+      machine,
+      startedAt,
+      interruptedAt,
+      verdict: checkHistory(told, archives),
+      problems: this.#problems,
+      events: told,
+      throughput: {
+        planned: plan.sends.filter(({ at }) => at >= from && at < until).length,
+        accepted: told.filter(({ type, at }) => type === "accepted" && at >= from && at < until).length,
+        seconds: Math.max(0, until - from) / 1000,
+      },
+      ...latenciesOf(results),
+      samples: this.#gauges.samples.filter(({ at }) => at <= wrote),
+      placed: placedIn(results),
+      mailboxes: Object.fromEntries(latest.map(([server, { mailboxes }]) => [server, mailboxes])),
+      systemCores: this.#gauges.coresBetween(from, until),
+      clientCores: (cpu.user + cpu.system) / 1000 / wrote,
+      crypto: results.reduce(
+        (sum, { crypto }) => ({ ms: sum.ms + crypto.ms, calls: sum.calls + crypto.calls }),
+        { ms: 0, calls: 0 },
+      ),
+      memory: before === null || connected === null ? null : { before, connected },
+      took: this.#took,
+    };
+  }
+
+  async end(): Promise<void> {
+    await this.#crews?.close();
+    await this.#system?.stop();
+    await this.#databases?.close();
+  }
+
+  async #address(): Promise<ServiceAddress> {
+    const { server, servers, strategy } = this.options;
+    if (server !== undefined) return parseAddress(server);
+    this.#databases = await lendIfNamed(this.options);
+    const system = await WatchedSystem.start(
+      {
+        ...OPEN_DOORS,
+        FASTCHAT_SERVERS: String(servers),
+        FASTCHAT_STRATEGY: strategy,
+        ...databaseSettings(this.#databases),
+        ...preloading(this.preload),
+      },
+      (message) => this.#gauges.take(message),
+      true,
+    );
+    this.#system = system;
+    return system.address;
+  }
+
+  /** @returns when it was interrupted, in milliseconds of the plan; `null` if it was not */
+  async #write(crews: Crews, plan: LoadPlan, start: number): Promise<number | null> {
+    const length = plan.measured.to;
+    while (elapsed() - start < length) {
+      const at = elapsed() - start;
+      if (this.stop.aborted) return at;
+      const { sent, received, live, lateMs } = crews.state;
+      this.onPhase({
+        name: at < plan.measured.from ? "warming up" : "measuring",
+        done: Math.max(0, Math.round(at / 1000)),
+        of: Math.round(length / 1000),
+        note: `${sent} sent, ${received} received, ${live} connected${lateMs > 100 ? `, ${Math.round(lateMs)} ms behind the plan` : ""}`,
+      });
+      await this.#pause(LOOK_MS);
+    }
+    return null;
+  }
+
+  /** Until everything is answered and has arrived, or nothing happens any more. */
+  async #settle(crews: Crews): Promise<void> {
+    const count = (): number => crews.state.answered + crews.state.received;
+    await this.#whileMoving("waiting for answers", count, () => crews.state.answered >= crews.state.sent);
+    await crews.order({ type: "connectRest" });
+    await this.#whileMoving(
+      "waiting for deliveries",
+      count,
+      () => crews.state.received >= crews.state.answered,
+    );
+  }
+
+  async #whileMoving(name: string, count: () => number, isOver: () => boolean): Promise<void> {
+    let before = count();
+    let since = elapsed();
+    while (!isOver() && elapsed() - since < STILL_MS) {
+      const { answered, received, sent } = this.#crews?.state ?? { answered: 0, received: 0, sent: 0 };
+      this.onPhase({ name, done: Math.min(answered, received), of: sent });
+      await this.#pause(LOOK_MS);
+      if (count() !== before) {
+        before = count();
+        since = elapsed();
+      }
+    }
+  }
+
+  async #follow(name: string, work: Promise<void>, done: () => number, of: number): Promise<void> {
+    const telling = setInterval(() => this.onPhase({ name, done: done(), of }), LOOK_MS);
+    try {
+      await work;
+      this.onPhase({ name, done: of, of });
+    } finally {
+      clearInterval(telling);
+    }
+  }
+
+  async #timed<T>(part: string, work: () => Promise<T>): Promise<T> {
+    const began = elapsed();
+    try {
+      return await work();
+    } finally {
+      this.#took[part] = Math.round(elapsed() - began);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  #problem(text: string): void {
+    if (this.#problems.length < MOST_PROBLEMS) this.#problems.push(text);
+  }
+}
+
+function latenciesOf(results: readonly CrewResult[]) {
+  const merged = (which: "endToEnd" | "accepted" | "lateness"): Latencies => {
+    const all = new Latencies();
+    for (const result of results) all.add(new Latencies(result[which]));
+    return all;
+  };
+  const [endToEnd, accepted, lateness] = [merged("endToEnd"), merged("accepted"), merged("lateness")];
+  return {
+    endToEnd: endToEnd.figures(),
+    endToEndCurve: endToEnd.quantiles(),
+    accepted: accepted.figures(),
+    acceptedCurve: accepted.quantiles(),
+    lateness: lateness.figures(),
+  };
+}
+
+function placedIn(results: readonly CrewResult[]): Record<string, number> {
+  const placed: Record<string, number> = {};
+  for (const result of results) {
+    for (const [server, count] of Object.entries(result.placed)) {
+      placed[server] = (placed[server] ?? 0) + count;
+    }
+  }
+  return Object.fromEntries(
+    Object.entries(placed).sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true })),
+  );
+}
+
+function machineFacts(): MachineFacts {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.version,
+    loadAverage: loadavg()[0] ?? 0,
+  };
+}
+
+async function releaseOf(): Promise<string> {
+  const file = new URL("../../../package.json", import.meta.url);
+  const { version } = JSON.parse(await readFile(file, "utf8")) as { version: string };
+  return version;
+}
