@@ -69,5 +69,31 @@ export const serviceMigrations: Migrations = {
       // No count of its writes: it would grow as the archive's own does, and so tie the two together.
       statements: ["ALTER TABLE accounts ADD COLUMN checkpoint bytea"],
     },
+    {
+      version: 3,
+      name: "room for files",
+      statements: [
+        `CREATE TABLE file_grants (
+          account uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+          day date NOT NULL,
+          mib integer NOT NULL,
+          PRIMARY KEY (account, day)
+        )`,
+      ],
+    },
+    {
+      version: 4,
+      name: "logs of groups",
+      statements: [
+        // Who is a member follows from the events; nothing else says so.
+        `CREATE TABLE group_events (
+          group_id bytea NOT NULL,
+          number bigint NOT NULL,
+          hash bytea NOT NULL,
+          content bytea NOT NULL,
+          PRIMARY KEY (group_id, number)
+        )`,
+      ],
+    },
   ],
 };
