@@ -167,6 +167,8 @@ t.test("an upload outlives the loss of the archive's connection", async (t) => {
   });
   await inTime(service, sending);
   await inTime(service, () => got.length === 1);
+  // Shown is not archived yet: it is once it is acknowledged.
+  await inTime(service, () => [...service.mailboxes.values()].every((box) => box.length === 0));
   t.ok(cuts > 3);
   t.ok(content.equals(await fetch(bob, "alice", got[0]?.id ?? null)));
   await close();
