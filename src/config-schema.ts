@@ -65,6 +65,7 @@ export const ConfigSchema = Type.Object(
         heldBytesPerMailbox: Bytes,
         pendingPerAccount: Count,
         idleMailboxes: Count,
+        groupsInMemory: Count,
         writeBatchRows: Type.Integer({ minimum: 1, maximum: 4096 }),
         writeBatchBytes: Bytes,
         archiveFrameBytes: Bytes,

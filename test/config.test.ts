@@ -170,7 +170,7 @@ t.test("an error names where the value came from, the key, the value and what wo
     [
       "a window smaller than a frame",
       [{ key: "limits.sendWindowBytes", value: 2048, source: "mine.json" }],
-      "mine.json: limits.sendWindowBytes is 2048; it must be at least limits.maxFrameBytes (262144).",
+      "mine.json: limits.sendWindowBytes is 2048; it must be at least limits.maxFrameBytes (524288).",
     ],
     [
       "less room in a server than in a session",

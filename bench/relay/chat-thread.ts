@@ -11,6 +11,7 @@ import { ChatServer } from "../../src/workers/chat/chat-server.js";
 import { PortLink } from "../../src/workers/chat/port-link.js";
 import { ticketOffice } from "../../src/workers/chat/tickets.js";
 import { MemoryDeliveries } from "../simulation/memory-deliveries.js";
+import { MemoryGroups } from "../simulation/memory-groups.js";
 import type { RelayLink, RelayThreadData } from "./thread-messages.js";
 
 const { index, plan, tls, grantPublicKey } = workerData as RelayThreadData;
@@ -30,6 +31,7 @@ const server: ChatServer = new ChatServer({
   limits,
   timeouts,
   store: new MemoryDeliveries(() => true),
+  groups: new MemoryGroups(),
   link,
   tickets: ticketOffice({
     server: self.id,

@@ -53,6 +53,8 @@ export class Device {
         for (const frame of this.#outbox.values()) this.#session.send(frame);
         events.onOpened?.(this);
       },
+      onGroupChanged: () => undefined,
+      onGroupReply: () => undefined,
       onDown: () => {
         this.server = null;
         this.live = false;

@@ -4,6 +4,7 @@ import type { Incarnation, ServerId } from "../../src/protocol/ids.js";
 import type { Log, Random } from "../../src/protocol/runtime.js";
 import type { FromBalancer, FromThread, ToBalancer } from "../../src/protocol/threads.js";
 import type { DeliveryStore } from "../../src/store/deliveries.js";
+import type { GroupStore } from "../../src/store/groups.js";
 import { ChatServer } from "../../src/workers/chat/chat-server.js";
 import { PortLink } from "../../src/workers/chat/port-link.js";
 import { ticketOffice } from "../../src/workers/chat/tickets.js";
@@ -21,6 +22,7 @@ export interface ChatThreadOptions {
   readonly limits: Config["limits"];
   readonly timeouts: Config["timeouts"];
   readonly store: DeliveryStore;
+  readonly groups: GroupStore;
   readonly grants: Grants;
   readonly network: Network;
   readonly random: Random;
@@ -31,10 +33,9 @@ export interface ChatBody extends Body {
   readonly server: ChatServer;
 }
 
-export function startChat(
-  { id, incarnation, thread, limits, timeouts, store, grants, network, random, log, port }: ChatThreadOptions,
-  say: (message: FromThread) => void,
-): ChatBody {
+export function startChat(options: ChatThreadOptions, say: (message: FromThread) => void): ChatBody {
+  const { id, incarnation, thread, limits, timeouts, store, groups, grants, network, random, log, port } =
+    options;
   const { clock, soon } = thread;
   let balancer: SimulatedPort | null = null;
   const tellBalancer = (message: ToBalancer): void => balancer?.postMessage(message);
@@ -52,6 +53,7 @@ export function startChat(
     limits,
     timeouts,
     store,
+    groups,
     link,
     tickets: ticketOffice({
       server: id,

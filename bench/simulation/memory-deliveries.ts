@@ -99,6 +99,11 @@ export class MemoryDeliveries implements DeliveryStore {
     return this.#rows.size;
   }
 
+  /** Bodies that are stored. */
+  get bodies(): number {
+    return this.#bodies.size;
+  }
+
   #checkAway(): void {
     if (this.fault === "away") throw connectionLost();
   }

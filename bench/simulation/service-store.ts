@@ -3,10 +3,12 @@ import { toHex } from "../../src/protocol/bytes.js";
 import type { AccountId, DeviceId, UserName } from "../../src/protocol/ids.js";
 import type { AccountStore, NewAccount } from "../../src/store/accounts.js";
 import type { DeliveryStore } from "../../src/store/deliveries.js";
+import type { GroupStore } from "../../src/store/groups.js";
 import type { NewSession, SessionStore } from "../../src/store/sessions.js";
 import type { VoucherStore } from "../../src/store/vouchers.js";
 import type { SimulatedDatabase } from "./database.js";
 import { DeliveryTable } from "./delivery-table.js";
+import { GroupLogs } from "./memory-groups.js";
 import type { SimulatedThread } from "./thread.js";
 
 interface SessionRow extends NewSession {
@@ -20,6 +22,7 @@ export class ServiceTables {
   readonly names = new Map<UserName, AccountId>();
   readonly sessions = new Map<DeviceId, SessionRow>();
   readonly checkpoints = new Map<AccountId, Uint8Array>();
+  readonly groups = new GroupLogs();
   readonly deliveries = new DeliveryTable((account) => this.accounts.has(account));
   readonly granted = new Map<string, number>();
   #order = 0;
@@ -56,6 +59,7 @@ export interface ServiceStores {
   readonly sessions: SessionStore;
   readonly vouchers: VoucherStore;
   readonly deliveries: DeliveryStore;
+  readonly groups: GroupStore;
 }
 
 export function serviceStores(
@@ -134,6 +138,11 @@ export function serviceStores(
           if (granted <= most) tables.granted.set(key, granted);
           return granted <= most;
         }),
+    },
+    groups: {
+      append: (event) => write(() => tables.groups.append(event)),
+      events: (group, after, limit, maxBytes) =>
+        read(() => tables.groups.events(group, after, limit, maxBytes)),
     },
     deliveries: {
       write(batch) {

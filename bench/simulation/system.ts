@@ -141,9 +141,9 @@ export class System {
       case "archive":
         return startArchive({ ...common, store: archiveStore(archive.database, archive.archives, thread) });
       case "chat": {
-        const { deliveries } = serviceStores(service.database, service.tables, thread);
+        const { deliveries, groups } = serviceStores(service.database, service.tables, thread);
         const store = sabotage?.store?.(deliveries) ?? deliveries;
-        const body = startChat({ ...common, id: plan.id, incarnation, store, random }, say);
+        const body = startChat({ ...common, id: plan.id, incarnation, store, groups, random }, say);
         this.#chats.set(plan.id, body);
         thread.onDeath(() => {
           if (this.#chats.get(plan.id) === body) this.#chats.delete(plan.id);

@@ -10,8 +10,9 @@ import { concatBytes } from "../protocol/bytes.js";
 import { pack, unpack } from "../protocol/codec.js";
 import type { HotHeader } from "../protocol/hot.js";
 import { Card } from "../protocol/http.js";
-import type { AccountId, ArchiveId, DeviceId, MessageId } from "../protocol/ids.js";
-import { decodePayload, MAX_PAYLOAD_BYTES, type Payload } from "../protocol/payload.js";
+import { MAX_GROUP_EVENT_BYTES } from "../protocol/groups.js";
+import type { AccountId, ArchiveId, ConversationId, DeviceId, MessageId } from "../protocol/ids.js";
+import { decodePayload, MAX_PAYLOAD_BYTES, MAX_TITLE_BYTES, type Payload } from "../protocol/payload.js";
 import { redacted } from "../protocol/redacted.js";
 import {
   AccountIdSchema,
@@ -48,6 +49,7 @@ export interface SentEntry {
   readonly type: "sent";
   readonly header: EnvelopeHeader;
   readonly payload: Payload;
+  /** None for a message to a group: they are its members at the header's epoch. */
   readonly recipients: readonly AccountId[];
 }
 
@@ -106,6 +108,22 @@ export interface DeletionEntry {
   readonly deletedAt: number;
 }
 
+/** An event of a group's log, as its maker signed it. */
+export interface GroupEventEntry {
+  readonly type: "groupEvent";
+  readonly group: ConversationId;
+  readonly event: Uint8Array;
+  /** When this account learned of it, in milliseconds since 1970, by this device's clock. */
+  readonly learnedAt: number;
+}
+
+/** What a group is called from here on. */
+export interface GroupTitleEntry {
+  readonly type: "groupTitle";
+  readonly group: ConversationId;
+  readonly title: string;
+}
+
 /** An entry of a type that a later release brought. */
 export interface UnknownEntry {
   readonly type: "unknown";
@@ -120,6 +138,8 @@ export type ArchiveEntry =
   | PinEntry
   | ImportedEntry
   | DeletionEntry
+  | GroupEventEntry
+  | GroupTitleEntry
   | UnknownEntry;
 
 /** With the payload as the bytes that were encrypted: what this release does not know of it stays, and it cannot grow. */
@@ -135,7 +155,9 @@ export type EntryContent =
   | UnjudgedEntry
   | PinEntry
   | ImportedEntry
-  | DeletionEntry;
+  | DeletionEntry
+  | GroupEventEntry
+  | GroupTitleEntry;
 
 /** Where an entry stands. */
 export interface EntryPlace {
@@ -201,10 +223,42 @@ const Deletion = Type.Object({
   deletedAt: Counter,
 });
 
+const GroupEvent = Type.Object({
+  type: Type.Literal("groupEvent"),
+  group: ConversationIdSchema,
+  event: Binary(1, MAX_GROUP_EVENT_BYTES),
+  learnedAt: Counter,
+});
+const GroupTitle = Type.Object({
+  type: Type.Literal("groupTitle"),
+  group: ConversationIdSchema,
+  title: Type.String({ minLength: 1, maxLength: MAX_TITLE_BYTES }),
+});
+
 /** An entry as it is packed: header and payload as the bytes they are. */
-const Stored = Type.Union([Received, Sent, Invalid, Unjudged, Pin, Imported, Deletion]);
+const Stored = Type.Union([
+  Received,
+  Sent,
+  Invalid,
+  Unjudged,
+  Pin,
+  Imported,
+  Deletion,
+  GroupEvent,
+  GroupTitle,
+]);
 type Stored = Static<typeof Stored>;
-const NAMES = new Set<string>(["received", "sent", "invalid", "unjudged", "pin", "imported", "deletion"]);
+const NAMES: ReadonlySet<string> = new Set<Stored["type"]>([
+  "received",
+  "sent",
+  "invalid",
+  "unjudged",
+  "pin",
+  "imported",
+  "deletion",
+  "groupEvent",
+  "groupTitle",
+]);
 
 const stored = Compile(Stored);
 
@@ -255,6 +309,8 @@ function toStored(entry: EntryContent): Stored {
     case "pin":
     case "imported":
     case "deletion":
+    case "groupEvent":
+    case "groupTitle":
       return entry;
   }
 }
@@ -277,6 +333,8 @@ function fromStored(value: unknown): ArchiveEntry {
     case "pin":
     case "imported":
     case "deletion":
+    case "groupEvent":
+    case "groupTitle":
       return value;
   }
 }

@@ -45,6 +45,29 @@ export function deletionEntryTag(indexKey: Uint8Array, chat: Uint8Array, from: n
   return primitives.hmacSha256(indexKey, labelled(LABELS.deletionEntryTag, concatBytes(chat, range)));
 }
 
+/** The chat that the logs and titles of groups stand in, beside what of them people see in each group's own. */
+export function groupsChatTag(indexKey: Uint8Array): Tag {
+  return tag(indexKey, LABELS.groupsChatTag);
+}
+
+/**
+ * An event of a group's log. By its number: the first event that any device of the account took for that number stays, and
+ * another one in its place is found out.
+ */
+export function groupEventEntryTag(indexKey: Uint8Array, group: ConversationId, number: number): Tag {
+  return numberedTag(indexKey, LABELS.groupEventEntryTag, group, number);
+}
+
+/** The same event where people see it. */
+export function groupNoticeEntryTag(indexKey: Uint8Array, group: ConversationId, number: number): Tag {
+  return numberedTag(indexKey, LABELS.groupNoticeEntryTag, group, number);
+}
+
+/** A title that a message gave a group. */
+export function groupTitleEntryTag(indexKey: Uint8Array, sender: AccountId, message: MessageId): Tag {
+  return tag(indexKey, LABELS.groupTitleEntryTag, sender, message);
+}
+
 /** What somebody imported as a message of that sender: it takes nobody's place who is certain. */
 export function importedEntryTag(indexKey: Uint8Array, sender: AccountId, message: MessageId): Tag {
   return tag(indexKey, LABELS.importedEntryTag, sender, message);
@@ -71,6 +94,10 @@ export function invalidEntryTag(indexKey: Uint8Array, bodyHash: Uint8Array): Tag
 /** What cannot be judged yet; named by its content for the same reason. @param bodyHash 32 bytes */
 export function unjudgedEntryTag(indexKey: Uint8Array, bodyHash: Uint8Array): Tag {
   return primitives.hmacSha256(indexKey, labelled(LABELS.unjudgedEntryTag, bodyHash));
+}
+
+function numberedTag(indexKey: Uint8Array, label: Label, group: ConversationId, number: number): Tag {
+  return tag(indexKey, label, group, number.toString(16).padStart(8, "0"));
 }
 
 function tag(indexKey: Uint8Array, label: Label, ...ids: readonly string[]): Tag {

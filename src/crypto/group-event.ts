@@ -16,6 +16,7 @@ import Type, { type Static } from "#typebox";
 import { Compile } from "#typebox/compile";
 import { concatBytes, toHex, writeHex } from "../protocol/bytes.js";
 import { pack, unpack } from "../protocol/codec.js";
+import { MAX_GROUP_EVENT_BYTES, MAX_GROUP_MEMBERS } from "../protocol/groups.js";
 import { readId16, type AccountId, type ConversationId } from "../protocol/ids.js";
 import { Binary, Counter } from "../protocol/schema.js";
 import { accountIdOf } from "./account-id.js";
@@ -24,16 +25,12 @@ import { LABELS } from "./labels.js";
 import { verifySignature } from "./signature.js";
 import { undecryptable } from "./undecryptable.js";
 
-/** The most members of a group. */
-export const MAX_MEMBERS = 1_000;
 /** Bytes of an invite's random id. */
 export const INVITE_BYTES = 16;
 
 const ID_BYTES = 16;
 const SIGNATURE_BYTES = 64;
 const HASH_BYTES = 32;
-/** The longest event: all members in the first one, and what stands beside them. */
-export const MAX_GROUP_EVENT_BYTES = MAX_MEMBERS * ID_BYTES + 1_024;
 
 /** What an event changes. Members are named by account ids, which are hashes of identity keys. */
 export type GroupChange =
@@ -67,13 +64,13 @@ export interface SignedGroupEvent extends GroupEvent {
 }
 
 /** Ids of accounts, one behind the other. */
-const Members = Binary(ID_BYTES, MAX_MEMBERS * ID_BYTES);
+const Members = Binary(ID_BYTES, MAX_GROUP_MEMBERS * ID_BYTES);
 const InviteId = Binary(INVITE_BYTES, INVITE_BYTES);
 const Change = Type.Union([
   Type.Object({
     type: Type.Literal("create"),
     nonce: Binary(16, 16),
-    members: Binary(0, (MAX_MEMBERS - 1) * ID_BYTES),
+    members: Binary(0, (MAX_GROUP_MEMBERS - 1) * ID_BYTES),
   }),
   Type.Object({ type: Type.Literal("add"), members: Members, invite: Type.Union([InviteId, Type.Null()]) }),
   Type.Object({ type: Type.Literal("remove"), members: Members }),
@@ -83,7 +80,7 @@ const Change = Type.Union([
   Type.Object({
     type: Type.Literal("invite"),
     invite: InviteId,
-    uses: Type.Integer({ minimum: 0, maximum: MAX_MEMBERS }),
+    uses: Type.Integer({ minimum: 0, maximum: MAX_GROUP_MEMBERS }),
   }),
 ]);
 type Change = Static<typeof Change>;

@@ -27,6 +27,10 @@ export const LABELS = {
   importedEntryTag: "fastchat archive imported entry v1",
   deletionChatTag: "fastchat archive deletions v1",
   deletionEntryTag: "fastchat archive deletion v1",
+  groupsChatTag: "fastchat archive groups v1",
+  groupEventEntryTag: "fastchat archive group event v1",
+  groupNoticeEntryTag: "fastchat archive group notice v1",
+  groupTitleEntryTag: "fastchat archive group title v1",
   archiveChain: "fastchat archive chain v1",
 } as const;
 

@@ -6,8 +6,10 @@
  * longest, and of those who came with one event the one named first, is admin. A group that nobody is left in has ended.
  */
 import { equalBytes, toHex } from "../protocol/bytes.js";
+import { FastChatError } from "../protocol/errors.js";
+import { MAX_GROUP_MEMBERS } from "../protocol/groups.js";
 import type { AccountId, ConversationId } from "../protocol/ids.js";
-import { groupIdOf, MAX_MEMBERS, type SignedGroupEvent } from "./group-event.js";
+import { groupIdOf, type SignedGroupEvent } from "./group-event.js";
 
 export interface Group {
   readonly id: ConversationId;
@@ -71,7 +73,7 @@ export function applyGroupEvent(group: Group | null, event: SignedGroupEvent): G
       const invites = new Map(group.invites);
       if (change.uses === 0) invites.delete(toHex(change.invite));
       else invites.set(toHex(change.invite), change.uses);
-      if (invites.size > MAX_MEMBERS) return { refused: "tooMany" };
+      if (invites.size > MAX_GROUP_MEMBERS) return { refused: "tooMany" };
       return { group: { ...next, invites } };
     }
   }
@@ -96,7 +98,7 @@ function added(
   { members: newcomers, invite }: Extract<SignedGroupEvent["change"], { type: "add" }>,
 ): GroupOutcome {
   if (newcomers.some((member) => group.members.has(member))) return { refused: "already" };
-  if (group.members.size + newcomers.length > MAX_MEMBERS) return { refused: "tooMany" };
+  if (group.members.size + newcomers.length > MAX_GROUP_MEMBERS) return { refused: "tooMany" };
   const members = new Map(group.members);
   for (const member of newcomers) members.set(member, { admin: false });
   if (invite === null) return { group: { ...next, members } };
@@ -137,4 +139,22 @@ function left(members: Group["members"], actor: AccountId): Group["members"] {
   const [heir] = rest.keys();
   if (heir !== undefined && ![...rest.values()].some(({ admin }) => admin)) rest.set(heir, { admin: true });
   return rest;
+}
+
+const REFUSALS: Readonly<Record<GroupRefusal, string>> = {
+  stale: "The group has changed meanwhile; read its newest events and try again.",
+  notMember: "You are not a member of this group.",
+  notAdmin: "Only the group's admins may do that.",
+  already: "Somebody of those is that already.",
+  noSuchMember: "Somebody of those is no member, or no admin.",
+  yourself: "Leave the group instead of removing yourself.",
+  tooMany: "The group would have too many members or invites.",
+  lastAdmin: "Somebody must be the group's admin.",
+  noSuchInvite: "The invite was revoked, or has been used as often as it may be.",
+};
+
+/** The error that says why an event may not follow: `conflict` where another came first, `tooLarge`, or `forbidden`. */
+export function groupRefusal(reason: GroupRefusal): FastChatError {
+  const code = reason === "stale" ? "conflict" : reason === "tooMany" ? "tooLarge" : "forbidden";
+  return new FastChatError(code, REFUSALS[reason]);
 }

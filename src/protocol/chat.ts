@@ -1,6 +1,15 @@
 /** Control messages between a client and a chat server (PROTOCOL.md, "Sessions"). The hot kinds stand in hot.ts. */
 import Type, { type Static } from "#typebox";
 import { controlCodec } from "./codec.js";
+import {
+  GroupAppend,
+  GroupAppended,
+  GroupChanged,
+  GroupEpochs,
+  GroupEvents,
+  GroupHeads,
+  GroupLog,
+} from "./groups.js";
 import { Binary, Counter, Ref, ServerIdSchema } from "./schema.js";
 
 /** Spoken on the wire by this release; a hello that names another is refused with `badVersion`. */
@@ -23,7 +32,7 @@ const Attach = Type.Object({ type: Type.Literal("attach") });
 const Ping = Type.Object({ type: Type.Literal("ping"), ref: Ref });
 const Pong = Type.Object({ type: Type.Literal("pong"), ref: Ref });
 
-export const ClientMessage = Type.Union([Hello, Attach, Ping, Pong]);
+export const ClientMessage = Type.Union([Hello, Attach, Ping, Pong, GroupLog, GroupAppend, GroupHeads]);
 export type ClientMessage = Static<typeof ClientMessage>;
 
 /** Reply to `hello`. */
@@ -44,7 +53,26 @@ const Live = Type.Object({ type: Type.Literal("live") });
 /** Push: the server ends the session and says why. The client sends everything unaccepted again in its next one. */
 const Closing = Type.Object({ type: Type.Literal("closing"), code: ErrorCodeSchema, message: ErrorText });
 
-export const ServerMessage = Type.Union([Welcome, Live, Closing, Ping, Pong]);
+/** Reply to a request that failed; nothing was done. */
+const Refused = Type.Object({
+  type: Type.Literal("refused"),
+  ref: Ref,
+  code: ErrorCodeSchema,
+  message: ErrorText,
+});
+
+export const ServerMessage = Type.Union([
+  Welcome,
+  Live,
+  Closing,
+  Ping,
+  Pong,
+  GroupEvents,
+  GroupAppended,
+  GroupEpochs,
+  GroupChanged,
+  Refused,
+]);
 export type ServerMessage = Static<typeof ServerMessage>;
 
 export const clientMessages = controlCodec(ClientMessage);

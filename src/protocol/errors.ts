@@ -36,6 +36,7 @@ export const ERRORS = {
     exit: 4,
     advice: "Files are kept for some days only; ask its sender to send it again.",
   },
+  noSuchGroup: { http: 404, exit: 4, advice: "Check its title or id: fastchat group list shows yours." },
   noSuchMessage: { http: 404, exit: 4, advice: "Check the id." },
   nameTaken: { http: 409, exit: 4, advice: "Choose another name." },
   conflict: { http: 409, exit: 4, advice: "Another device was first; read the newest state and try again." },

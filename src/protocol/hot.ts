@@ -38,7 +38,10 @@ export const Outcome = {
   acknowledged: 2,
   noSuchAccount: 16,
   queueFull: 17,
+  /** Sender or recipient is no member of the group, or there is none. */
   notMember: 18,
+  /** The group's membership is another one by now: its newest events say what to encrypt for. */
+  staleEpoch: 19,
 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
@@ -57,6 +60,8 @@ export function refusalCode(outcome: Outcome): ErrorCode {
       return "queueFull";
     case Outcome.notMember:
       return "forbidden";
+    case Outcome.staleEpoch:
+      return "conflict";
     default:
       return "internal";
   }
@@ -113,6 +118,7 @@ export function frameAccount(frame: Uint8Array): AccountId {
   return readId16(frame, AT.account);
 }
 
+/** Of the group that a message is to; 0 between two people. */
 export function frameEpoch(frame: Uint8Array): number {
   return new DataView(frame.buffer, frame.byteOffset).getUint32(AT.epoch);
 }
@@ -129,16 +135,6 @@ export function soleRecipient(frame: Uint8Array): AccountId {
 /** Whether a frame of a hot kind has its whole header. */
 export function hasHotHeader(frame: Uint8Array): boolean {
   return frame.length >= HOT_HEADER_BYTES;
-}
-
-/**
- * What a `send` frame takes of the session's window of bytes: itself, as often as it has recipients, since each gets a
- * copy.
- *
- * @returns bytes
- */
-export function windowCost(frameBytes: number, recipients: number): number {
-  return frameBytes * recipients;
 }
 
 /** Where a recipient's entry starts, its key starts and it ends, in bytes from the frame's start. */

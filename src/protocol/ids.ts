@@ -19,6 +19,8 @@ export type DeviceId = Id<"device">;
 export type ArchiveId = Id<"archive">;
 /** 16 bytes, random: one start of a server. */
 export type Incarnation = Id<"incarnation">;
+/** 16 bytes: the body of messages that wait for their recipients, as the server calls it that takes the message. */
+export type BodyId = Id<"body">;
 /** A chat server's name within the system, as `chat-1`. */
 export type ServerId = Id<"server">;
 /** A folded user name. */
@@ -53,7 +55,7 @@ export function parseUserName(text: string): UserName | null {
 }
 
 /** An id of 16 bytes, read where the length of `bytes` is known to suffice. */
-export function readId16<T extends AccountId | MessageId | DeviceId | ArchiveId | Incarnation>(
+export function readId16<T extends AccountId | MessageId | DeviceId | ArchiveId | Incarnation | BodyId>(
   bytes: Uint8Array,
   offset = 0,
 ): T {

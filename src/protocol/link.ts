@@ -5,8 +5,16 @@
  * Both ends are threads of one system: lengths are trusted, and a view on the received buffer is handed out.
  */
 import { toHex, writeHex } from "./bytes.js";
-import { readId16, type AccountId, type MessageId, type SessionNumber } from "./ids.js";
-import type { Outcome } from "./hot.js";
+import {
+  readConversationId,
+  readId16,
+  type AccountId,
+  type BodyId,
+  type ConversationId,
+  type MessageId,
+  type SessionNumber,
+} from "./ids.js";
+import { HOT_HEADER_BYTES, type Outcome } from "./hot.js";
 
 /** The sender's server asks a home to settle every recipient that the `send` frame names. */
 export interface Forward {
@@ -20,6 +28,12 @@ export interface Forward {
   /** A `send` frame without length field. */
   readonly frame: Uint8Array;
 }
+/** As `forward`, for a message that has more recipients, there or elsewhere. */
+export interface ForwardMany extends Omit<Forward, "type"> {
+  readonly type: "forwardMany";
+  /** Under which all homes store its body. */
+  readonly body: BodyId;
+}
 /** A home to the sender's server: one recipient is settled. */
 export interface Settled {
   readonly type: "settled";
@@ -32,6 +46,21 @@ export interface Deliver {
   readonly type: "deliver";
   readonly session: SessionNumber;
   readonly frame: Uint8Array;
+}
+/**
+ * A home to a server with several sessions that get one message: what all of their `deliver` frames share, and what each has of
+ * its own.
+ */
+export interface DeliverMany {
+  readonly type: "deliverMany";
+  readonly to: readonly {
+    readonly session: SessionNumber;
+    /** The recipient's entry of the frame. */
+    readonly entry: Uint8Array;
+  }[];
+  /** Header of a `deliver` frame. */
+  readonly header: Uint8Array;
+  readonly envelope: Uint8Array;
 }
 /** A session's server to the home: the account has the message in its archive. */
 export interface Ack {
@@ -65,8 +94,35 @@ export interface SessionLive {
   readonly session: SessionNumber;
 }
 
+/** To every other server: a group has come to an epoch. Answered with `groupNoted`. */
+export interface GroupChanged {
+  readonly type: "groupChanged";
+  /** Number by which the answer names it. */
+  readonly ref: number;
+  readonly epoch: number;
+  readonly group: ConversationId;
+  /** Whose sessions are told. */
+  readonly accounts: readonly AccountId[];
+}
+/** This server takes no message of an earlier epoch any more. */
+export interface GroupNoted {
+  readonly type: "groupNoted";
+  readonly ref: number;
+}
+
 export type LinkMessage =
-  Forward | Settled | Deliver | Ack | AttachSession | DetachSession | SenderEnded | SessionLive;
+  | Forward
+  | ForwardMany
+  | Settled
+  | Deliver
+  | DeliverMany
+  | Ack
+  | AttachSession
+  | DetachSession
+  | SenderEnded
+  | SessionLive
+  | GroupChanged
+  | GroupNoted;
 
 const TYPES = [
   "forward",
@@ -77,6 +133,10 @@ const TYPES = [
   "detach",
   "live",
   "ended",
+  "forwardMany",
+  "deliverMany",
+  "groupChanged",
+  "groupNoted",
 ] as const satisfies readonly LinkMessage["type"][];
 
 const PREFIX_BYTES = 5;
@@ -86,6 +146,8 @@ export function linkMessageBytes(message: LinkMessage): number {
   switch (message.type) {
     case "forward":
       return PREFIX_BYTES + 12 + message.frame.length;
+    case "forwardMany":
+      return PREFIX_BYTES + 28 + message.frame.length;
     case "settled":
       return PREFIX_BYTES + 4 + 16 + 1;
     case "deliver":
@@ -98,7 +160,15 @@ export function linkMessageBytes(message: LinkMessage): number {
     case "ended":
       return PREFIX_BYTES + 16 + 4;
     case "live":
+    case "groupNoted":
       return PREFIX_BYTES + 4;
+    case "deliverMany": {
+      const { to, header, envelope } = message;
+      const entries = to.reduce((sum, { entry }) => sum + 6 + entry.length, 0);
+      return PREFIX_BYTES + 4 + header.length + entries + envelope.length;
+    }
+    case "groupChanged":
+      return PREFIX_BYTES + 8 + 32 + 16 * message.accounts.length;
   }
 }
 
@@ -114,6 +184,13 @@ export function writeLinkMessage(target: Uint8Array, offset: number, message: Li
       writeU32(target, body + 4, message.view);
       writeU32(target, body + 8, message.session);
       target.set(message.frame, body + 12);
+      break;
+    case "forwardMany":
+      writeU32(target, body, message.dispatch);
+      writeU32(target, body + 4, message.view);
+      writeU32(target, body + 8, message.session);
+      writeHex(target, body + 12, message.body);
+      target.set(message.frame, body + 28);
       break;
     case "settled":
       writeU32(target, body, message.dispatch);
@@ -142,6 +219,18 @@ export function writeLinkMessage(target: Uint8Array, offset: number, message: Li
     case "live":
       writeU32(target, body, message.session);
       break;
+    case "deliverMany":
+      writeDeliverMany(target, body, message);
+      break;
+    case "groupChanged":
+      writeU32(target, body, message.ref);
+      writeU32(target, body + 4, message.epoch);
+      writeHex(target, body + 8, message.group);
+      message.accounts.forEach((account, index) => writeHex(target, body + 40 + 16 * index, account));
+      break;
+    case "groupNoted":
+      writeU32(target, body, message.ref);
+      break;
   }
   return end;
 }
@@ -167,6 +256,15 @@ function readLinkMessage(buffer: Uint8Array, start: number, end: number): LinkMe
         view: readU32(buffer, body + 4),
         session: readU32(buffer, body + 8),
         frame: buffer.subarray(body + 12, end),
+      };
+    case "forwardMany":
+      return {
+        type,
+        dispatch: readU32(buffer, body),
+        view: readU32(buffer, body + 4),
+        session: readU32(buffer, body + 8),
+        body: readId16(buffer, body + 12),
+        frame: buffer.subarray(body + 28, end),
       };
     case "settled":
       return {
@@ -196,9 +294,46 @@ function readLinkMessage(buffer: Uint8Array, start: number, end: number): LinkMe
       return { type, account: readId16(buffer, body), session: readU32(buffer, body + 16) };
     case "live":
       return { type, session: readU32(buffer, body) };
+    case "deliverMany":
+      return readDeliverMany(buffer, body, end);
+    case "groupChanged": {
+      const accounts: AccountId[] = [];
+      for (let at = body + 40; at < end; at += 16) accounts.push(readId16(buffer, at));
+      const group = readConversationId(buffer, body + 8);
+      return { type, ref: readU32(buffer, body), epoch: readU32(buffer, body + 4), group, accounts };
+    }
+    case "groupNoted":
+      return { type, ref: readU32(buffer, body) };
     default:
       throw new RangeError(`link message of unknown type ${toHex(buffer, start, start + 1)}`);
   }
+}
+
+/** u32 how many, the header, for each u32 session, u16 length and entry, then the envelope. */
+function writeDeliverMany(target: Uint8Array, body: number, { to, header, envelope }: DeliverMany): void {
+  writeU32(target, body, to.length);
+  target.set(header, body + 4);
+  let offset = body + 4 + header.length;
+  for (const { session, entry } of to) {
+    writeU32(target, offset, session);
+    target[offset + 4] = entry.length >>> 8;
+    target[offset + 5] = entry.length;
+    target.set(entry, offset + 6);
+    offset += 6 + entry.length;
+  }
+  target.set(envelope, offset);
+}
+
+function readDeliverMany(buffer: Uint8Array, body: number, end: number): DeliverMany {
+  let offset = body + 4 + HOT_HEADER_BYTES;
+  const to = Array.from({ length: readU32(buffer, body) }, () => {
+    const session = readU32(buffer, offset);
+    const start = offset + 6;
+    offset = start + (((buffer[offset + 4] as number) << 8) | (buffer[offset + 5] as number));
+    return { session, entry: buffer.subarray(start, offset) };
+  });
+  const header = buffer.subarray(body + 4, body + 4 + HOT_HEADER_BYTES);
+  return { type: "deliverMany", to, header, envelope: buffer.subarray(offset, end) };
 }
 
 function writeU32(target: Uint8Array, offset: number, value: number): void {

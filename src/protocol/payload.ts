@@ -13,6 +13,8 @@ import { AccountIdSchema, Binary, Counter, MessageIdSchema } from "./schema.js";
 export const MAX_TEXT_BYTES = 64 * 1024;
 /** The largest encoded payload: a text, and room for what stands beside it. */
 export const MAX_PAYLOAD_BYTES = MAX_TEXT_BYTES + 4096;
+/** The longest title of a group, in bytes of UTF-8. */
+export const MAX_TITLE_BYTES = 512;
 /** The longest name of a file, in bytes of UTF-8. */
 export const MAX_FILE_NAME_BYTES = 255;
 
@@ -68,7 +70,7 @@ const Attachment = Type.Object({
   hash: Binary(32, 32),
   text: Text(0, MAX_TEXT_BYTES),
 });
-const Title = Type.Object({ type: Type.Literal("title"), title: Text(1, 512) });
+const Title = Type.Object({ type: Type.Literal("title"), title: Text(1, MAX_TITLE_BYTES) });
 /** Messages from here on disappear so many seconds after they were read; 0 ends that. */
 const Timer = Type.Object({
   type: Type.Literal("timer"),

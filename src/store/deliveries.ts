@@ -1,12 +1,7 @@
 /** Messages that wait for their recipients: each body is stored once, however many wait for it. */
-import type { AccountId, ConversationId, MessageId } from "../protocol/ids.js";
+import type { AccountId, BodyId, ConversationId, MessageId } from "../protocol/ids.js";
 
-declare const bodyBrand: unique symbol;
-/**
- * 16 bytes in hexadecimal, made by the server that writes the body. Ids that grow lie side by side in the database's
- * indexes: it writes about twice as many a second as of random ones.
- */
-export type BodyId = string & { readonly [bodyBrand]: "body" };
+export type { BodyId } from "../protocol/ids.js";
 
 export interface Body {
   readonly id: BodyId;

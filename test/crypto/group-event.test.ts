@@ -1,13 +1,7 @@
 import { createHash, randomBytes, verify, createPublicKey } from "node:crypto";
 import t from "tap";
-import {
-  groupIdOf,
-  MAX_GROUP_EVENT_BYTES,
-  MAX_MEMBERS,
-  openGroupEvent,
-  signGroupEvent,
-  type GroupChange,
-} from "../../src/crypto/group-event.js";
+import { groupIdOf, openGroupEvent, signGroupEvent, type GroupChange } from "../../src/crypto/group-event.js";
+import { MAX_GROUP_EVENT_BYTES, MAX_GROUP_MEMBERS } from "../../src/protocol/groups.js";
 import { pack, unpack } from "../../src/protocol/codec.js";
 import type { AccountId } from "../../src/protocol/ids.js";
 import { person } from "./people.js";
@@ -98,7 +92,7 @@ t.test("what is signed and of no event's form is refused", async (t) => {
     { ...content, change: { type: "remove", members: new Uint8Array(17) } },
     { ...content, change: { type: "remove", members: new Uint8Array(0) } },
     { ...content, change: { type: "remove", members: twice } },
-    { ...content, change: { type: "invite", invite, uses: MAX_MEMBERS + 1 } },
+    { ...content, change: { type: "invite", invite, uses: MAX_GROUP_MEMBERS + 1 } },
     { ...content, change: { type: "add", members: twice.subarray(0, 16) } },
   ];
   for (const other of others) {
@@ -116,7 +110,10 @@ t.test("what is signed and of no event's form is refused", async (t) => {
 });
 
 t.test("the largest group's first event has its room", async (t) => {
-  const many = Array.from({ length: MAX_MEMBERS - 1 }, () => randomBytes(16).toString("hex") as AccountId);
+  const many = Array.from(
+    { length: MAX_GROUP_MEMBERS - 1 },
+    () => randomBytes(16).toString("hex") as AccountId,
+  );
   const change: GroupChange = { type: "create", nonce: randomBytes(16), members: many };
   const { bytes } = await signGroupEvent(identity, {
     number: 1,

@@ -2,7 +2,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import t from "tap";
-import { MAX_MEMBERS, type GroupChange, type SignedGroupEvent } from "../../src/crypto/group-event.js";
+import type { GroupChange, SignedGroupEvent } from "../../src/crypto/group-event.js";
+import { MAX_GROUP_MEMBERS } from "../../src/protocol/groups.js";
 import { applyGroupEvent, type Group, type GroupOutcome } from "../../src/crypto/membership.js";
 import type { AccountId } from "../../src/protocol/ids.js";
 
@@ -98,9 +99,9 @@ t.test("what cannot be is refused, for its reason", async (t) => {
     [alice, { type: "add", members: [dave], invite }, "noSuchInvite"],
   ];
   for (const [actor, change, reason] of refusals) t.equal(refusalOf(group, actor, change), reason);
-  const others = Array.from({ length: MAX_MEMBERS - 3 }, (_, index) => who(`${index}`));
+  const others = Array.from({ length: MAX_GROUP_MEMBERS - 3 }, (_, index) => who(`${index}`));
   const full = next(group, alice, { type: "add", members: others, invite: null });
-  t.equal(full.members.size, MAX_MEMBERS);
+  t.equal(full.members.size, MAX_GROUP_MEMBERS);
   t.equal(refusalOf(full, alice, { type: "add", members: [dave], invite: null }), "tooMany");
 });
 

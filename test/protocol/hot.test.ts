@@ -302,7 +302,12 @@ t.test("garbage is decoded or refused, and never anything else", async (t) => {
 
 t.test("outcomes from 16 on are refusals, and each has its error code", async (t) => {
   const all = Object.values(Outcome);
-  t.same(all.filter(isRefusal), [Outcome.noSuchAccount, Outcome.queueFull, Outcome.notMember]);
-  t.same(all.filter(isRefusal).map(refusalCode), ["noSuchAccount", "queueFull", "forbidden"]);
+  t.same(all.filter(isRefusal), [
+    Outcome.noSuchAccount,
+    Outcome.queueFull,
+    Outcome.notMember,
+    Outcome.staleEpoch,
+  ]);
+  t.same(all.filter(isRefusal).map(refusalCode), ["noSuchAccount", "queueFull", "forbidden", "conflict"]);
   t.ok(all.every((outcome) => refusalCode(outcome) in ERRORS));
 });

@@ -1,7 +1,7 @@
 /** What chat servers say to each other, as link.ts lays it out. The bytes are built with Node's own Buffer methods. */
 import t from "tap";
 import { Outcome } from "../../src/protocol/hot.js";
-import type { AccountId, MessageId } from "../../src/protocol/ids.js";
+import type { AccountId, BodyId, ConversationId, MessageId } from "../../src/protocol/ids.js";
 import {
   linkMessageBytes,
   readLinkMessages,
@@ -13,6 +13,8 @@ import { inside, KINDS } from "./kinds.js";
 const alice = "a1".repeat(16) as AccountId;
 const bob = "b2".repeat(16) as AccountId;
 const id = "00112233445566778899aabbccddeeff" as MessageId;
+const body = "b0".repeat(16) as BodyId;
+const group = "c3".repeat(32) as ConversationId;
 const frame = Buffer.from("10 opaque frame 10");
 
 const u32 = (value: number) => {
@@ -44,11 +46,46 @@ const messages: readonly (readonly [LinkMessage, Buffer])[] = [
   [{ type: "detach", account: alice, session: 9 }, golden(5, hex(alice), u32(9))],
   [{ type: "live", session: 0x01020304 }, golden(6, u32(0x01020304))],
   [{ type: "ended", account: bob, session: 10 }, golden(7, hex(bob), u32(10))],
+  [
+    { type: "forwardMany", dispatch: 2, view: 3, session: 4, body, frame },
+    golden(8, u32(2), u32(3), u32(4), hex(body), frame),
+  ],
+  [
+    {
+      type: "deliverMany",
+      to: [
+        { session: 5, entry: Buffer.from("first") },
+        { session: 0xfffffff6, entry: Buffer.alloc(300, 7) },
+      ],
+      header: Buffer.alloc(72, 0x12),
+      envelope: Buffer.from("envelope"),
+    },
+    golden(
+      9,
+      u32(2),
+      Buffer.alloc(72, 0x12),
+      u32(5),
+      Buffer.of(0, 5),
+      Buffer.from("first"),
+      u32(0xfffffff6),
+      Buffer.of(1, 44),
+      Buffer.alloc(300, 7),
+      Buffer.from("envelope"),
+    ),
+  ],
+  [
+    { type: "groupChanged", ref: 6, epoch: 0xfffffffe, group, accounts: [alice, bob] },
+    golden(10, u32(6), u32(0xfffffffe), hex(group), hex(alice), hex(bob)),
+  ],
+  [{ type: "groupNoted", ref: 0xfffffffd }, golden(11, u32(0xfffffffd))],
 ];
 
-/** Frames as data of one kind of byte string, to compare. */
-function plain(message: LinkMessage) {
-  return "frame" in message ? { ...message, frame: Buffer.from(message.frame).toString("hex") } : message;
+/** With byte strings of one kind, to compare. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }
 
 for (const [message, bytes] of messages) {

@@ -1,9 +1,16 @@
 /** Tells whoever listens when the connection is lost, and when it is back. */
 import { printableLine } from "./printable.js";
-import type { ConnectionStatus } from "../core/messages.js";
+import type { ConnectionStatus, GroupAlarm } from "../core/messages.js";
+import { shownGroup } from "../core/peers.js";
 import type { ErrorRecord } from "../../protocol/errors.js";
 import { alarmText } from "./format-check.js";
 import type { Output } from "./output.js";
+
+const GROUP_ALARMS: Readonly<Record<GroupAlarm["kind"], string>> = {
+  forked: "does not show everybody the same members",
+  forged: "shows a change that no member has signed",
+  hidden: "hides changes of the members",
+};
 
 export class ConnectionNotes {
   #lost: ErrorRecord | null = null;
@@ -47,6 +54,14 @@ export class ConnectionNotes {
             "Nothing is sent to that name. Compare safety numbers before you trust it: fastchat verify NAME.",
         );
         return;
+      case "groupAltered": {
+        const { group, title, kind } = status.alarm;
+        this.output.failure(
+          `The service ${GROUP_ALARMS[kind]} of ${printableLine(shownGroup(group, title))}. Do not trust it: ask the members ` +
+            "in another way, and compare safety numbers: fastchat verify NAME.",
+        );
+        return;
+      }
       case "archiveAltered":
         this.output.failure(`${alarmText(status.alarm)} fastchat check tells more.`);
         return;

@@ -1,6 +1,7 @@
 /** How messages look: a line for a person, an object for a program. */
 import type { ChalkInstance } from "chalk";
 import type { HistoryEntry, ReceivedMessage, SentElsewhere, SentMessage } from "../core/messages.js";
+import { shownGroup } from "../core/peers.js";
 import { printableJson, printableLine, printableText } from "./printable.js";
 
 const INDENT = "    ";
@@ -25,17 +26,41 @@ export function messageLine(at: number, from: string, text: string, paint: Chalk
   return `${paint.dim(`[${localTime(at)}]`)} ${paint.cyan(printableLine(from))}: ${printableText(text, INDENT)}`;
 }
 
-export function receivedJson({ id, from, text, at, conversation, file }: ReceivedMessage): string {
-  return printableJson({ id, from, text, at: isoTime(at), conversation, ...(file === null ? {} : { file }) });
+/** As {@link messageLine}, with the group that it was sent to. */
+export function receivedLine({ at, from, text, group }: ReceivedMessage, paint: ChalkInstance): string {
+  const ends = group === null ? from : `${from} → ${shownGroup(group.id, group.title)}`;
+  return messageLine(at, ends, text, paint);
 }
 
-export function sentJson({ id, to, at, outcome }: SentMessage): string {
-  return printableJson({ id, to, at: isoTime(at), outcome });
+export function receivedJson({ id, from, text, at, conversation, group, file }: ReceivedMessage): string {
+  return printableJson({
+    id,
+    from,
+    text,
+    at: isoTime(at),
+    conversation,
+    ...(group === null ? {} : { group }),
+    ...(file === null ? {} : { file }),
+  });
+}
+
+export function sentJson({ id, to, at, outcome, recipients, delivered, missed }: SentMessage): string {
+  return printableJson({ id, to, at: isoTime(at), outcome, recipients, delivered, missed });
+}
+
+/** `[2026-01-31 17:05:09] #Climbing: alice added bob`, or a `*` where one sees which group it is. */
+export function changeLine(at: number, group: string | null, text: string, paint: ChalkInstance): string {
+  const where = group === null ? "*" : `${paint.cyan(printableLine(group))}:`;
+  return `${paint.dim(`[${localTime(at)}]`)} ${where} ${paint.dim(printableLine(text))}`;
 }
 
 /** As {@link messageLine}, with the other end of it where `showTo` says so. */
 export function historyLine(entry: HistoryEntry, showTo: boolean, paint: ChalkInstance): string {
   const from = entry.from || "unknown";
+  // A change is told in a sentence that says who made it.
+  if (entry.direction === "changed") {
+    return changeLine(entry.at, showTo ? entry.to : null, entry.text, paint);
+  }
   const both = showTo && entry.to ? `${from} → ${entry.to}` : from;
   const ends = entry.imported ? `${both} (imported)` : both;
   return messageLine(entry.at, ends, contentOf(entry), paint);
@@ -61,6 +86,7 @@ export function historyRecord({
   direction,
   counter,
   imported,
+  group,
   file,
 }: HistoryEntry): Record<string, unknown> {
   return {
@@ -72,6 +98,7 @@ export function historyRecord({
     direction,
     counter,
     ...(imported ? { imported } : {}),
+    ...(group === null ? {} : { group }),
     ...(file === null ? {} : { file }),
   };
 }
@@ -86,6 +113,7 @@ export function contentOf({ direction, text }: HistoryEntry): string {
   switch (direction) {
     case "sent":
     case "received":
+    case "changed":
       return text;
     case "invalid":
       return "(not genuine; its content is not shown)";

@@ -8,6 +8,7 @@ import { checkCommand } from "./commands/check.js";
 import { deleteCommand } from "./commands/delete.js";
 import { devicesCommand } from "./commands/devices.js";
 import { exportCommand } from "./commands/export.js";
+import { groupCommand } from "./commands/group.js";
 import { historyCommand } from "./commands/history.js";
 import { importCommand } from "./commands/import.js";
 import { listenCommand } from "./commands/listen.js";
@@ -78,6 +79,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .command(listenCommand)
     .command(pendingCommand)
     .command(chatsCommand)
+    .command(groupCommand)
     .command(historyCommand)
     .command(searchCommand)
     .command(saveCommand)

@@ -7,7 +7,8 @@ import type { PendingSend } from "./pending-send.js";
 
 /** A message of the outbox while it is on its way. */
 export interface OutboxItem {
-  readonly entry: OutboxEntry;
+  /** A message to a group is sealed anew, as the same message, where the group has changed meanwhile. */
+  entry: OutboxEntry;
   /** Name of its file. */
   readonly file: string;
   /** `done`: archived, or refused. */

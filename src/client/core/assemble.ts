@@ -2,7 +2,7 @@
 import { importAccountKeys } from "../../crypto/account-keys.js";
 import { verifyCard } from "../../crypto/card.js";
 import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
-import type { AccountId, MessageId, UserName } from "../../protocol/ids.js";
+import type { AccountId, MessageId } from "../../protocol/ids.js";
 import type { Clock, Timer } from "../../protocol/runtime.js";
 import { rememberArchive, rememberHistoryAfter, type AccountRecord } from "./account-file.js";
 import { Archive } from "./archive.js";
@@ -17,6 +17,10 @@ import { Entries } from "./entries.js";
 import { FeedPosition } from "./feed-position.js";
 import { Files, type Attachment } from "./files.js";
 import { findAttachment, readHistory, wholeHistory } from "./history.js";
+import { GroupActions } from "./group-actions.js";
+import { GroupAdmin } from "./group-admin.js";
+import { GroupService } from "./group-service.js";
+import { Groups } from "./groups.js";
 import { Import } from "./imports.js";
 import { Ledger } from "./ledger.js";
 import { LedgerFiles } from "./ledger-files.js";
@@ -33,6 +37,7 @@ import type {
 import { Outbox } from "./outbox.js";
 import { OutboxFiles } from "./outbox-files.js";
 import { ownAccess, ownTransport } from "./own-archive.js";
+import { Peers, type PeerName } from "./peers.js";
 import { Placer } from "./placement.js";
 import type { ClientPorts } from "./ports.js";
 import { Search } from "./search.js";
@@ -50,6 +55,8 @@ export interface ClientOptions {
 }
 
 const DEFAULT_SEND_PATIENCE_MS = 30_000;
+/** How long an answer about a group is waited for, in milliseconds. */
+const GROUP_PATIENCE_MS = 15_000;
 /** How long reading history waits for own messages that are not archived yet, in milliseconds. */
 const RECOVER_MS = 2_000;
 /** How long reading history waits for the archive to be compared with what this account knows of it, in milliseconds. */
@@ -71,16 +78,22 @@ export interface Parts {
   /** What stands in the archive is not shown here. */
   beginHistoryHere(): Promise<void>;
   restoreHistory(): Promise<void>;
-  draft(name: UserName): Promise<string>;
-  changeChat(name: UserName, change: ChatChange): Promise<void>;
+  readonly groupActions: GroupActions;
+  readonly peers: Peers;
+  draft(name: PeerName): Promise<string>;
+  changeChat(name: PeerName, change: ChatChange): Promise<void>;
   import(account: AccountId): Import;
   readonly files: Files;
-  attachment(peer: UserName, message: MessageId | null): Promise<Attachment>;
+  attachment(peer: PeerName, message: MessageId | null): Promise<Attachment>;
   listen(handlers: ListenHandlers): Listening;
-  history(query: Parameters<typeof readHistory>[1]): Promise<HistoryEntry[]>;
-  wholeHistory(peer: UserName | null): AsyncGenerator<HistoryEntry[], void>;
-  countSelected(peer: UserName, selection: Selection): Promise<number>;
-  deleteSelected(peer: UserName, selection: Selection): Promise<number>;
+  history(query: {
+    readonly with: PeerName | null;
+    readonly limit: number;
+    readonly before: number | null;
+  }): Promise<HistoryEntry[]>;
+  wholeHistory(peer: PeerName | null): AsyncGenerator<HistoryEntry[], void>;
+  countSelected(peer: PeerName, selection: Selection): Promise<number>;
+  deleteSelected(peer: PeerName, selection: Selection): Promise<number>;
   search(
     words: string,
     limit: number,
@@ -108,6 +121,8 @@ export async function assemble(
   let closed = false;
   let historyAfter = record.historyAfter ?? 0;
 
+  const outageError = (): FastChatError | null =>
+    outage === null ? null : new FastChatError(outage.code, outage.message);
   const onStatus = (status: ConnectionStatus): void => {
     if (status.kind === "offline") outage = status.error;
     else if (status.kind === "connected") outage = null;
@@ -152,7 +167,33 @@ export async function assemble(
     clock,
     onKeyChanged: (name) => onStatus({ kind: "keyChanged", name }),
   });
-  const conversations = new Conversations({ keys, device, contacts, entries, clock, random });
+  const groupService: GroupService = new GroupService({
+    session: {
+      need: () => session.need(),
+      say: (message) => session.say(message),
+      get welcome() {
+        return session.welcome;
+      },
+      get error() {
+        return session.error;
+      },
+    },
+    clock,
+    patienceMs: GROUP_PATIENCE_MS,
+    outage: () => outageError(),
+  });
+  const groups = new Groups({
+    me,
+    service: groupService,
+    archive,
+    entries,
+    files,
+    clock,
+    onAlarm: (alarm) => onStatus({ kind: "groupAltered", alarm }),
+  });
+  const conversations = new Conversations({ keys, device, contacts, groups, entries, clock, random });
+  const peers = new Peers(contacts, groups, conversations);
+  const groupAdmin = new GroupAdmin({ keys, groups, clock, random });
   const ledger = new Ledger({
     account: me,
     secrets: keys.archive,
@@ -162,7 +203,7 @@ export async function assemble(
     onAlarm: (alarm) => onStatus({ kind: "archiveAltered", alarm }),
   });
   const deletions = new Deletions({ archive, entries, clock });
-  const lines = { me, archive, entries, contacts, conversations, deletions, ledger };
+  const lines = { me, archive, entries, contacts, conversations, deletions, groups, ledger };
   const chats = new Chats({
     ...lines,
     historyAfter: () => historyAfter,
@@ -175,19 +216,32 @@ export async function assemble(
   const session = new Session(ports, () => placer.server(), {
     onOpened: (welcome) => {
       outbox.onOpened(welcome);
+      groupService.onOpened();
       if (spell !== null) archive.prove();
     },
-    onDown: () => outbox.onDown(),
-    onLive: () => spell?.onLive(),
+    onDown: () => {
+      outbox.onDown();
+      groupService.onDown();
+    },
+    onLive: () => {
+      spell?.onLive();
+      void groups.catchUpAll();
+    },
     onAccepted: (accepted) => outbox.onAccepted(accepted),
     onDeliver: (delivery) => spell?.onDeliver(delivery),
     onDrain: () => outbox.onDrain(),
+    onGroupChanged: (group, epoch) => {
+      // Whoever does not listen asks when they write.
+      if (spell !== null) void groups.hear(group, epoch);
+    },
+    onGroupReply: (reply) => groupService.onReply(reply),
     onClosed: (error) => {
       outbox.onClosed(error);
+      groupService.onClosed(error);
       spell?.onClosed(error);
     },
     onStatus,
-    isNeeded: () => outbox.isBusy,
+    isNeeded: () => outbox.isBusy || groupService.isBusy,
   });
   const outboxFiles = new OutboxFiles(files, me, device);
   const outbox: Outbox = new Outbox(
@@ -195,11 +249,13 @@ export async function assemble(
       me: { account: me, device },
       files: outboxFiles,
       contacts,
+      peers,
+      groups,
       conversations,
       archive,
       clock,
       patienceMs: options.sendPatienceMs ?? DEFAULT_SEND_PATIENCE_MS,
-      outage: () => (outage === null ? null : new FastChatError(outage.code, outage.message)),
+      outage: () => outageError(),
     },
     session,
   );
@@ -240,15 +296,19 @@ export async function assemble(
       await rememberHistoryAfter(files, record, 0);
       historyAfter = 0;
     },
+    groupActions: new GroupActions({ me, groups, admin: groupAdmin, contacts, outbox, random }),
+    peers,
     async draft(name) {
-      return chats.draft(await conversations.with(await contacts.byName(name)));
+      return chats.draft((await peers.place(name)).conversation);
     },
     async changeChat(name, change) {
-      const conversation = await conversations.with(await contacts.byName(name));
+      const { conversation } = await peers.place(name);
       await chats.change(conversation, (note) => changedNote(note, change));
     },
     files: sentFiles,
-    attachment: (peer, message) => findAttachment({ ...lines, historyAfter: () => 0 }, peer, message),
+    async attachment(peer, message) {
+      return findAttachment({ ...lines, historyAfter: () => 0 }, await peers.place(peer), message);
+    },
     import: (account) => new Import({ me, archive, contacts, entries, clock }, account),
     listen(handlers) {
       if (closed || session.error !== null) {
@@ -272,26 +332,28 @@ export async function assemble(
     async *wholeHistory(peer) {
       await recover();
       await ledger.check();
-      yield* wholeHistory({ ...lines, historyAfter: () => historyAfter }, peer);
+      const place = peer === null ? null : await peers.place(peer);
+      yield* wholeHistory({ ...lines, historyAfter: () => historyAfter }, place);
     },
-    async history(query) {
+    async history({ with: peer, ...query }) {
       await recover();
+      const place = peer === null ? null : await peers.place(peer);
       // What is read further is known later; what was known before counts now.
       await within(
         clock,
         CHECK_MS,
         ledger.check().catch(() => undefined),
       );
-      return readHistory({ ...lines, historyAfter: () => historyAfter }, query);
+      return readHistory({ ...lines, historyAfter: () => historyAfter }, { ...query, place });
     },
     async countSelected(peer, selection) {
       await recover();
-      return (await selected({ ...lines, historyAfter: () => 0 }, peer, selection)).count;
+      return (await selected({ ...lines, historyAfter: () => 0 }, await peers.place(peer), selection)).count;
     },
     async deleteSelected(peer, selection) {
       await recover();
       await ledger.check();
-      return deleteSelected({ ...lines, historyAfter: () => 0, search }, peer, selection);
+      return deleteSelected({ ...lines, historyAfter: () => 0, search }, await peers.place(peer), selection);
     },
     async search(words, limit, onProgress) {
       await recover();

@@ -55,14 +55,14 @@ export class Chats {
    * @throws FastChatError what the archive answers
    */
   async list(limit: number, before: number | null): Promise<ChatList> {
-    const { archive, contacts, entries, me } = this.#context;
+    const { archive, entries, me } = this.#context;
     const historyAfter = this.#context.historyAfter();
     const page = await archive.ask(
       { type: "chats", limit, ...(before === null ? {} : { before }) },
       "chatPage",
     );
     const latest = new Map(page.latest.map((entry) => [entry.counter, entry]));
-    const hidden = [await entries.pins(), await entries.deletions()];
+    const hidden = [await entries.pins(), await entries.deletions(), await entries.groups()];
     const sketches: Sketch[] = [];
     let last = before ?? Infinity;
     for (const chat of page.chats) {
@@ -75,7 +75,7 @@ export class Chats {
       if (sketch !== null) sketches.push(sketch);
     }
     const lines = await withNames(
-      contacts,
+      this.#context,
       sketches.flatMap(({ newest }) => newest ?? []),
     );
     const byCounter = new Map(lines.map((line) => [line.counter, line]));
@@ -231,6 +231,7 @@ function summaryOf(
 ): ChatSummary {
   const { pinned, mutedUntil, draft, read } = note;
   const mine = line?.from === me;
-  const other = newest === null ? "" : mine ? newest.to : newest.from;
-  return { with: other, unread, newest, pinned, mutedUntil, draft, read, counter: chat.newest };
+  const group = newest?.group ?? null;
+  const other = newest === null ? "" : mine || group !== null ? newest.to : newest.from;
+  return { with: other, group, unread, newest, pinned, mutedUntil, draft, read, counter: chat.newest };
 }

@@ -20,6 +20,7 @@ import { assemble, type ClientOptions, type Parts } from "./assemble.js";
 import type { Selection } from "./deleting.js";
 import { DeviceFiles } from "./device-files.js";
 import type { FileSource } from "./files.js";
+import type { GroupActions } from "./group-actions.js";
 import type { Import } from "./imports.js";
 import type {
   ArchiveCheck,
@@ -35,6 +36,7 @@ import type {
   SignedInDevice,
 } from "./messages.js";
 import { forgetNumbers } from "./outbox-files.js";
+import { parsePeer } from "./peers.js";
 import type { ClientPorts } from "./ports.js";
 
 export type { ClientOptions } from "./assemble.js";
@@ -117,22 +119,22 @@ export class Client {
   /**
    * Sends a text.
    *
-   * @param to a user name
+   * @param to a user name; or a group: `#` and its title, or its id
    * @returns once the service has accepted it
    * @throws FastChatError `badName`, `badRequest` (no text), `tooLarge`, `noSuchAccount`, `queueFull`, `keyChanged`,
    *   `notSignedIn`; `timeout` or `unreachable` where it is not accepted in time: the text then says whether it is kept
    */
   async send(to: string, text: string): Promise<SentMessage> {
-    const name = nameOf(to);
+    const peer = parsePeer(to);
     if (text === "") throw new FastChatError("badRequest", "A message needs a text.");
     checkText(text);
-    return this.#parts.outbox.send(name, { type: "text", text });
+    return this.#parts.outbox.send(peer, { type: "text", text });
   }
 
   /**
    * Sends a file: it is stored with the service, sealed, and its recipient is told where it is and how to open it.
    *
-   * @param to a user name
+   * @param to a user name; or a group: `#` and its title, or its id
    * @param options `text`: goes with it; `onProgress`: told how many of its bytes are stored
    * @returns once the service has accepted the message
    * @throws FastChatError as {@link send}; `badRequest` for a name of no or more than 255 bytes; `tooLarge`, `tooMany`,
@@ -146,11 +148,11 @@ export class Client {
       onProgress = () => undefined,
     }: { readonly text?: string; readonly onProgress?: (bytes: number) => void } = {},
   ): Promise<SentMessage> {
-    const name = nameOf(to);
+    const peer = parsePeer(to);
     checkText(text);
     // Before much is stored for nobody.
-    await this.#parts.contacts.byName(name);
-    return this.#parts.outbox.send(name, await this.#parts.files.upload(file, text, onProgress));
+    await this.#parts.peers.find(peer);
+    return this.#parts.outbox.send(peer, await this.#parts.files.upload(file, text, onProgress));
   }
 
   /**
@@ -167,7 +169,7 @@ export class Client {
     message: MessageId | null,
     open: (file: SentFile) => Promise<(bytes: Uint8Array) => Promise<void>>,
   ): Promise<void> {
-    const attachment = await this.#parts.attachment(nameOf(name), message);
+    const attachment = await this.#parts.attachment(parsePeer(name), message);
     const write = await open({ name: attachment.name, bytes: attachment.bytes });
     await this.#parts.files.download(attachment, write);
   }
@@ -190,6 +192,11 @@ export class Client {
       );
     }
     return this.#parts.listen(handlers);
+  }
+
+  /** What this account does with groups, and knows of them. Names and titles are as people type them. */
+  get groups(): GroupActions {
+    return this.#parts.groupActions;
   }
 
   /** Where the archive lies, with what opens it; `null` for one that the service keeps. */
@@ -221,8 +228,8 @@ export class Client {
    */
   async history({ with: peer, limit = DEFAULT_LIMIT, before }: HistoryQuery = {}): Promise<HistoryEntry[]> {
     checkLimit(limit);
-    const name = peer === undefined ? null : nameOf(peer);
-    return this.#parts.history({ with: name, limit, before: before ?? null });
+    const place = peer === undefined ? null : parsePeer(peer);
+    return this.#parts.history({ with: place, limit, before: before ?? null });
   }
 
   /**
@@ -233,7 +240,7 @@ export class Client {
    * @throws FastChatError as {@link history}
    */
   wholeHistory(peer?: string): AsyncGenerator<HistoryEntry[], void> {
-    return this.#parts.wholeHistory(peer === undefined ? null : nameOf(peer));
+    return this.#parts.wholeHistory(peer === undefined ? null : parsePeer(peer));
   }
 
   /**
@@ -254,7 +261,7 @@ export class Client {
    * @throws FastChatError `badName`, `noSuchAccount`, `keyChanged`; `unavailable`, `unreachable` while the archive is away
    */
   async draft(name: string): Promise<string> {
-    return this.#parts.draft(nameOf(name));
+    return this.#parts.draft(parsePeer(name));
   }
 
   /**
@@ -264,7 +271,7 @@ export class Client {
    *   that is too long; `unavailable`, `unreachable` while the archive is away
    */
   async changeChat(name: string, change: ChatChange): Promise<void> {
-    return this.#parts.changeChat(nameOf(name), change);
+    return this.#parts.changeChat(parsePeer(name), change);
   }
 
   /**
@@ -301,7 +308,7 @@ export class Client {
    * @throws FastChatError as {@link deleteHistory}
    */
   countHistory(name: string, selection: Selection): Promise<number> {
-    return this.#parts.countSelected(nameOf(name), selection);
+    return this.#parts.countSelected(parsePeer(name), selection);
   }
 
   /**
@@ -312,7 +319,7 @@ export class Client {
    *   there, and nothing is deleted then; `unavailable`, `unreachable` while the archive is away
    */
   deleteHistory(name: string, selection: Selection): Promise<number> {
-    return this.#parts.deleteSelected(nameOf(name), selection);
+    return this.#parts.deleteSelected(parsePeer(name), selection);
   }
 
   /**

@@ -11,6 +11,8 @@ import { RECONNECT, backoffMs } from "./backoff.js";
 import type { ConnectionStatus } from "./messages.js";
 
 export type Welcome = Extract<ServerMessage, { type: "welcome" }>;
+/** What the server says of the session itself. */
+export type SessionMessage = Extract<ServerMessage, { type: "welcome" | "live" | "closing" }>;
 
 /** How far a session has come with deliveries. */
 type Delivery = "none" | "catchingUp" | "live";
@@ -63,7 +65,7 @@ export type ConnectionEvent =
   | {
       readonly type: "message";
       readonly attempt: number;
-      readonly message: Exclude<ServerMessage, { type: "ping" | "pong" }>;
+      readonly message: SessionMessage;
     }
   | { readonly type: "retry" }
   | { readonly type: "greeting" }
@@ -202,11 +204,7 @@ function greet({ attach, tries, attempt, ticket }: In<"connecting">): Step {
   };
 }
 
-function onMessage(
-  state: Living,
-  message: Exclude<ServerMessage, { type: "ping" | "pong" }>,
-  moment: Moment,
-): Step {
+function onMessage(state: Living, message: SessionMessage, moment: Moment): Step {
   switch (message.type) {
     case "welcome":
       return state.phase === "greeting" ? open(state, message, moment) : unexpected(state, message, moment);

@@ -63,6 +63,8 @@ interface Known {
 export class Contacts {
   readonly #context: ContactsContext;
   readonly #byAccount = new RecentMap<AccountId, Known>(KEPT_CARDS);
+  /** Whose names nobody has asked for. */
+  readonly #unnamed = new RecentMap<AccountId, Known>(KEPT_CARDS);
   readonly #byName = new RecentMap<UserName, AccountId>(KEPT_CARDS);
   readonly #pinning = new Map<UserName, Promise<void>>();
 
@@ -118,6 +120,57 @@ export class Contacts {
     if (card === undefined) throw new FastChatError("noSuchAccount", "The account is not known.");
     await this.#accept(card.card, card.verified);
     return card.verified;
+  }
+
+  /**
+   * The cards of a group's members, to write to. Their ids are hashes of their identity keys: no name stands behind them, and
+   * none is pinned.
+   *
+   * @returns in the order of the accounts
+   * @throws FastChatError `noSuchAccount`; what the balancer answers
+   */
+  async cardsOf(accounts: readonly AccountId[]): Promise<VerifiedCard[]> {
+    const now = this.#context.clock.now();
+    const found = new Map<AccountId, VerifiedCard>();
+    const missing: AccountId[] = [];
+    for (const account of accounts) {
+      const known = this.#byAccount.get(account) ?? this.#unnamed.get(account);
+      if (known !== undefined && now - known.fetchedAt < CARD_MS) found.set(account, known.card);
+      else missing.push(account);
+    }
+    for (let at = 0; at < missing.length; at += CARDS_PER_REQUEST) {
+      const some = missing.slice(at, at + CARDS_PER_REQUEST);
+      for (const [account, card] of await this.#fetchToWriteTo(some)) found.set(account, card);
+    }
+    return accounts.map((account) => {
+      const card = found.get(account);
+      if (card === undefined)
+        throw new FastChatError("noSuchAccount", "A member has no account here any more.");
+      return card;
+    });
+  }
+
+  async #fetchToWriteTo(accounts: readonly AccountId[]): Promise<Map<AccountId, VerifiedCard>> {
+    const cards = new Map<AccountId, VerifiedCard>();
+    const fetchedAt = this.#context.clock.now();
+    try {
+      for (const [account, { verified }] of await this.#fetch(accounts)) {
+        const pinned = this.#byAccount.get(account)?.card;
+        // Never back to an older key than is known.
+        const card = pinned !== undefined && pinned.generation > verified.generation ? pinned : verified;
+        this.#unnamed.set(account, { card, fetchedAt });
+        cards.set(account, card);
+      }
+    } catch (error) {
+      if (!(error instanceof FastChatError && AWAY.has(error.code))) throw error;
+      for (const account of accounts) {
+        const old = this.#byAccount.get(account) ?? this.#unnamed.get(account);
+        // Old keys stay in the vault, as above.
+        if (old === undefined) throw error;
+        cards.set(account, old.card);
+      }
+    }
+    return cards;
   }
 
   /** Names of accounts, as far as they are known and pinned to them; the rest are missing. Never throws. */

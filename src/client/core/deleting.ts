@@ -1,9 +1,9 @@
 /** Deleting from the history of one conversation: which entries are meant, and what goes with them. */
 import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { FastChatError } from "../../protocol/errors.js";
-import type { MessageId, UserName } from "../../protocol/ids.js";
+import type { MessageId } from "../../protocol/ids.js";
 import type { Deletions, Range } from "./deletions.js";
-import { wholeHistory, type HistoryContext } from "./history.js";
+import { wholeHistory, type HistoryContext, type Place } from "./history.js";
 import type { HistoryEntry } from "./messages.js";
 import type { Search } from "./search.js";
 
@@ -27,7 +27,7 @@ export type Selection =
  */
 export async function selected(
   context: HistoryContext,
-  peer: UserName,
+  place: Place,
   selection: Selection,
 ): Promise<{ readonly ranges: readonly Range[]; readonly count: number }> {
   const wanted = selection.type === "messages" ? new Set(selection.ids) : null;
@@ -35,7 +35,7 @@ export async function selected(
   let count = 0;
   /** The range that the entry before belongs to; `null` if it was not meant. */
   let open: { readonly from: number; to: number } | null = null;
-  for await (const page of wholeHistory(context, peer)) {
+  for await (const page of wholeHistory(context, place)) {
     for (const entry of page) {
       if (!isMeant(entry, selection)) {
         open = null;
@@ -50,7 +50,7 @@ export async function selected(
   }
   const [missing] = wanted ?? [];
   if (missing !== undefined) {
-    throw new FastChatError("badRequest", `No message ${missing} stands in the history with ${peer}.`);
+    throw new FastChatError("badRequest", `No message ${missing} stands in the history with ${place.shown}.`);
   }
   return { ranges, count };
 }
@@ -63,12 +63,12 @@ export async function selected(
  */
 export async function deleteSelected(
   context: DeletingContext,
-  peer: UserName,
+  place: Place,
   selection: Selection,
 ): Promise<number> {
-  const { contacts, conversations, deletions, entries, ledger, search } = context;
-  const { ranges } = await selected(context, peer, selection);
-  const chat = await entries.chat(await conversations.with(await contacts.byName(peer)));
+  const { deletions, entries, ledger, search } = context;
+  const { ranges } = await selected(context, place, selection);
+  const chat = await entries.chat(place.conversation);
   let count = 0;
   for (const range of ranges) {
     count += await deletions.add(chat, range);

@@ -12,6 +12,13 @@ export class Display {
 
   constructor(private readonly onMessage: (message: ReceivedMessage) => void | Promise<void>) {}
 
+  /** Runs `show` behind what is being shown. */
+  inTurn(show: () => void | Promise<void>): Promise<void> {
+    const showing = this.#showing.then(show);
+    this.#showing = showing.catch(() => undefined);
+    return showing;
+  }
+
   /**
    * Shows a message behind those that came before it.
    *
@@ -22,8 +29,6 @@ export class Display {
     const key = toHex(tag);
     if (this.#shown.get(key) === true) return this.#showing;
     this.#shown.set(key, true);
-    const showing = this.#showing.then(() => this.onMessage(message));
-    this.#showing = showing.catch(() => undefined);
-    return showing;
+    return this.inTurn(() => this.onMessage(message));
   }
 }

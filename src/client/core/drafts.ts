@@ -1,14 +1,14 @@
 /** Messages before they have a number, and how they get it. */
-import type { VerifiedCard } from "../../crypto/card.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { ConversationId } from "../../protocol/ids.js";
 import type { Payload } from "../../protocol/payload.js";
 import type { Conversations } from "./conversations.js";
 import type { OutboxEntry } from "./outbox-files.js";
+import { shownGroup, type Peer } from "./peers.js";
 import type { PendingSend } from "./pending-send.js";
 
 export interface Draft {
-  readonly to: VerifiedCard;
+  readonly to: Peer;
   readonly payload: Payload;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -26,7 +26,7 @@ export interface Numbered {
 
 export interface NumberingContext {
   readonly me: Pick<OutboxEntry, "device"> & { readonly account: OutboxEntry["sender"] };
-  readonly conversations: Pick<Conversations, "seal" | "with">;
+  readonly conversations: Pick<Conversations, "of" | "seal">;
 }
 
 /**
@@ -50,7 +50,7 @@ export async function numberDrafts(
     // From here on, giving up does not take the message back.
     pending.kept = true;
     try {
-      const conversation = await conversations.with(to);
+      const conversation = await conversations.of(to);
       const number = (last.get(conversation) ?? numbers.get(conversation) ?? 0) + 1;
       const { message, frame, entry } = await conversations.seal(to, payload, number, at);
       if (frame.length > maxFrameBytes) throw tooLarge(frame.length, maxFrameBytes);
@@ -59,7 +59,7 @@ export async function numberDrafts(
       entries.push({
         sender: me.account,
         device: me.device,
-        to: to.name,
+        to: to.kind === "group" ? shownGroup(to.group, to.title) : to.card.name,
         message,
         conversation,
         number,

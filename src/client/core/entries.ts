@@ -12,6 +12,10 @@ import {
   deletionChatTag,
   deletionEntryTag,
   entryTag,
+  groupEventEntryTag,
+  groupNoticeEntryTag,
+  groupsChatTag,
+  groupTitleEntryTag,
   importedEntryTag,
   invalidEntryTag,
   pinChatTag,
@@ -63,7 +67,10 @@ export class Entries {
     return pinEntryTag(this.#secrets.indexKey, name);
   }
 
-  /** @param payload its bytes */
+  /**
+   * @param payload its bytes
+   * @param recipients none for a group
+   */
   async sent(
     header: EnvelopeHeader,
     payload: Uint8Array,
@@ -128,6 +135,43 @@ export class Entries {
   async deletion(chat: Uint8Array, from: number, to: number, deletedAt: number): Promise<NewEntry> {
     const tag = await deletionEntryTag(this.#secrets.indexKey, chat, from, to);
     return this.#sealAt(await this.deletions(), tag, { type: "deletion", chat, from, to, deletedAt });
+  }
+
+  /** The chat that the logs and titles of groups stand in. */
+  groups(): Promise<Uint8Array> {
+    return groupsChatTag(this.#secrets.indexKey);
+  }
+
+  /**
+   * An event of a group twice: in its log, and where people see it.
+   *
+   * @param number of the event
+   * @param learnedAt milliseconds since 1970
+   */
+  async groupEvent(
+    group: ConversationId,
+    number: number,
+    event: Uint8Array,
+    learnedAt: number,
+  ): Promise<{ readonly logged: NewEntry; readonly notice: NewEntry }> {
+    const { indexKey } = this.#secrets;
+    const content = { type: "groupEvent", group, event, learnedAt } as const;
+    const logTag = await groupEventEntryTag(indexKey, group, number);
+    const noticeTag = await groupNoticeEntryTag(indexKey, group, number);
+    return {
+      logged: await this.#sealAt(await this.groups(), logTag, content),
+      notice: await this.#seal(group, noticeTag, content),
+    };
+  }
+
+  /** @param message that gave the title */
+  async groupTitle(
+    group: ConversationId,
+    title: string,
+    message: { readonly sender: AccountId; readonly message: MessageId },
+  ): Promise<NewEntry> {
+    const tag = await groupTitleEntryTag(this.#secrets.indexKey, message.sender, message.message);
+    return this.#sealAt(await this.groups(), tag, { type: "groupTitle", group, title });
   }
 
   /**

@@ -15,9 +15,11 @@ import type { Conversations, Judgement } from "./conversations.js";
 import type { Display } from "./display.js";
 import type { Delivered, Entries } from "./entries.js";
 import type { FeedPosition } from "./feed-position.js";
+import type { Groups } from "./groups.js";
 import type { Ledger } from "./ledger.js";
-import type { SentElsewhere } from "./messages.js";
+import type { GroupRef, SentElsewhere } from "./messages.js";
 import { fileOf, textOf } from "./payload-text.js";
+import { shownGroup } from "./peers.js";
 import type { ReadMarks } from "./read-marks.js";
 import { Signal } from "./signal.js";
 import { within } from "./within.js";
@@ -33,6 +35,7 @@ export interface FeedContext {
   readonly entries: Entries;
   readonly ledger: Pick<Ledger, "isGenuine">;
   readonly contacts: Pick<Contacts, "byAccount">;
+  readonly groups: Pick<Groups, "learnFrom" | "retitle" | "titleOf">;
   readonly conversations: Pick<Conversations, "judge">;
   readonly chats: Pick<Chats, "learn" | "noteOf">;
   readonly display: Display;
@@ -152,11 +155,16 @@ export class Feed {
     } else if (content.type === "unjudged") {
       const judgement = await this.#judge(content);
       if (judgement.kind !== "genuine") return;
+      const { group, payload } = judgement;
+      if (group?.byAdmin === true && payload.type === "title") {
+        await this.context.groups.retitle(group.id, payload.title, judgement.header);
+      }
       const { sender, message } = judgement.header;
       await this.#received(await entries.tagOf(sender, message), entry.counter, judgement);
     } else if (content.type === "sent" && content.header.device !== device) {
       const { header, payload, recipients } = content;
-      const to: string[] = [];
+      const group = await this.#groupOf(header);
+      const to: string[] = group === null ? [] : [shownGroup(group.id, group.title)];
       for (const recipient of recipients) to.push(await this.#nameOf(recipient));
       if (this.#stopped) return;
       await this.context.onSent({
@@ -168,7 +176,13 @@ export class Feed {
         counter: entry.counter,
         file: fileOf(payload),
       });
+    } else if (content.type === "groupEvent" || content.type === "groupTitle") {
+      await this.context.groups.learnFrom(entry);
     }
+  }
+
+  async #groupOf({ epoch, conversation }: EnvelopeHeader): Promise<GroupRef | null> {
+    return epoch === 0 ? null : { id: conversation, title: await this.context.groups.titleOf(conversation) };
   }
 
   /**
@@ -192,6 +206,7 @@ export class Feed {
       from,
       fromAccount: sender,
       conversation,
+      group: await this.#groupOf(header),
       text: textOf(payload),
       at: sentAt,
       number: sequence,

@@ -1,27 +1,39 @@
 /** The messages of the outbox that are on their way: to be accepted, then to be archived, then to be forgotten. */
-import { FastChatError } from "../../protocol/errors.js";
+import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
 import {
   decodeSend,
-  frameCount,
+  frameEpoch,
   isRefusal,
   Outcome,
   refusalCode,
-  windowCost,
   type AcceptedFrame,
 } from "../../protocol/hot.js";
-import type { AccountId, MessageId, UserName } from "../../protocol/ids.js";
+import type { AccountId, ConversationId, MessageId } from "../../protocol/ids.js";
 import type { Archive } from "./archive.js";
 import { ArchiveOrder, type OutboxItem } from "./archive-order.js";
 import type { Welcome } from "./connection.js";
 import { tooLarge } from "./drafts.js";
-import type { OutboxFile, OutboxFiles } from "./outbox-files.js";
+import type { OutboxEntry, OutboxFile, OutboxFiles } from "./outbox-files.js";
 import type { PendingSend } from "./pending-send.js";
 import type { Session } from "./session.js";
 
 /** What sending needs of the connection. */
 export type SendingSession = Pick<Session, "welcome" | "congested" | "send" | "renew">;
 
+export interface FlightContext {
+  readonly files: OutboxFiles;
+  readonly archive: Pick<Archive, "append">;
+  readonly session: SendingSession;
+  /** Seals a message for those who are in its group by now. */
+  sealAgain(entry: OutboxEntry): Promise<OutboxEntry>;
+  /** Whose names those are, as far as they are known. */
+  namesOf(accounts: readonly AccountId[]): Promise<ReadonlyMap<AccountId, string>>;
+  /** Told of every message that got on. */
+  onChange(): void;
+}
+
 export class Flight {
+  readonly #context: FlightContext;
   readonly #files: OutboxFiles;
   readonly #session: SendingSession;
   readonly #order: ArchiveOrder;
@@ -30,6 +42,8 @@ export class Flight {
   readonly #items = new Map<MessageId, OutboxItem>();
   /** Of these, what was not sent in this session. */
   #unsent: OutboxItem[] = [];
+  /** What left in this session and was not answered, with what it takes of the window. */
+  readonly #onTheWay = new Map<OutboxItem, number>();
   #bytesOnTheWay = 0;
   /** Whose queues were full in this session: it takes nothing more for them, so that no message overtakes another. */
   readonly #refusedBy = new Set<AccountId>();
@@ -37,22 +51,21 @@ export class Flight {
   readonly #putOff = new Set<OutboxItem>();
   /** Recipients of those that this hold of the lock has tried: what is behind them must not come before them. */
   readonly #putOffFor = new Set<AccountId>();
+  /** Messages to each group that are on the way: all are sealed for one epoch of it, or a later one could be taken before them. */
+  readonly #toGroups = new Map<ConversationId, Set<OutboxItem>>();
+  /** Groups whose messages are to be sealed anew, once none of them is on the way any more, or are being so. */
+  readonly #sealing = new Map<ConversationId, "soon" | "now">();
   /** Files with messages that are not archived. */
   readonly #open = new Map<string, OutboxItem[]>();
   /** Whether this process holds the outbox's lock, and puts the files away itself. */
   holding = false;
 
-  /** @param onChange told of every message that got on */
-  constructor(
-    files: OutboxFiles,
-    archive: Pick<Archive, "append">,
-    session: SendingSession,
-    onChange: () => void,
-  ) {
-    this.#files = files;
-    this.#session = session;
-    this.#onChange = onChange;
-    this.#order = new ArchiveOrder(archive, (item) => this.#onArchived(item));
+  constructor(context: FlightContext) {
+    this.#context = context;
+    this.#files = context.files;
+    this.#session = context.session;
+    this.#onChange = () => context.onChange();
+    this.#order = new ArchiveOrder(context.archive, (item) => this.#onArchived(item));
   }
 
   /** Messages that are not accepted, without those that are put off. */
@@ -123,6 +136,7 @@ export class Flight {
       const item = this.#unsent[sent];
       if (item === undefined || onTheWay >= welcome.sendWindow) break;
       const { frame } = item.entry;
+      if (this.#waitsForGroup(item)) break;
       if (namesOneOf(frame, this.#putOffFor)) {
         // What left in a session before may have been taken there: to call it refused would invite to write it again.
         if (item.sent) this.#putOffItem(item);
@@ -143,7 +157,7 @@ export class Flight {
       if (this.#bytesOnTheWay + cost > welcome.sendWindowBytes) break;
       if (!this.#session.send(frame)) break;
       item.sent = true;
-      this.#bytesOnTheWay += cost;
+      this.#leaves(item, cost);
       sent += 1;
     }
     if (sent > 0) this.#unsent.splice(0, sent);
@@ -156,7 +170,7 @@ export class Flight {
       if (length > maxFrameBytes) this.#refuse(item, tooLarge(length, maxFrameBytes));
     }
     this.#unsent = [...this.#items.values()];
-    this.#bytesOnTheWay = 0;
+    this.#clearWay();
     this.#refusedBy.clear();
     this.#putOff.clear();
     this.#putOffFor.clear();
@@ -169,21 +183,127 @@ export class Flight {
     // A repetition, or one that an earlier hold of the lock left behind.
     if (item === undefined || recipients.length === 0) return false;
     let taken = false;
+    // A group does not wait for the one who does not read.
+    const isToGroup = isGroups(item);
     for (const { recipient, outcome } of recipients) {
-      if (outcome === Outcome.queueFull) this.#refusedBy.add(recipient);
+      if (outcome === Outcome.queueFull && !isToGroup) this.#refusedBy.add(recipient);
     }
     const refusal = recipients.find(({ outcome }) => isRefusal(outcome));
-    if (refusal !== undefined && recipients.every(({ outcome }) => isRefusal(outcome))) {
+    if (refusal?.outcome === Outcome.staleEpoch) {
+      this.#onStale(item);
+    } else if (refusal !== undefined && recipients.every(({ outcome }) => isRefusal(outcome))) {
       this.#refuse(item, refused(refusal.outcome, item.entry.to));
     } else {
-      const { to, at } = item.entry;
       taken = !isAwaited(item);
-      const stored = recipients.some(({ outcome }) => outcome === Outcome.stored);
       this.#settle(item, "accepted");
-      item.pending?.resolve({ id: message, to, at, outcome: stored ? "stored" : "acknowledged" });
+      void this.#tellAccepted(item, recipients);
     }
     this.transmit();
     return taken;
+  }
+
+  async #tellAccepted(
+    { entry: { message, to, at }, pending }: OutboxItem,
+    recipients: AcceptedFrame["recipients"],
+  ): Promise<void> {
+    if (pending === null || pending.over) return;
+    const refusing = recipients.filter(({ outcome }) => isRefusal(outcome)).map(({ recipient }) => recipient);
+    const names = refusing.length === 0 ? null : await this.#context.namesOf(refusing);
+    const stored = recipients.some(({ outcome }) => outcome === Outcome.stored);
+    pending.resolve({
+      id: message,
+      to,
+      at,
+      outcome: stored ? "stored" : "acknowledged",
+      recipients: recipients.length,
+      delivered: recipients.filter(({ outcome }) => outcome === Outcome.acknowledged).length,
+      missed: refusing.map((account) => names?.get(account) ?? account),
+    });
+  }
+
+  /** Whether a message must wait until others to its group are answered, or sealed anew. */
+  #waitsForGroup({ entry: { conversation, frame } }: OutboxItem): boolean {
+    if (this.#sealing.has(conversation)) return true;
+    const [other] = this.#toGroups.get(conversation) ?? [];
+    return other !== undefined && frameEpoch(other.entry.frame) !== frameEpoch(frame);
+  }
+
+  #leaves(item: OutboxItem, cost: number): void {
+    this.#onTheWay.set(item, cost);
+    this.#bytesOnTheWay += cost;
+    if (!isGroups(item)) return;
+    const { conversation } = item.entry;
+    this.#toGroups.set(conversation, (this.#toGroups.get(conversation) ?? new Set()).add(item));
+  }
+
+  /** It is answered. */
+  #arrives(item: OutboxItem): void {
+    this.#bytesOnTheWay -= this.#onTheWay.get(item) ?? 0;
+    this.#onTheWay.delete(item);
+    const { conversation } = item.entry;
+    const others = this.#toGroups.get(conversation);
+    if (others?.delete(item) !== true || others.size > 0) return;
+    this.#toGroups.delete(conversation);
+    if (this.#sealing.get(conversation) === "soon") this.#sealGroupNow(conversation);
+  }
+
+  /** No answer comes any more to what left. */
+  #clearWay(): void {
+    this.#onTheWay.clear();
+    this.#bytesOnTheWay = 0;
+    this.#toGroups.clear();
+    for (const [conversation, when] of this.#sealing) if (when === "soon") this.#sealing.delete(conversation);
+  }
+
+  /**
+   * The group has changed: once all that is on the way to it has come back so, it is sealed anew for the members of now, and
+   * goes again in its order.
+   */
+  #onStale(item: OutboxItem): void {
+    const { conversation } = item.entry;
+    if (!this.#sealing.has(conversation)) this.#sealing.set(conversation, "soon");
+    this.#arrives(item);
+  }
+
+  #sealGroupNow(conversation: ConversationId): void {
+    this.#sealing.set(conversation, "now");
+    const { welcome } = this.#session;
+    this.#sealGroupAgain(conversation).then(
+      () => {
+        this.#sealing.delete(conversation);
+        // In a session that began meanwhile all of it is to be sent anyway.
+        if (this.#session.welcome === welcome) this.#sendAgain(conversation);
+        else this.transmit();
+      },
+      () => {
+        this.#sealing.delete(conversation);
+        // What keeps it from being sealed may have passed with the next session.
+        if (this.#session.welcome === welcome) this.#session.renew();
+        else this.transmit();
+      },
+    );
+  }
+
+  async #sealGroupAgain(conversation: ConversationId): Promise<void> {
+    for (const item of this.#items.values()) {
+      if (item.entry.conversation !== conversation || this.#putOff.has(item)) continue;
+      try {
+        item.entry = await this.#context.sealAgain(item.entry);
+      } catch (error) {
+        if (!(error instanceof FastChatError) || !LASTING.has(error.code)) throw error;
+        this.#settle(item, "done");
+        item.pending?.refuse(error);
+      }
+    }
+  }
+
+  /** Everything of a group that is not answered is to be sent, each in its place among the others that are. */
+  #sendAgain(conversation: ConversationId): void {
+    const unsent = new Set(this.#unsent);
+    this.#unsent = [...this.#items.values()].filter(
+      (item) => unsent.has(item) || (item.entry.conversation === conversation && !this.#putOff.has(item)),
+    );
+    this.transmit();
   }
 
   /** Tells all who wait that it takes longer than they can wait. */
@@ -231,7 +351,7 @@ export class Flight {
     for (const { file } of this.#order.clear()) this.#open.delete(file);
     this.#items.clear();
     this.#unsent = [];
-    this.#bytesOnTheWay = 0;
+    this.#clearWay();
     this.#putOff.clear();
     this.#putOffFor.clear();
   }
@@ -267,7 +387,7 @@ export class Flight {
   /** It is neither on the way in this session nor about to be. */
   #takeOff(item: OutboxItem): void {
     if (this.#unsent.includes(item)) this.#unsent = this.#unsent.filter((other) => other !== item);
-    else this.#bytesOnTheWay -= costOf(item);
+    else this.#arrives(item);
   }
 
   #onArchived({ file }: OutboxItem): void {
@@ -289,11 +409,19 @@ export class Flight {
 }
 
 function costOf({ entry: { frame } }: OutboxItem): number {
-  return windowCost(frame.length, frameCount(frame));
+  return frame.length;
+}
+
+function isGroups({ entry: { frame } }: OutboxItem): boolean {
+  return frameEpoch(frame) > 0;
 }
 
 function namesOneOf(frame: Uint8Array, accounts: ReadonlySet<AccountId>): boolean {
-  return accounts.size > 0 && decodeSend(frame).keys.some(({ recipient }) => accounts.has(recipient));
+  return (
+    accounts.size > 0 &&
+    frameEpoch(frame) === 0 &&
+    decodeSend(frame).keys.some(({ recipient }) => accounts.has(recipient))
+  );
 }
 
 function recipientsOf({ entry }: OutboxItem): AccountId[] {
@@ -308,11 +436,16 @@ function isDone(items: readonly OutboxItem[]): boolean {
   return items.every(({ progress }) => progress === "done");
 }
 
-function refused(outcome: Outcome, to: UserName): FastChatError {
+/** Why a message can never be sealed for its group's members of now. */
+const LASTING: ReadonlySet<ErrorCode> = new Set(["forbidden", "badRequest", "noSuchGroup"]);
+
+function refused(outcome: Outcome, to: string): FastChatError {
   const code = refusalCode(outcome);
   switch (code) {
     case "queueFull":
       return new FastChatError(code, `"${to}" has too many unread messages waiting.`);
+    case "forbidden":
+      return new FastChatError(code, `You are not in ${to} any more.`);
     case "noSuchAccount":
       return new FastChatError(code, `"${to}" has no account here any more.`);
     default:

@@ -1,10 +1,16 @@
 /** Entries of the personal archive as people see them. */
-import type { ArchiveEntry, ImportedEntry, UnjudgedEntry } from "../../crypto/archive-entry.js";
+import type {
+  ArchiveEntry,
+  GroupEventEntry,
+  ImportedEntry,
+  UnjudgedEntry,
+} from "../../crypto/archive-entry.js";
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
+import { openGroupEvent, type SignedGroupEvent } from "../../crypto/group-event.js";
 import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { HotHeader } from "../../protocol/hot.js";
-import type { AccountId, MessageId, UserName } from "../../protocol/ids.js";
+import type { AccountId, ConversationId, MessageId, UserName } from "../../protocol/ids.js";
 import type { Payload } from "../../protocol/payload.js";
 import type { Archive, PageEntry } from "./archive.js";
 import type { Contacts } from "./contacts.js";
@@ -12,15 +18,19 @@ import type { Deletions } from "./deletions.js";
 import type { Conversations } from "./conversations.js";
 import type { Entries } from "./entries.js";
 import type { Attachment } from "./files.js";
+import { accountsShown, changeText } from "./group-text.js";
+import type { Groups } from "./groups.js";
 import type { Ledger } from "./ledger.js";
 import type { HistoryEntry, SentFile } from "./messages.js";
 import { fileOf, textOf } from "./payload-text.js";
+import { shownGroup } from "./peers.js";
 
 export interface LineContext {
   readonly me: AccountId;
   readonly archive: Pick<Archive, "read">;
   readonly entries: Entries;
   readonly contacts: Pick<Contacts, "namesOf">;
+  readonly groups: Pick<Groups, "titleOf">;
   readonly ledger: Pick<Ledger, "isGenuine" | "between" | "chatOf" | "count">;
   readonly deletions: Pick<Deletions, "covers" | "finish" | "readOn">;
   readonly conversations: Pick<Conversations, "judge">;
@@ -36,6 +46,10 @@ export interface Line {
   readonly text: string;
   readonly at: number;
   readonly file?: SentFile | null;
+  /** The group that it was sent to, or that has changed. */
+  readonly group?: ConversationId;
+  /** What has changed about the group: its text is made when there are names. */
+  readonly event?: SignedGroupEvent;
   /** What the file said that it was imported from. */
   readonly imported?: { readonly from: string; readonly to: string };
 }
@@ -67,11 +81,21 @@ export async function lineOf(context: LineContext, entry: PageEntry): Promise<Li
       return judged(context, counter, content);
     case "imported":
       return imported(context.me, counter, content);
+    case "groupEvent":
+      // In the log of all groups it is for this account's devices.
+      return equalBytes(chat, await context.entries.groups()) ? null : changed(counter, content);
     case "pin":
     case "deletion":
+    case "groupTitle":
     case "unknown":
       return null;
   }
+}
+
+async function changed(counter: number, { group, event: bytes }: GroupEventEntry): Promise<Line> {
+  const event = await openGroupEvent(bytes);
+  const { actor, at } = event;
+  return { counter, direction: "changed", id: null, from: actor, to: [], text: "", at, group, event };
 }
 
 function imported(me: AccountId, counter: number, entry: ImportedEntry): Line {
@@ -132,7 +156,7 @@ function unknown(counter: number, direction: "invalid" | "missing"): Line {
 function genuine(
   me: AccountId,
   counter: number,
-  { message, sender, sentAt }: EnvelopeHeader,
+  { message, sender, sentAt, epoch, conversation }: EnvelopeHeader,
   payload: Payload,
   to: readonly AccountId[],
 ): Line {
@@ -142,10 +166,11 @@ function genuine(
     direction,
     id: message,
     from: sender,
-    to,
+    to: epoch === 0 ? to : [],
     text: textOf(payload),
     file: fileOf(payload),
     at: sentAt,
+    ...groupOf(epoch, conversation),
   };
 }
 
@@ -153,10 +178,24 @@ function doubtful(
   me: AccountId,
   counter: number,
   direction: "invalid" | "waiting",
-  { message, account }: HotHeader,
+  { message, account, epoch, conversation }: HotHeader,
   at: number,
 ): Line {
-  return { counter, direction, id: message, from: account, to: [me], text: "", at };
+  const group = groupOf(epoch, conversation);
+  return {
+    counter,
+    direction,
+    id: message,
+    from: account,
+    to: epoch === 0 ? [me] : [],
+    text: "",
+    at,
+    ...group,
+  };
+}
+
+function groupOf(epoch: number, conversation: ConversationId): Pick<Line, "group"> {
+  return epoch === 0 ? {} : { group: conversation };
 }
 
 /**
@@ -225,21 +264,37 @@ export function outOfOrder(): FastChatError {
 
 /** Lines with names in the place of accounts, as far as these are known. */
 export async function withNames(
-  contacts: Pick<Contacts, "namesOf">,
+  { contacts, groups }: Pick<LineContext, "contacts" | "groups">,
   lines: readonly Line[],
 ): Promise<HistoryEntry[]> {
   // What was imported brings its names.
   const nameless = lines.filter(({ imported }) => imported === undefined);
-  const names = await contacts.namesOf(nameless.flatMap(({ from, to }) => [...to, ...(from ? [from] : [])]));
-  return lines.map((line) => named(line, names));
+  const names = await contacts.namesOf(
+    nameless.flatMap(({ from, to, event }) => [
+      ...to,
+      ...(from ? [from] : []),
+      ...(event === undefined ? [] : accountsShown(event)),
+    ]),
+  );
+  const titles = new Map<ConversationId, string>();
+  for (const { group } of lines) if (group !== undefined) titles.set(group, await groups.titleOf(group));
+  return lines.map((line) => named(line, names, titles));
 }
 
-function named({ from, to, imported, ...line }: Line, names: ReadonlyMap<AccountId, UserName>): HistoryEntry {
+function named(
+  { from, to, imported, group: id, event, ...line }: Line,
+  names: ReadonlyMap<AccountId, UserName>,
+  titles: ReadonlyMap<ConversationId, string>,
+): HistoryEntry {
   const nameOf = (account: AccountId): string => names.get(account) ?? account;
+  const group = id === undefined ? null : { id, title: titles.get(id) ?? "" };
+  const toWhom = group === null ? to.map(nameOf).join(", ") : shownGroup(group.id, group.title);
   return {
     ...line,
+    text: event === undefined ? line.text : changeText(event, nameOf),
+    group,
     from: imported?.from ?? (from === null ? "" : nameOf(from)),
-    to: imported?.to ?? to.map(nameOf).join(", "),
+    to: imported?.to ?? toWhom,
     fromAccount: from,
     toAccounts: to,
     imported: imported !== undefined,

@@ -1,9 +1,7 @@
 /** History: pages of the personal archive, opened. */
 import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { FastChatError } from "../../protocol/errors.js";
-import type { MessageId, UserName } from "../../protocol/ids.js";
-import type { Contacts } from "./contacts.js";
-import type { Conversations } from "./conversations.js";
+import type { ConversationId, MessageId } from "../../protocol/ids.js";
 import type { Attachment } from "./files.js";
 import {
   attachmentIn,
@@ -18,23 +16,26 @@ import type { HistoryEntry } from "./messages.js";
 export interface HistoryContext extends LineContext {
   /** Entries with a counter up to this one are not shown here. */
   readonly historyAfter: () => number;
-  readonly contacts: Pick<Contacts, "namesOf" | "byName">;
-  readonly conversations: Pick<Conversations, "judge" | "with">;
+}
+
+/** A conversation, and how people call whom it is with. */
+export interface Place {
+  readonly conversation: ConversationId;
+  readonly shown: string;
 }
 
 /**
  * One page of history, oldest first.
  *
- * @param query `with` a name: that conversation only; `limit` at most so many entries; `before` this counter only
- * @throws FastChatError `noSuchAccount`, `keyChanged` for the name; what the archive answers
+ * @param query `place`: that conversation only; `limit` at most so many entries; `before` this counter only
+ * @throws FastChatError what the archive answers
  */
 export async function readHistory(
   context: HistoryContext,
-  query: { readonly with: UserName | null; readonly limit: number; readonly before: number | null },
+  query: { readonly place: Place | null; readonly limit: number; readonly before: number | null },
 ): Promise<HistoryEntry[]> {
-  const { archive, contacts, conversations, entries } = context;
-  const contact = query.with === null ? null : await contacts.byName(query.with);
-  const chat = contact === null ? null : await entries.chat(await conversations.with(contact));
+  const { archive, entries } = context;
+  const chat = query.place === null ? null : await entries.chat(query.place.conversation);
   const historyAfter = context.historyAfter();
   const lines: Line[] = [];
   let before = query.before;
@@ -55,7 +56,7 @@ export async function readHistory(
     lines.push(...(await linesOf(context, "before", shown, chat, low, before ?? Infinity, count)));
     before = end;
   }
-  return withNames(contacts, lines.slice(0, query.limit).reverse());
+  return withNames(context, lines.slice(0, query.limit).reverse());
 }
 
 /**
@@ -66,11 +67,11 @@ export async function readHistory(
  */
 export async function findAttachment(
   context: HistoryContext,
-  peer: UserName,
+  { conversation, shown }: Place,
   message: MessageId | null,
 ): Promise<Attachment> {
-  const { archive, contacts, conversations, entries } = context;
-  const chat = await entries.chat(await conversations.with(await contacts.byName(peer)));
+  const { archive, entries } = context;
+  const chat = await entries.chat(conversation);
   let before = Infinity;
   for (let more = true; more;) {
     const page = await archive.read({
@@ -88,23 +89,22 @@ export async function findAttachment(
     more = page.more && page.entries.length > 0;
   }
   const which = message === null ? "No message" : `No message ${message}`;
-  throw new FastChatError("noSuchMessage", `${which} with a file stands in the history with ${peer}.`);
+  throw new FastChatError("noSuchMessage", `${which} with a file stands in the history with ${shown}.`);
 }
 
 /**
  * The history from its beginning, page by page, for whoever takes all of it.
  *
- * @param peer that conversation only; `null` for all
+ * @param place that conversation only; `null` for all
  * @returns oldest first, within each page and over all
  * @throws FastChatError as {@link readHistory}
  */
 export async function* wholeHistory(
   context: HistoryContext,
-  peer: UserName | null,
+  place: Place | null,
 ): AsyncGenerator<HistoryEntry[], void> {
-  const { archive, contacts, conversations, entries } = context;
-  const contact = peer === null ? null : await contacts.byName(peer);
-  const chat = contact === null ? null : await entries.chat(await conversations.with(contact));
+  const { archive, entries } = context;
+  const chat = place === null ? null : await entries.chat(place.conversation);
   let after = context.historyAfter();
   for (let more = true; more;) {
     const count = await context.ledger.count();
@@ -126,7 +126,7 @@ export async function* wholeHistory(
       end === Infinity ? end : end + 1,
       count,
     );
-    yield await withNames(contacts, lines);
+    yield await withNames(context, lines);
     after = end;
   }
 }

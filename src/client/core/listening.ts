@@ -5,16 +5,24 @@ import { FastChatError } from "../../protocol/errors.js";
 import type { Clock } from "../../protocol/runtime.js";
 import type { Chats } from "./chats.js";
 import { Display } from "./display.js";
+import type { Contacts } from "./contacts.js";
 import { Feed, type FeedContext } from "./feed.js";
 import type { FeedPosition } from "./feed-position.js";
+import { GroupNotices } from "./group-notices.js";
+import type { Groups } from "./groups.js";
 import type { ConnectionStatus, ListenHandlers, Listening } from "./messages.js";
 import { ReadMarks } from "./read-marks.js";
 import { Receiver, type ReceiverContext } from "./receive.js";
 import type { Session } from "./session.js";
 import { within } from "./within.js";
 
-type Wiring = Omit<ReceiverContext, "caughtUp" | "display" | "readMarks" | "onFailure" | "want" | "send"> &
-  Pick<FeedContext, "archive" | "contacts" | "device" | "ledger"> & {
+type Wiring = Omit<
+  ReceiverContext,
+  "caughtUp" | "display" | "groups" | "readMarks" | "onFailure" | "want" | "send" | "tellOfGroups"
+> &
+  Pick<FeedContext, "archive" | "device" | "ledger"> & {
+    readonly contacts: Pick<Contacts, "byAccount" | "namesOf">;
+    readonly groups: Groups;
     readonly chats: Pick<Chats, "change" | "learn" | "noteOf">;
     readonly position: FeedPosition;
   };
@@ -28,6 +36,7 @@ export class ListeningSpell implements Listening {
   readonly #handlers: ListenHandlers;
   readonly #receiver: Receiver;
   readonly #feed: Feed;
+  readonly #notices: GroupNotices;
   readonly #readMarks: ReadMarks | null;
   readonly #clock: Clock;
   readonly #onEnd: () => void;
@@ -57,6 +66,12 @@ export class ListeningSpell implements Listening {
     const readMarks = handlers.marksRead === true ? new ReadMarks(wiring.chats, wiring.clock) : null;
     const onFailure = (error: Error): void => void this.#finish(error);
     this.#readMarks = readMarks;
+    this.#notices = new GroupNotices({
+      ...wiring,
+      display,
+      onGroup: (notice) => handlers.onGroup?.(notice),
+      onFailure,
+    });
     this.#feed = new Feed({
       ...wiring,
       position: handlers.catchesUp === true ? wiring.position : null,
@@ -69,6 +84,7 @@ export class ListeningSpell implements Listening {
       ...wiring,
       caughtUp: () => this.#feed.caughtUp(),
       display,
+      tellOfGroups: () => this.#notices.flush(),
       readMarks,
       send: (frame) => session.send(frame),
       want: (deliveries) => {
@@ -134,6 +150,7 @@ export class ListeningSpell implements Listening {
   #end(error: Error | null): void {
     if (this.#over) return;
     this.#over = true;
+    this.#notices.stop();
     this.#onEnd();
     this.#settle(error);
   }

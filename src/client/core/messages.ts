@@ -9,14 +9,65 @@ import type {
   UserName,
 } from "../../protocol/ids.js";
 
+/** A group that this account is in, or was. */
+export interface GroupRef {
+  readonly id: ConversationId;
+  /** As its admins call it; empty before that was told. */
+  readonly title: string;
+}
+
+export interface GroupMember {
+  readonly account: AccountId;
+  /** A user name; the account id where no name is known. */
+  readonly name: string;
+  readonly admin: boolean;
+}
+
+export interface GroupSummary extends GroupRef {
+  /** In the order in which they came. */
+  readonly members: readonly GroupMember[];
+  /** How many changes its membership has seen. */
+  readonly epoch: number;
+  /** Whether this account is a member now. */
+  readonly isMember: boolean;
+  readonly isAdmin: boolean;
+}
+
+/** A change of a group's membership. */
+export interface GroupNotice {
+  readonly group: GroupRef;
+  /** Who made it: a user name, or an account id where no name is known. */
+  readonly by: string;
+  /** As `alice added bob`. */
+  readonly text: string;
+  /** When it was made, by its maker's clock, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/**
+ * What is wrong with a group's log: the service shows this account other events than it knows, or others (`forked`); events that
+ * none of its members signed (`forged`); or does not show events that there are (`hidden`).
+ */
+export interface GroupAlarm {
+  readonly group: ConversationId;
+  readonly title: string;
+  readonly kind: "forked" | "forged" | "hidden";
+}
+
 /** A message that the service has accepted. */
 export interface SentMessage {
   readonly id: MessageId;
-  readonly to: UserName;
+  /** A user name; for a group `#` and its title. */
+  readonly to: string;
   /** When it was written, by this device's clock, in milliseconds since 1970. */
   readonly at: number;
   /** Whether the service keeps it for the recipient, or a device of the recipient has it already. */
   readonly outcome: "stored" | "acknowledged";
+  /** How many people it is for, and how many of these have it on a device already. */
+  readonly recipients: number;
+  readonly delivered: number;
+  /** Whose queues are full: they do not get it. User names, or account ids. */
+  readonly missed: readonly string[];
 }
 
 /** A file that came with a message; whoever wants it fetches it. */
@@ -34,6 +85,8 @@ export interface ReceivedMessage {
   readonly from: string;
   readonly fromAccount: AccountId;
   readonly conversation: ConversationId;
+  /** The group that it was sent to; `null` between two people. */
+  readonly group: GroupRef | null;
   readonly text: string;
   /** When it was written, by the sender's clock, in milliseconds since 1970. */
   readonly at: number;
@@ -45,7 +98,7 @@ export interface ReceivedMessage {
 /** A message that another device of this account has sent. */
 export interface SentElsewhere {
   readonly id: MessageId;
-  /** A user name; the account id where no name is known. */
+  /** A user name; the account id where no name is known; for a group `#` and its title. */
   readonly to: string;
   readonly conversation: ConversationId;
   readonly text: string;
@@ -62,7 +115,10 @@ export interface HistoryEntry {
   readonly id: MessageId | null;
   /** A user name; the claimed sender's account id where no name is known, and empty where nothing is. */
   readonly from: string;
+  /** Likewise; for a group `#` and its title. */
   readonly to: string;
+  /** `null` for what is between two people. */
+  readonly group: GroupRef | null;
   /** Whose account that is, or is claimed to be; `null` where nothing is known. */
   readonly fromAccount: AccountId | null;
   readonly toAccounts: readonly AccountId[];
@@ -75,9 +131,9 @@ export interface HistoryEntry {
   /**
    * `invalid`: forged, malformed or damaged. `waiting`: it cannot be judged yet, because the sender's card cannot be
    * had or its key is not the one pinned. `missing`: this device knows that an entry stood here, and the archive does not
-   * show it.
+   * show it. `changed`: a change of a group's membership, which the text tells.
    */
-  readonly direction: "sent" | "received" | "invalid" | "waiting" | "missing";
+  readonly direction: "sent" | "received" | "changed" | "invalid" | "waiting" | "missing";
   /** Its place in the archive, which is the order of history. */
   readonly counter: number;
   readonly file: SentFile | null;
@@ -85,8 +141,13 @@ export interface HistoryEntry {
 
 /** A chat as a list of chats shows it. */
 export interface ChatSummary {
-  /** The other person's user name; the account id where no name is known, and empty where nothing tells. */
+  /**
+   * The other person's user name; the account id where no name is known, and empty where nothing tells. For a group `#` and its
+   * title.
+   */
   readonly with: string;
+  /** `null` for a chat between two people. */
+  readonly group: GroupRef | null;
   /** Messages that were not read on any device, up to 100: that is, 100 or more. */
   readonly unread: number;
   /** `null` where it is nothing that people see. */
@@ -172,6 +233,8 @@ export type ConnectionStatus =
   | { readonly kind: "archive"; readonly online: boolean; readonly error: ErrorRecord | null }
   /** An alarm: the archive is not what it was. */
   | { readonly kind: "archiveAltered"; readonly alarm: ArchiveAlarm }
+  /** An alarm: the service does not show the same log of a group to all, or not all of it. */
+  | { readonly kind: "groupAltered"; readonly alarm: GroupAlarm }
   /** An alarm: the service shows another identity under this name than the one pinned. */
   | { readonly kind: "keyChanged"; readonly name: UserName };
 
@@ -185,6 +248,8 @@ export interface ListenHandlers {
   readonly onSent?: ((message: SentElsewhere) => void | Promise<void>) | undefined;
   /** Whether what is handed to `onMessage` counts as read, on all devices. */
   readonly marksRead?: boolean;
+  /** Told of changes of groups as this client learns of them. If it throws, listening ends with that error. */
+  readonly onGroup?: ((notice: GroupNotice) => void | Promise<void>) | undefined;
   /**
    * Whether to begin with what other devices took and sent since this one last listened so, but for what was read on
    * any. It comes before what waits, unless the archive takes long.
@@ -215,7 +280,7 @@ export interface ChatQuery {
 }
 
 export interface HistoryQuery {
-  /** A user name; the whole archive if missing. */
+  /** A user name, or a group's `#` and title; the whole archive if missing. */
   readonly with?: string;
   /** The most entries to return, 1 to 500; 50 if missing. */
   readonly limit?: number;

@@ -15,7 +15,6 @@ import {
   Counter,
   DeviceIdSchema,
   MessageIdSchema,
-  UserNameSchema,
 } from "../../protocol/schema.js";
 import type { HeldLock } from "../../protocol/runtime.js";
 import type { DeviceFiles } from "./device-files.js";
@@ -30,7 +29,8 @@ const MAX_BYTES = 2 ** 24;
 const OutboxEntry = Type.Object({
   sender: AccountIdSchema,
   device: DeviceIdSchema,
-  to: UserNameSchema,
+  /** As it is shown: a user name, or a group's title. */
+  to: Type.String({ minLength: 1, maxLength: 600 }),
   message: MessageIdSchema,
   conversation: ConversationIdSchema,
   /** Running number of the device in the conversation. */

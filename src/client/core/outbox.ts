@@ -8,7 +8,7 @@
  */
 import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
 import type { AcceptedFrame } from "../../protocol/hot.js";
-import type { ConversationId, UserName } from "../../protocol/ids.js";
+import type { ConversationId } from "../../protocol/ids.js";
 import type { Payload } from "../../protocol/payload.js";
 import type { Clock, HeldLock, Timer } from "../../protocol/runtime.js";
 import type { Archive } from "./archive.js";
@@ -17,7 +17,10 @@ import type { Contacts } from "./contacts.js";
 import { numberDrafts, type Draft, type NumberingContext } from "./drafts.js";
 import { Flight, type SendingSession } from "./flight.js";
 import type { SentMessage } from "./messages.js";
-import type { OutboxFiles } from "./outbox-files.js";
+import type { Conversations } from "./conversations.js";
+import type { Groups } from "./groups.js";
+import type { OutboxEntry, OutboxFiles } from "./outbox-files.js";
+import type { PeerName, Peers } from "./peers.js";
 import { PendingSend } from "./pending-send.js";
 import type { Session } from "./session.js";
 import { Signal } from "./signal.js";
@@ -25,7 +28,10 @@ import { within } from "./within.js";
 
 export interface OutboxContext extends NumberingContext {
   readonly files: OutboxFiles;
-  readonly contacts: Pick<Contacts, "byName">;
+  readonly contacts: Pick<Contacts, "namesOf">;
+  readonly peers: Pick<Peers, "find">;
+  readonly groups: Pick<Groups, "catchUp">;
+  readonly conversations: Pick<Conversations, "of" | "seal" | "sealAgain">;
   readonly archive: Pick<Archive, "append" | "away" | "open">;
   readonly clock: Clock;
   /** How long a send waits to be accepted, in milliseconds. */
@@ -88,8 +94,14 @@ export class Outbox {
   constructor(context: OutboxContext, session: OutboxSession) {
     this.#context = context;
     this.#session = session;
-    const onChange = (): void => this.#changed.notify();
-    this.#flight = new Flight(context.files, context.archive, session, onChange);
+    this.#flight = new Flight({
+      files: context.files,
+      archive: context.archive,
+      session,
+      sealAgain: (entry) => this.#sealAgain(entry),
+      namesOf: (accounts) => context.contacts.namesOf(accounts),
+      onChange: () => this.#changed.notify(),
+    });
   }
 
   /** Whether something waits to be sent. */
@@ -101,11 +113,11 @@ export class Outbox {
    * Sends a message.
    *
    * @returns once it is accepted
-   * @throws FastChatError what {@link Contacts.byName} throws; `tooLarge`, `badRequest`; `queueFull`, `noSuchAccount` as
-   *   the recipient's server refused it; `unavailable` where the archive is too far behind; what ended the connection for
+   * @throws FastChatError what {@link Peers.find} throws; `tooLarge`, `badRequest`; `queueFull`, `noSuchAccount` as
+   *   the recipient's server refused it; `forbidden` for a group that this account is not in; `unavailable` where the archive is too far behind; what ended the connection for
    *   good; `timeout` or what else kept it from being accepted in time, and then its text says whether the message is kept
    */
-  send(to: UserName, payload: Payload): Promise<SentMessage> {
+  send(to: PeerName, payload: Payload): Promise<SentMessage> {
     const failure = this.#failure();
     if (failure !== null) return Promise.reject(failure);
     if (this.#drafts.length + this.#lookingUp.size >= MAX_DRAFTS) {
@@ -172,11 +184,11 @@ export class Outbox {
     while (!this.#flight.isArchived && !this.#context.archive.away) await this.#changed.wait();
   }
 
-  async #lookUp(to: UserName, payload: Payload, at: number, pending: PendingSend): Promise<void> {
+  async #lookUp(to: PeerName, payload: Payload, at: number, pending: PendingSend): Promise<void> {
     try {
       if (pending.over) return;
-      const card = await this.#context.contacts.byName(to);
-      this.#drafts.push({ to: card, payload, at, pending });
+      const peer = await this.#context.peers.find(to);
+      this.#drafts.push({ to: peer, payload, at, pending });
       this.#start();
     } catch (error) {
       pending.reject(error as Error);
@@ -348,6 +360,13 @@ export class Outbox {
       for (const { pending } of drafts) pending.refuse(error as Error);
       throw error;
     }
+  }
+
+  async #sealAgain(entry: OutboxEntry): Promise<OutboxEntry> {
+    const { groups, conversations } = this.#context;
+    await groups.catchUp(entry.conversation);
+    const { frame, entry: archived } = await conversations.sealAgain(entry);
+    return { ...entry, frame, entry: archived };
   }
 
   #rejectAll(error: Error): void {

@@ -18,7 +18,7 @@ export function textOf(payload: Payload): string {
     case "attachment":
       return `[file: ${payload.name}, ${sizeOf(payload.bytes)}] ${payload.text}`.trimEnd();
     case "title":
-      return `[title: ${payload.title}]`;
+      return `(the group is called "${payload.title}")`;
     case "delete":
     case "timer":
     case "read":

@@ -11,6 +11,7 @@ import type { Clock, Random, Timer } from "../../protocol/runtime.js";
 import type { Archive, NewEntry } from "./archive.js";
 import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
 import type { Conversations, Judgement } from "./conversations.js";
+import type { Groups } from "./groups.js";
 import type { Display } from "./display.js";
 import type { Delivered, Entries } from "./entries.js";
 import type { ReceivedMessage } from "./messages.js";
@@ -25,6 +26,7 @@ export interface ReceiverContext {
   /** This one. */
   readonly device: DeviceId;
   readonly conversations: Pick<Conversations, "judge">;
+  readonly groups: Pick<Groups, "retitle">;
   readonly entries: Entries;
   readonly archive: Pick<Archive, "append">;
   readonly clock: Clock;
@@ -36,6 +38,8 @@ export interface ReceiverContext {
   readonly display: Pick<Display, "show">;
   /** Once what came before has been shown, or need not be waited for. */
   caughtUp(): Promise<void>;
+  /** Whatever is known of changes of groups is shown before what comes next. */
+  tellOfGroups(): void;
   /** Where what is shown counts as read. */
   readonly readMarks: Pick<ReadMarks, "seen"> | null;
   /** It cannot go on. */
@@ -171,11 +175,19 @@ export class Receiver {
         this.#release(delivered);
         return;
       }
+      await this.#learnTitle(judgement);
+      this.#context.tellOfGroups();
       await this.#context.display.show(entry.entry, messageOf(judgement));
     }
     this.#shown.add(key);
     if (judgement.kind === "unjudged" && judgement.soon) this.#judgeLater(delivered);
     this.#archive(entry, key, delivered, judgement);
+  }
+
+  async #learnTitle({ group, payload, header }: Genuine): Promise<void> {
+    if (group?.byAdmin === true && payload.type === "title") {
+      await this.#context.groups.retitle(group.id, payload.title, header);
+    }
   }
 
   /** The card of a sender whose earlier messages wait for it comes to those first: they are shown in order. */
@@ -242,6 +254,7 @@ export class Receiver {
 
   async #showLate(judgement: Genuine): Promise<void> {
     const { entries, display } = this.#context;
+    await this.#learnTitle(judgement);
     const { sender, message } = judgement.header;
     await display.show(await entries.tagOf(sender, message), messageOf(judgement));
   }
@@ -296,12 +309,14 @@ async function keyOf({ frame, wrappedKey, envelope }: Delivered): Promise<string
   return `${account}${message}${conversation}${epoch}:${toHex(await bodyHash(wrappedKey, envelope))}`;
 }
 
-function messageOf({ header, payload, sender }: Genuine): ReceivedMessage {
+function messageOf({ header, payload, sender, group }: Genuine): ReceivedMessage {
   return {
     id: header.message,
     from: sender.name,
     fromAccount: sender.account,
     conversation: header.conversation,
+    group:
+      group === null ? null : { id: group.id, title: payload.type === "title" ? payload.title : group.title },
     text: textOf(payload),
     at: header.sentAt,
     number: header.sequence,

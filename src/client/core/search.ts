@@ -30,7 +30,7 @@ export class Search {
     limit: number,
     onProgress: (counter: number) => void = () => undefined,
   ): Promise<HistoryEntry[]> {
-    const { files, contacts } = this.context;
+    const { files } = this.context;
     if (!/[\p{L}\p{N}]/u.test(words)) throw new FastChatError("badRequest", "Give a word to search for.");
     // QuickChat leaves nothing of the history behind, and looks through what is shown only.
     if (this.context.historyAfter() > 0) return this.#findShown(words, limit);
@@ -43,7 +43,7 @@ export class Search {
       if (damaged || segment.waiting.size > 0) segment = await this.#mend(number, onProgress);
       await this.#findIn(segment, words, limit, lines);
     }
-    return withNames(contacts, lines.reverse());
+    return withNames(this.context, lines.reverse());
   }
 
   /**
@@ -110,7 +110,7 @@ export class Search {
 
   /** Without files: what came since this device logged in is little. */
   async #findShown(words: string, limit: number): Promise<HistoryEntry[]> {
-    const { archive, historyAfter, contacts } = this.context;
+    const { archive, historyAfter } = this.context;
     const shown = new Map<number, Line>();
     const index = SearchSegment.empty();
     let after = historyAfter();
@@ -129,7 +129,7 @@ export class Search {
     }
     const found = index.find(words).slice(0, limit).reverse();
     return withNames(
-      contacts,
+      this.context,
       found.flatMap((counter) => shown.get(counter) ?? []),
     );
   }

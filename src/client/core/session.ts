@@ -1,5 +1,10 @@
 /** The connection to a chat server: performs what connection.ts decides. */
-import { clientMessages, serverMessages, type ClientMessage } from "../../protocol/chat.js";
+import {
+  clientMessages,
+  serverMessages,
+  type ClientMessage,
+  type ServerMessage,
+} from "../../protocol/chat.js";
 import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
 import {
   Kind,
@@ -10,6 +15,7 @@ import {
   type SendFrame,
 } from "../../protocol/hot.js";
 import type { Placement } from "../../protocol/http.js";
+import type { ConversationId } from "../../protocol/ids.js";
 import type { Clock, FrameChannel, Random, Timer } from "../../protocol/runtime.js";
 import { chanceOf } from "./backoff.js";
 import {
@@ -21,6 +27,7 @@ import {
   type TimerName,
   type Welcome,
 } from "./connection.js";
+import type { GroupReply } from "./group-service.js";
 import type { ConnectionStatus } from "./messages.js";
 import type { Transport } from "./ports.js";
 
@@ -35,6 +42,9 @@ export interface SessionListener {
   onDeliver(delivery: SendFrame): void;
   /** There is room to send again. */
   onDrain(): void;
+  /** A hint: a group may have come to that epoch. */
+  onGroupChanged(group: ConversationId, epoch: number): void;
+  onGroupReply(reply: GroupReply): void;
   /** The session ended for good, for this reason; `null` if it was told to. */
   onClosed(error: ErrorRecord | null): void;
   onStatus(status: ConnectionStatus): void;
@@ -102,6 +112,11 @@ export class Session {
   /** Ends for good; what is queued still leaves. */
   stop(): void {
     this.#handle({ type: "stop", error: null });
+  }
+
+  /** Sends a control message in the open session, if there is one. */
+  say(message: ClientMessage): void {
+    if (this.#state.phase === "open") this.#say(message);
   }
 
   /** Sends a frame in the open session. @returns false where there is none */
@@ -229,8 +244,7 @@ export class Session {
     switch (kind) {
       case Kind.control: {
         const message = serverMessages.decode(content);
-        if (message.type === "ping") this.#say({ type: "pong", ref: message.ref });
-        else if (message.type !== "pong") this.#handle({ type: "message", attempt, message });
+        this.#onControl(attempt, message);
         return;
       }
       case Kind.accepted:
@@ -245,6 +259,30 @@ export class Session {
         throw new FastChatError("badFrame", "The chat server sent what only clients send.");
       case null:
         // A later version's; this one can do without.
+        return;
+    }
+  }
+
+  #onControl(attempt: number, message: ServerMessage): void {
+    switch (message.type) {
+      case "ping":
+        this.#say({ type: "pong", ref: message.ref });
+        return;
+      case "pong":
+        return;
+      case "welcome":
+      case "live":
+      case "closing":
+        this.#handle({ type: "message", attempt, message });
+        return;
+      case "groupChanged":
+        if (this.#isOpen()) this.#listener.onGroupChanged(message.group, message.epoch);
+        return;
+      case "groupEvents":
+      case "groupAppended":
+      case "groupEpochs":
+      case "refused":
+        if (this.#isOpen()) this.#listener.onGroupReply(message);
         return;
     }
   }

@@ -6,15 +6,27 @@ import { toHex } from "../../protocol/bytes.js";
 import { serverMessages, type ServerMessage } from "../../protocol/chat.js";
 import type { Config } from "../../config.js";
 import { FastChatError, errorRecord } from "../../protocol/errors.js";
-import type { AccountId, DeviceId, Incarnation, ServerId, SessionNumber } from "../../protocol/ids.js";
+import type {
+  AccountId,
+  ConversationId,
+  DeviceId,
+  Incarnation,
+  ServerId,
+  SessionNumber,
+} from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import type { Clock, FrameChannel, FrameHandlers, Log, Random, Timer } from "../../protocol/runtime.js";
 import type { ConnectedSession, LoadReport, ToBalancer } from "../../protocol/threads.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
 import { isPassing } from "../../store/database.js";
 import type { DeliveryStore } from "../../store/deliveries.js";
+import type { GroupStore } from "../../store/groups.js";
+import { BodyIds } from "./body-ids.js";
 import { DeliveryWriter } from "./delivery-writer.js";
 import { Dispatcher } from "./dispatcher.js";
+import { GroupNews } from "./group-news.js";
+import { GroupRegistry } from "./group-registry.js";
+import { GroupSends } from "./group-sends.js";
 import type { HandlerContext } from "./handlers/context.js";
 import { frameOnSession } from "./handlers/frames.js";
 import { Home } from "./home.js";
@@ -30,6 +42,7 @@ export interface ChatServerOptions {
   readonly limits: Config["limits"];
   readonly timeouts: Config["timeouts"];
   readonly store: DeliveryStore;
+  readonly groups: GroupStore;
   readonly link: Link;
   readonly tickets: TicketOffice;
   readonly clock: Clock;
@@ -53,6 +66,9 @@ export class ChatServer {
   readonly #home: Home;
   readonly #writer: DeliveryWriter;
   readonly #dispatcher: Dispatcher;
+  readonly #groups: GroupRegistry;
+  readonly #groupNews: GroupNews;
+  readonly #groupSends: GroupSends;
   readonly #meter: LoadMeter;
   readonly #context: HandlerContext;
   #view: View = EMPTY_VIEW;
@@ -65,7 +81,8 @@ export class ChatServer {
   #stopping = false;
 
   constructor(private readonly options: ChatServerOptions) {
-    const { id, clock, random, log, store, soon, limits, timeouts, link } = options;
+    const { id, clock, random, log, store, groups, soon, limits, timeouts, link } = options;
+    const bodyIds = new BodyIds(random);
     this.#writer = new DeliveryWriter({
       store,
       clock,
@@ -85,7 +102,7 @@ export class ChatServer {
       store,
       writer: this.#writer,
       clock,
-      random,
+      bodyIds,
       log,
       soon,
       send,
@@ -102,6 +119,28 @@ export class ChatServer {
         if (session !== undefined) this.#end(session, error);
       },
       maxRefusing: limits.maxRecipients,
+      newBodyId: () => bodyIds.next(),
+    });
+    this.#groupNews = new GroupNews({
+      peers: () => link.peers(),
+      send: (to, message) => link.send(to, message),
+    });
+    this.#groups = new GroupRegistry({
+      store: groups,
+      tellOthers: (group, epoch, accounts) => {
+        this.#tellSessions(group, epoch, accounts);
+        return this.#groupNews.tell(group, epoch, accounts);
+      },
+      most: limits.groupsInMemory,
+    });
+    this.#groupSends = new GroupSends({
+      registry: this.#groups,
+      dispatch: (session, frame) => this.#dispatcher.dispatch(session, frame),
+      refused: (session, frame, cost) => this.#accepted(session, frame, cost),
+      clock,
+      log,
+      retryMinMs: timeouts.restartMinMs,
+      retryMaxMs: timeouts.restartMaxMs,
     });
     this.#meter = new LoadMeter(clock.now());
     this.#context = {
@@ -109,9 +148,12 @@ export class ChatServer {
       limits,
       timeouts,
       dispatcher: this.#dispatcher,
+      groups: this.#groups,
+      groupSends: this.#groupSends,
       meter: this.#meter,
       verifyTicket: (ticket) => options.tickets.verify(ticket),
       reply: (session, message) => reply(session, message),
+      failed: (error) => log.error({ error: describe(error) }, "a request failed"),
       end: (session, error) => this.#end(session, error),
       open: (session, state, nonce) => this.#open(session, state, nonce),
       attach: (session) => this.#wantDelivery(session),
@@ -153,10 +195,17 @@ export class ChatServer {
     switch (message.type) {
       case "forward":
         return this.#home.forward(from, message);
+      case "forwardMany":
+        return this.#home.forwardMany(from, message);
       case "settled":
         return this.#dispatcher.settled(message.dispatch, message.recipient, message.outcome);
       case "deliver":
         return this.#deliver(message.session, message.frame);
+      case "deliverMany": {
+        const { to, header, envelope } = message;
+        for (const { session, entry } of to) this.#deliver(session, Buffer.concat([header, entry, envelope]));
+        return;
+      }
       case "ack":
         return this.#home.acknowledge(message.recipient, message.sender, message.message);
       case "attach":
@@ -170,12 +219,22 @@ export class ChatServer {
         if (session !== undefined) reply(session, { type: "live" });
         return;
       }
+      case "groupChanged": {
+        const { ref, group, epoch, accounts } = message;
+        this.#groups.learn(group, epoch);
+        this.options.link.send(from, { type: "groupNoted", ref });
+        return this.#tellSessions(group, epoch, accounts);
+      }
+      case "groupNoted":
+        return this.#groupNews.noted(from, message.ref);
     }
   }
 
   /** Another server is gone, with its sessions. Its mailboxes get their new homes with the next view. */
   peerGone(id: ServerId): void {
     this.#home.serverGone(id);
+    this.#groupNews.peerGone(id);
+    this.#groups.doubt();
   }
 
   /** Resolves when nothing is being written any more for mailboxes that move away in the next view. */
@@ -317,8 +376,19 @@ export class ChatServer {
     if (state.name !== "open") return;
     this.#sessions.delete(session.number);
     if (state.delivery === "wanted") this.#detach(session, state.account);
+    this.#groupSends.forget(session.number);
     this.#dispatcher.forget(session.number, session.unaccepted > 0);
     this.options.tellBalancer({ type: "disconnected", session: session.number });
+  }
+
+  /** A hint to those who are connected here; whoever is not asks when they are. */
+  #tellSessions(group: ConversationId, epoch: number, accounts: readonly AccountId[]): void {
+    const concerned = new Set(accounts);
+    for (const session of this.#sessions.values()) {
+      if (session.state.name === "open" && concerned.has(session.state.account)) {
+        reply(session, { type: "groupChanged", group, epoch });
+      }
+    }
   }
 
   #accepted(number: SessionNumber, frame: Uint8Array, cost: number): void {

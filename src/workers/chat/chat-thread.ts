@@ -10,6 +10,7 @@ import type { FrameChannel, Log } from "../../protocol/runtime.js";
 import type { FromBalancer, ToBalancer, ToThread } from "../../protocol/threads.js";
 import type { Database } from "../../store/database.js";
 import { sqlDeliveries } from "../../store/sql-deliveries.js";
+import { sqlGroups } from "../../store/sql-groups.js";
 import type { ChatThreadData } from "../entries.js";
 import type { Say, ThreadBody } from "../thread.js";
 import { ChatServer } from "./chat-server.js";
@@ -42,6 +43,7 @@ export async function startChatThread(
     limits,
     timeouts,
     store: sqlDeliveries(database),
+    groups: sqlGroups(database),
     link,
     tickets: ticketOffice({
       server: id,

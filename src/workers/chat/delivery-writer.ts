@@ -28,8 +28,8 @@ export interface QueuedRow {
   readonly key: DeliveryKey;
   /** About its size. */
   readonly bytes: number;
-  /** Called for each try. */
-  make(): { readonly delivery: Delivery; readonly body: Body };
+  /** Called for each try. `content` is the body's: it is made once, however many rows of a batch share it. */
+  make(): { readonly delivery: Delivery; readonly content: () => Uint8Array };
 }
 
 interface Insert {
@@ -243,8 +243,9 @@ function batchOf(writes: readonly Write[]): {
     if (write.type === "remove") {
       removals.push(write.key);
     } else if (write.row !== null) {
-      const { delivery, body } = write.row.make();
-      bodies.set(body.id, body);
+      const { delivery, content } = write.row.make();
+      const id = delivery.body;
+      if (!bodies.has(id)) bodies.set(id, { id, content: content() });
       deliveries.push(delivery);
     }
   }

@@ -9,10 +9,9 @@ import {
   entrySpans,
   frameCount,
   Outcome,
-  windowCost,
   type EntrySpan,
 } from "../../protocol/hot.js";
-import type { AccountId, ServerId, SessionNumber } from "../../protocol/ids.js";
+import type { AccountId, BodyId, ServerId, SessionNumber } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
 import { movedAlong, type ViewPath } from "./view-path.js";
@@ -28,7 +27,10 @@ interface Dispatch {
   readonly session: SessionNumber;
   /** The `send` frame, as it came. */
   frame: KeptFrame;
-  readonly recipients: readonly Recipient[];
+  /** In the order of the frame. */
+  readonly recipients: ReadonlyMap<AccountId, Recipient>;
+  /** What its body is called where it is stored; `null` for a message with a sole recipient. */
+  readonly body: BodyId | null;
   unsettled: number;
 }
 
@@ -37,12 +39,13 @@ export interface DispatcherPorts {
   send(to: ServerId, message: LinkMessage): void;
   /**
    * All recipients of a message are settled: the `accepted` frame for its sender's session, and what the message took of
-   * its window ({@link windowCost}).
+   * its window, which is the length of its frame.
    */
   accepted(session: SessionNumber, frame: Uint8Array, cost: number): void;
   /** More than `maxRefusing` accounts have refused messages of the session: it must end. */
   refusedTooOften(session: SessionNumber): void;
   readonly maxRefusing: number;
+  newBodyId(): BodyId;
 }
 
 export class Dispatcher {
@@ -77,15 +80,19 @@ export class Dispatcher {
     const refusing = this.#refusing.get(session);
     if (frameCount(frame) === 1 && refusing === undefined) {
       const account = toHex(frame, HOT_HEADER_BYTES, HOT_HEADER_BYTES + 16) as AccountId;
-      const recipients = [{ account, outcome: null }];
-      this.#keep({ number, session, frame: keepFrame(frame), recipients, unsettled: 1 });
+      const recipients = new Map([[account, { account, outcome: null }]]);
+      const dispatch = { number, session, frame: keepFrame(frame), recipients, body: null, unsettled: 1 };
+      this.#keep(dispatch);
       const home = homeOf(this.#view, account);
-      if (home !== null) this.#forwardTo(home.id, number, session, frame);
+      if (home !== null) this.#forwardTo(home.id, dispatch, frame);
       return;
     }
-    const recipients = entrySpans(frame).map(({ recipient }) => ({ account: recipient, outcome: null }));
-    const unsettled = recipients.length;
-    const dispatch = { number, session, frame: keepFrame(frame), recipients, unsettled };
+    const recipients = new Map(
+      entrySpans(frame).map(({ recipient }) => [recipient, { account: recipient, outcome: null }] as const),
+    );
+    const unsettled = recipients.size;
+    const body = unsettled === 1 ? null : this.ports.newBodyId();
+    const dispatch = { number, session, frame: keepFrame(frame), recipients, body, unsettled };
     this.#keep(dispatch);
     this.#refuseAsBefore(dispatch);
     this.#forward(dispatch, frame, () => true);
@@ -94,7 +101,7 @@ export class Dispatcher {
   /** A home has settled one recipient. */
   settled(number: number, account: AccountId, outcome: Outcome): void {
     const dispatch = this.#dispatches.get(number);
-    const recipient = dispatch?.recipients.find((one) => one.account === account);
+    const recipient = dispatch?.recipients.get(account);
     if (dispatch === undefined || recipient === undefined || recipient.outcome !== null) return;
     this.#settle(dispatch, recipient, outcome);
     if (outcome === Outcome.queueFull) this.#remember(dispatch.session, account);
@@ -113,7 +120,8 @@ export class Dispatcher {
       this.#dispatches.delete(number);
       this.#bytes -= dispatch.frame.length;
       // Their homes may be about to refuse it.
-      for (const { account, outcome } of dispatch.recipients) if (outcome === null) told.add(account);
+      for (const { account, outcome } of dispatch.recipients.values())
+        if (outcome === null) told.add(account);
     }
     for (const account of told) {
       const home = homeOf(this.#view, account);
@@ -127,7 +135,8 @@ export class Dispatcher {
     this.#view = view;
     const moved = (account: AccountId): boolean => movedAlong(path, account);
     for (const dispatch of [...this.#dispatches.values()]) {
-      if (dispatch.recipients.some(({ account, outcome }) => outcome === null && moved(account))) {
+      const recipients = [...dispatch.recipients.values()];
+      if (recipients.some(({ account, outcome }) => outcome === null && moved(account))) {
         const frame = restoreFrame(dispatch.frame);
         // Its former home refused it, or would have; the new one does not know of that.
         this.#refuseAsBefore(dispatch);
@@ -151,7 +160,7 @@ export class Dispatcher {
   #refuseAsBefore(dispatch: Dispatch): void {
     const refusing = this.#refusing.get(dispatch.session);
     if (refusing === undefined) return;
-    for (const recipient of dispatch.recipients) {
+    for (const recipient of dispatch.recipients.values()) {
       if (recipient.outcome === null && refusing.has(recipient.account)) {
         this.#settle(dispatch, recipient, Outcome.queueFull);
       }
@@ -166,39 +175,36 @@ export class Dispatcher {
     this.#dispatches.delete(number);
     this.#bytes -= frame.length;
     dispatch.frame = RELEASED;
-    const outcomes = dispatch.recipients.map((one) => ({
+    const outcomes = Array.from(dispatch.recipients.values(), (one) => ({
       recipient: one.account,
       outcome: one.outcome ?? outcome,
     }));
-    const cost = windowCost(frame.length, dispatch.recipients.length);
-    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), cost);
+    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), frame.length);
   }
 
   /** Sends one frame to each home, naming the recipients that are at home there, unsettled, and chosen. */
-  #forward(
-    { number, session, recipients }: Dispatch,
-    frame: Uint8Array,
-    chosen: (account: AccountId) => boolean,
-  ): void {
+  #forward(dispatch: Dispatch, frame: Uint8Array, chosen: (account: AccountId) => boolean): void {
     const spans = entrySpans(frame);
     const perHome = new Map<ServerId, EntrySpan[]>();
-    recipients.forEach(({ account, outcome }, index) => {
-      const span = spans[index];
-      if (outcome !== null || span === undefined || !chosen(account)) return;
-      const home = homeOf(this.#view, account);
-      if (home === null) return;
+    for (const span of spans) {
+      const { recipient } = span;
+      if (dispatch.recipients.get(recipient)?.outcome !== null || !chosen(recipient)) continue;
+      const home = homeOf(this.#view, recipient);
+      if (home === null) continue;
       const at = perHome.get(home.id);
       if (at === undefined) perHome.set(home.id, [span]);
       else at.push(span);
-    });
+    }
     for (const [home, those] of perHome) {
       const part = those.length === spans.length ? frame : partOf(frame, spans, those);
-      this.#forwardTo(home, number, session, part);
+      this.#forwardTo(home, dispatch, part);
     }
   }
 
-  #forwardTo(home: ServerId, dispatch: number, session: SessionNumber, frame: Uint8Array): void {
-    this.ports.send(home, { type: "forward", dispatch, view: this.#view.number, session, frame });
+  #forwardTo(home: ServerId, { number: dispatch, session, body }: Dispatch, frame: Uint8Array): void {
+    const view = this.#view.number;
+    if (body === null) this.ports.send(home, { type: "forward", dispatch, view, session, frame });
+    else this.ports.send(home, { type: "forwardMany", dispatch, view, session, body, frame });
   }
 }
 

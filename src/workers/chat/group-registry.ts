@@ -3,15 +3,23 @@
  * answered once every other server has been told, so that none takes a message of the epoch before it any more.
  */
 import { groupIdOf, openGroupEvent, type SignedGroupEvent } from "../../crypto/group-event.js";
-import { applyGroupEvent, type Group, type GroupRefusal } from "../../crypto/membership.js";
+import { applyGroupEvent, groupRefusal, type Group } from "../../crypto/membership.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { AccountId, ConversationId } from "../../protocol/ids.js";
 import type { GroupStore } from "../../store/groups.js";
 
 export interface GroupRegistryOptions {
   readonly store: GroupStore;
-  /** Tells every other server that a group has come to an epoch. Resolves once all that live know. */
-  readonly tellOthers: (group: ConversationId, epoch: number) => Promise<void>;
+  /**
+   * Tells every other server that a group has come to an epoch. Resolves once all that live know.
+   *
+   * @param accounts whom that concerns: those who were members before or are now
+   */
+  readonly tellOthers: (
+    group: ConversationId,
+    epoch: number,
+    accounts: readonly AccountId[],
+  ) => Promise<void>;
   /** Groups that are kept in memory. */
   readonly most: number;
 }
@@ -19,24 +27,16 @@ export interface GroupRegistryOptions {
 /** Events that are read at a time, and bytes of them. */
 const PAGE = 500;
 const PAGE_BYTES = 1024 * 1024;
-
-const REFUSALS: Readonly<Record<GroupRefusal, string>> = {
-  stale: "The group has changed meanwhile; read its newest events and try again.",
-  notMember: "You are not a member of this group.",
-  notAdmin: "Only the group's admins may do that.",
-  already: "Somebody of those is that already.",
-  noSuchMember: "Somebody of those is no member, or no admin.",
-  yourself: "Leave the group instead of removing yourself.",
-  tooMany: "The group would have too many members or invites.",
-  lastAdmin: "Somebody must be the group's admin.",
-  noSuchInvite: "The invite was revoked, or has been used as often as it may be.",
-};
+/** Bytes of the events that a client is given at a time; one may be longer than any control message otherwise is. */
+const ANSWER_BYTES = 64 * 1024;
 
 export class GroupRegistry {
   /** As far as is known here, least lately used first. */
   readonly #known = new Map<ConversationId, Group>();
   /** Epochs that others told of and that were not read yet. */
   readonly #told = new Map<ConversationId, number>();
+  /** Groups whose log may have grown without news of it. */
+  readonly #doubted = new Set<ConversationId>();
   /** What is being done with a group: one thing after another. */
   readonly #working = new Map<ConversationId, Promise<unknown>>();
 
@@ -55,10 +55,20 @@ export class GroupRegistry {
     return group;
   }
 
+  /**
+   * As {@link find}, but reads what may have been added to the log since.
+   *
+   * @throws StoreError
+   */
+  refresh(id: ConversationId): Promise<Group | null> {
+    return this.#alone(id, () => this.#read(id));
+  }
+
   /** The group, if all that is known of it is in memory. */
   current(id: ConversationId): Group | null {
     const group = this.#known.get(id);
-    return group === undefined || group.epoch < (this.#told.get(id) ?? 0) ? null : group;
+    if (group === undefined || this.#doubted.has(id)) return null;
+    return group.epoch < (this.#told.get(id) ?? 0) ? null : group;
   }
 
   /**
@@ -76,16 +86,57 @@ export class GroupRegistry {
       throw new FastChatError("badRequest", "The event was made by somebody else.");
     }
     const group = id ?? groupIdOf(event);
-    const changed = await this.#alone(group, () => this.#append(id, group, event));
-    await this.options.tellOthers(group, changed.epoch);
+    const { before, changed } = await this.#alone(group, async () => ({
+      before: this.#known.get(group),
+      changed: await this.#append(id, group, event),
+    }));
+    const accounts = new Set([...(before?.members.keys() ?? []), ...changed.members.keys()]);
+    await this.options.tellOthers(group, changed.epoch, [...accounts]);
     return changed;
+  }
+
+  /**
+   * Events of a group that an account may read: all for a member, and for who was one what happened until then.
+   *
+   * @param after number of the last event that is known to the account
+   * @throws FastChatError `noSuchGroup`, also for a group that the account was never in; StoreError
+   */
+  async events(
+    account: AccountId,
+    id: ConversationId,
+    after: number,
+  ): Promise<{ readonly events: Uint8Array[]; readonly more: boolean }> {
+    const last = await this.epoch(account, id);
+    if (last === 0)
+      throw new FastChatError("noSuchGroup", "There is no such group, or you were never in it.");
+    const page = await this.options.store.events(id, after, PAGE, ANSWER_BYTES);
+    const events = page.events.slice(0, Math.max(0, last - after));
+    return { events, more: page.more && after + events.length < last };
+  }
+
+  /**
+   * Number of a group's newest event that an account may read.
+   *
+   * @returns 0 where there is no such group, or the account was never in it
+   * @throws StoreError
+   */
+  async epoch(account: AccountId, id: ConversationId): Promise<number> {
+    const group = await this.find(id);
+    if (group === null) return 0;
+    return group.members.has(account) ? group.epoch : this.#lastAs(account, id);
   }
 
   /** Another server has taken a group to an epoch: nothing before that holds here from now on. */
   learn(id: ConversationId, epoch: number): void {
     const group = this.#known.get(id);
-    // What is not known here is read when it is needed.
-    if (group !== undefined && group.epoch < epoch) this.#told.set(id, epoch);
+    // What is neither known here nor being read is read when it is needed.
+    if ((group === undefined && !this.#working.has(id)) || (group?.epoch ?? 0) >= epoch) return;
+    this.#told.set(id, Math.max(epoch, this.#told.get(id) ?? 0));
+  }
+
+  /** A server is gone that may have taken any group further without telling: all are read on when they are needed. */
+  doubt(): void {
+    for (const id of this.#known.keys()) this.#doubted.add(id);
   }
 
   async #append(id: ConversationId | null, group: ConversationId, event: SignedGroupEvent): Promise<Group> {
@@ -93,12 +144,12 @@ export class GroupRegistry {
     // Handed in once more, as by a client that lost the answer.
     if (before !== null && before.epoch >= event.number && (await this.#holds(group, event))) return before;
     const outcome = id === null && before !== null ? STALE : applyGroupEvent(before, event);
-    if ("refused" in outcome) throw refusal(outcome.refused);
+    if ("refused" in outcome) throw groupRefusal(outcome.refused);
     const { number, hash, bytes } = event;
     if (!(await this.options.store.append({ group, number, hash, bytes }))) {
       // Another server was first.
       await this.#read(group);
-      throw refusal("stale");
+      throw groupRefusal("stale");
     }
     this.#keep(outcome.group);
     return outcome.group;
@@ -113,9 +164,35 @@ export class GroupRegistry {
     return events[0] !== undefined && Buffer.from(bytes).equals(events[0]);
   }
 
+  /** Number of the event by which an account stopped being a member; 0 if it never was one. */
+  async #lastAs(account: AccountId, id: ConversationId): Promise<number> {
+    let last = 0;
+    let before: Group | null = null;
+    for await (const group of this.#replay(id, null)) {
+      if (before?.members.has(account) === true && !group.members.has(account)) last = group.epoch;
+      before = group;
+    }
+    return last;
+  }
+
   /** Reads on from what is known. */
   async #read(id: ConversationId): Promise<Group | null> {
+    this.#doubted.delete(id);
     let group = this.#known.get(id) ?? null;
+    try {
+      for await (const next of this.#replay(id, group)) group = next;
+    } catch (error) {
+      if (this.#known.has(id)) this.#doubted.add(id);
+      throw error;
+    }
+    if (group === null) this.#told.delete(id);
+    else this.#keep(group);
+    return group;
+  }
+
+  /** The group after each event behind those that made it what is given. */
+  async *#replay(id: ConversationId, from: Group | null): AsyncGenerator<Group, void> {
+    let group = from;
     for (let more = true; more;) {
       const page = await this.options.store.events(id, group?.epoch ?? 0, PAGE, PAGE_BYTES);
       for (const bytes of page.events) {
@@ -128,11 +205,10 @@ export class GroupRegistry {
           );
         }
         group = outcome.group;
+        yield group;
       }
       more = page.more;
     }
-    if (group !== null) this.#keep(group);
-    return group;
   }
 
   #keep(group: Group): void {
@@ -143,6 +219,7 @@ export class GroupRegistry {
     for (const oldest of this.#known.keys()) {
       this.#known.delete(oldest);
       this.#told.delete(oldest);
+      this.#doubted.delete(oldest);
       break;
     }
   }
@@ -178,9 +255,4 @@ async function opened(bytes: Uint8Array): Promise<SignedGroupEvent> {
       },
     );
   }
-}
-
-function refusal(reason: GroupRefusal): FastChatError {
-  const code = reason === "stale" ? "conflict" : reason === "tooMany" ? "tooLarge" : "forbidden";
-  return new FastChatError(code, REFUSALS[reason]);
 }

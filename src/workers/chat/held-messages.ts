@@ -9,9 +9,11 @@ export interface Held {
   readonly key: string;
   readonly sender: AccountId;
   readonly message: MessageId;
-  /** A `deliver` frame that names this account. */
+  /** A `deliver` frame that names this account, but for the envelope where others share that. */
   frame: KeptFrame;
   readonly body: SharedBody;
+  /** What is kept for it, in bytes. */
+  readonly bytes: number;
   /** When it came, in milliseconds. */
   readonly since: number;
   origins: Origin[];
@@ -26,8 +28,16 @@ const MOST_ORIGINS = 8;
 const OVERHEAD_BYTES = 1024;
 
 /** What an unsettled message takes in memory, in bytes; about. */
-export function keptBytes({ frame }: Held): number {
-  return frame === RELEASED ? 0 : frame.length + OVERHEAD_BYTES;
+export function keptBytes({ frame, bytes }: Held): number {
+  return frame === RELEASED ? 0 : bytes + OVERHEAD_BYTES;
+}
+
+/**
+ * Bytes of a recipient's own frame, and its part of an envelope that others share: all together count that once. What the
+ * last of many keeps counts for little; but as long, its sender's server counts all of it.
+ */
+export function bytesOf(frame: KeptFrame, { envelope, among }: SharedBody): number {
+  return frame.length + Math.ceil(envelope.length / among);
 }
 
 /** Names a message among those for one account. */
@@ -77,7 +87,7 @@ export class HeldMessages {
 
   add(held: Held): void {
     this.#byKey.set(held.key, held);
-    this.#bytes += held.frame.length;
+    this.#bytes += held.bytes;
   }
 
   /** Takes one out, with its frame as it was held. */
@@ -85,7 +95,7 @@ export class HeldMessages {
     const held = this.#byKey.get(key);
     if (held === undefined) return undefined;
     this.#byKey.delete(key);
-    this.#bytes -= held.frame.length;
+    this.#bytes -= held.bytes;
     return held;
   }
 

@@ -2,33 +2,29 @@
  * The mailboxes that are at home on this server, in the present view (PROTOCOL.md, "Views and homes"). Makes them when
  * something arrives or somebody attaches, opens them many at a time, and gives them up when their home moves.
  */
-import {
-  Kind,
-  HOT_HEADER_BYTES,
-  entrySpans,
-  frameAccount,
-  frameCount,
-  frameMessage,
-} from "../../protocol/hot.js";
+import { Kind, HOT_HEADER_BYTES, entrySpans, frameAccount, frameMessage } from "../../protocol/hot.js";
 import type { AccountId, Incarnation, MessageId, ServerId } from "../../protocol/ids.js";
-import type { Forward, LinkMessage } from "../../protocol/link.js";
-import type { Clock, Log, Random } from "../../protocol/runtime.js";
+import type { Forward, ForwardMany, LinkMessage } from "../../protocol/link.js";
+import type { Clock, Log } from "../../protocol/runtime.js";
 import { toHex } from "../../protocol/bytes.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
 import { isPassing } from "../../store/database.js";
-import type { BodyId, DeliveryStore } from "../../store/deliveries.js";
+import type { DeliveryStore } from "../../store/deliveries.js";
 import { backoffMs } from "./backoff.js";
+import type { BodyIds } from "./body-ids.js";
 import type { DeliveryWriter } from "./delivery-writer.js";
+import { RELEASED, keepFrame } from "./kept-frame.js";
 import { movedAlong, viewPath, type ViewPath } from "./view-path.js";
 import { Mailbox } from "./mailbox.js";
 import type { Attachment, MailboxPorts } from "./mailbox-ports.js";
+import { ServerFanOut } from "./server-fan-out.js";
 
 export interface HomeOptions {
   readonly self: { readonly id: ServerId; readonly incarnation: Incarnation };
   readonly store: DeliveryStore;
   readonly writer: DeliveryWriter;
   readonly clock: Clock;
-  readonly random: Random;
+  readonly bodyIds: BodyIds;
   readonly log: Log;
   /** To another server, or to this one's own sessions and dispatcher. */
   readonly send: (to: ServerId, message: LinkMessage) => void;
@@ -59,8 +55,6 @@ export class Home {
   readonly #idle = new Set<Mailbox>();
   #opening: Mailbox[] = [];
   #isOpening = false;
-  #bodyPrefix = "";
-  #bodies = 0;
   readonly #ports: MailboxPorts;
 
   constructor(private readonly options: HomeOptions) {
@@ -72,7 +66,7 @@ export class Home {
       limits: { ...limits, recountMs: timeouts.ackMs },
       kept: { bytes: 0 },
       now: () => clock.now(),
-      newBodyId: () => this.#nextBodyId(),
+      newBodyId: () => options.bodyIds.next(),
       read: (recipient, position, limit, maxBytes) => this.#read(recipient, position, limit, maxBytes),
       count: (recipient) => this.#count(recipient),
       changed: (mailbox) => this.#changed(mailbox),
@@ -83,28 +77,36 @@ export class Home {
     return this.#mailboxes.size;
   }
 
-  /** A message for recipients that the sender's server takes to be at home here. */
+  /** A message whose only recipient the sender's server takes to be at home here. */
   forward(from: ServerId, { dispatch, view, session, frame }: Forward): void {
+    this.#catchUpWith(view);
+    // The same bytes but for the first: a direct message is never built anew on its way.
+    frame[0] = Kind.deliver;
+    const recipient = toHex(frame, HOT_HEADER_BYTES, HOT_HEADER_BYTES + 16) as AccountId;
+    const body = { id: null, envelope: RELEASED, among: 1 };
+    const origin = { server: from, dispatch, session };
+    const mailbox = this.#mailboxFor(recipient, view);
+    mailbox?.accept(frameAccount(frame), frameMessage(frame), frame, body, origin, null);
+  }
+
+  /** A message for those of its recipients whom the sender's server takes to be at home here. */
+  forwardMany(from: ServerId, { dispatch, view, session, frame, body: id }: ForwardMany): void {
     this.#catchUpWith(view);
     const sender = frameAccount(frame);
     const message = frameMessage(frame);
-    const body = { id: null };
     const origin = { server: from, dispatch, session };
-    if (frameCount(frame) === 1) {
-      // The same bytes but for the first: a direct message is never built anew on its way.
-      frame[0] = Kind.deliver;
-      const recipient = toHex(frame, HOT_HEADER_BYTES, HOT_HEADER_BYTES + 16) as AccountId;
-      this.#mailboxFor(recipient, view)?.accept(sender, message, frame, body, origin);
-      return;
-    }
     const spans = entrySpans(frame);
     const envelope = frame.subarray(spans[spans.length - 1]?.end);
+    const body = { id, envelope: keepFrame(envelope), among: spans.length };
+    const header = Buffer.from(frame.subarray(0, HOT_HEADER_BYTES));
+    header[0] = Kind.deliver;
+    header.writeUInt16BE(1, 2);
+    const fanOut = new ServerFanOut(header, envelope);
     for (const { recipient, start, end } of spans) {
-      const own = Buffer.concat([frame.subarray(0, HOT_HEADER_BYTES), frame.subarray(start, end), envelope]);
-      own[0] = Kind.deliver;
-      own.writeUInt16BE(1, 2);
-      this.#mailboxFor(recipient, view)?.accept(sender, message, own, body, origin);
+      const own = Buffer.concat([header, frame.subarray(start, end)]);
+      this.#mailboxFor(recipient, view)?.accept(sender, message, own, body, origin, fanOut);
     }
+    fanOut.send(this.options.send);
   }
 
   attach(account: AccountId, attachment: Attachment, view: number): void {
@@ -285,17 +287,5 @@ export class Home {
       );
       return null;
     }
-  }
-
-  /** A number within this start of the server; the prefix is random, so that no two starts make the same id. */
-  #nextBodyId(): BodyId {
-    if (this.#bodyPrefix === "") this.#bodyPrefix = toHex(this.options.random.bytes(12));
-    const id = this.#bodyPrefix + this.#bodies.toString(16).padStart(8, "0");
-    this.#bodies++;
-    if (this.#bodies > 0xffffffff) {
-      this.#bodies = 0;
-      this.#bodyPrefix = "";
-    }
-    return id as BodyId;
   }
 }

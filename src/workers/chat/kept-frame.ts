@@ -11,8 +11,13 @@ export function keepFrame(frame: Uint8Array): KeptFrame {
   return buffer.toString("latin1") as KeptFrame;
 }
 
-export function restoreFrame(kept: KeptFrame): Buffer<ArrayBuffer> {
-  return Buffer.from(kept, "latin1");
+/** @param rest what follows behind it, where that is kept apart */
+export function restoreFrame(kept: KeptFrame, rest: KeptFrame = RELEASED): Buffer<ArrayBuffer> {
+  // Written one behind the other: joined as strings the two would be copied, and the copy be kept.
+  const frame = Buffer.allocUnsafe(kept.length + rest.length);
+  frame.write(kept, 0, "latin1");
+  frame.write(rest, kept.length, "latin1");
+  return frame;
 }
 
 /**

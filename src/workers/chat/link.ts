@@ -13,6 +13,8 @@ export interface Link {
    * would send a `deliver` should take it to the database instead. Everything else always passes.
    */
   full(to: ServerId): boolean;
+  /** Servers that are linked. */
+  peers(): Iterable<ServerId>;
 }
 
 /** What a link tells its owner. */

@@ -3,6 +3,7 @@ import type { AccountId, ServerId, SessionNumber } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import type { BodyId, StoredDelivery } from "../../store/deliveries.js";
 import type { DeliveryWriter } from "./delivery-writer.js";
+import type { KeptFrame } from "./kept-frame.js";
 import type { Mailbox } from "./mailbox.js";
 
 /** A session, and the server it is connected to. */
@@ -16,10 +17,20 @@ export interface Origin extends Attachment {
   readonly dispatch: number;
 }
 
-/** The body of a message on its way to several recipients here: stored once, under one id. */
+/** The body of a message: stored once, under one id, however many recipients it has. */
 export interface SharedBody {
-  /** `null` until it is first written: most messages never are. */
+  /** `null` until it is first written, as most messages never are; the sender's server names those of several recipients. */
   id: BodyId | null;
+  /** The envelope, of which the recipients' own frames are kept without it; empty for a sole recipient, whose frame is whole. */
+  readonly envelope: KeptFrame;
+  /** How many recipients here share it. */
+  readonly among: number;
+}
+
+/** Gathers what several mailboxes deliver of one message. */
+export interface FanOut {
+  /** @param entry the recipient's own, of a frame */
+  add(attachment: Attachment, entry: Uint8Array): void;
 }
 
 export interface MailboxPorts {

@@ -8,15 +8,15 @@
  * - `live`: what arrives goes to the attached sessions at once, held in memory until one of them acknowledges it.
  *   Online traffic so never touches the database.
  */
-import { Outcome } from "../../protocol/hot.js";
+import { HOT_HEADER_BYTES, Outcome } from "../../protocol/hot.js";
 import type { AccountId, MessageId, ServerId } from "../../protocol/ids.js";
 import type { DeliveryKey } from "../../store/deliveries.js";
 import { CatchUp } from "./catch-up.js";
 import type { QueuedInsert, WriteOutcome } from "./delivery-writer.js";
 import { Echoes } from "./echoes.js";
-import { HeldMessages, askAgain, keptBytes, keyOf, leaveOut, type Held } from "./held-messages.js";
+import { HeldMessages, askAgain, bytesOf, keptBytes, keyOf, leaveOut, type Held } from "./held-messages.js";
 import { RELEASED, keepFrame, restoreFrame } from "./kept-frame.js";
-import type { Attachment, MailboxPorts, Origin, SharedBody } from "./mailbox-ports.js";
+import type { Attachment, FanOut, MailboxPorts, Origin, SharedBody } from "./mailbox-ports.js";
 import { queuedRow } from "./queued-row.js";
 
 /** A message given to the writer. */
@@ -89,7 +89,7 @@ export class Mailbox {
       for (const one of held) this.#settle(one, Outcome.noSuchAccount);
     } else if (this.#attached.size > 0 && rows === 0) {
       this.#becomeLive();
-      for (const one of held) this.#take(one, restoreFrame(one.frame));
+      for (const one of held) this.#take(one, restoreFrame(one.frame, one.body.envelope), null);
     } else {
       this.#rows = rows;
       this.#phase = "stored";
@@ -102,9 +102,17 @@ export class Mailbox {
   /**
    * Takes a message for this account.
    *
-   * @param frame a `deliver` frame that names this account; a view that need not last
+   * @param frame a `deliver` frame that names this account, without the envelope if `body` has that; a view that need not last
+   * @param fanOut what is delivered at once goes there, where others get the message, too
    */
-  accept(sender: AccountId, message: MessageId, frame: Uint8Array, body: SharedBody, origin: Origin): void {
+  accept(
+    sender: AccountId,
+    message: MessageId,
+    frame: Uint8Array,
+    body: SharedBody,
+    origin: Origin,
+    fanOut: FanOut | null,
+  ): void {
     const key = keyOf(sender, message);
     const known = this.#held.get(key) ?? this.#writing.get(key)?.held;
     if (known !== undefined) {
@@ -122,9 +130,20 @@ export class Mailbox {
     }
     const since = this.ports.now();
     const kept = keepFrame(frame);
-    const held = { key, sender, message, frame: kept, body, since, origins: [origin], delivered: false };
+    const bytes = bytesOf(kept, body);
+    const held = {
+      key,
+      sender,
+      message,
+      frame: kept,
+      body,
+      bytes,
+      since,
+      origins: [origin],
+      delivered: false,
+    };
     this.ports.kept.bytes += keptBytes(held);
-    this.#take(held, frame);
+    this.#take(held, frame, fanOut);
   }
 
   /** A device of the account has the message in its archive. */
@@ -235,8 +254,11 @@ export class Mailbox {
     this.#attached.clear();
   }
 
-  /** @param frame the same frame as bytes */
-  #take(held: Held, frame: Uint8Array): void {
+  /**
+   * @param frame the same frame as bytes, whole unless there is a
+   * @param fanOut
+   */
+  #take(held: Held, frame: Uint8Array, fanOut: FanOut | null): void {
     switch (this.#phase) {
       case "opening":
         this.#held.add(held);
@@ -255,7 +277,8 @@ export class Mailbox {
           this.#spill();
         } else {
           held.delivered = true;
-          this.#deliver(frame);
+          if (fanOut === null) this.#deliver(frame);
+          else this.#fan(fanOut, frame.subarray(HOT_HEADER_BYTES));
         }
         return;
       case "moved":
@@ -275,7 +298,9 @@ export class Mailbox {
     const held = this.#held.takeAll();
     this.#phase = "catchingUp";
     const given = held.filter(({ delivered }) => delivered);
-    this.#catchUp.resume(given.map(({ key, frame }) => ({ key, bytes: frame.length })));
+    this.#catchUp.resume(
+      given.map(({ key, frame, body }) => ({ key, bytes: frame.length + body.envelope.length })),
+    );
     for (const one of held) this.#write(one);
   }
 
@@ -305,7 +330,7 @@ export class Mailbox {
       return;
     }
     const id = (held.body.id ??= this.ports.newBodyId());
-    const row = queuedRow(this.#deliveryKey(held.sender, held.message), held.frame, id);
+    const row = queuedRow(this.#deliveryKey(held.sender, held.message), held, id);
     const queued = this.ports.writer.insert(row, (outcome) => this.#written(held, outcome));
     this.#writing.set(held.key, { held, queued });
   }
@@ -371,6 +396,10 @@ export class Mailbox {
 
   #answer({ server, dispatch }: Origin, outcome: Outcome): void {
     this.ports.send(server, { type: "settled", dispatch, recipient: this.account, outcome });
+  }
+
+  #fan(fanOut: FanOut, entry: Uint8Array): void {
+    for (const attachment of this.#attached.values()) fanOut.add(attachment, entry);
   }
 
   #deliver(frame: Uint8Array): void {

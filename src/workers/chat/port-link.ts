@@ -59,6 +59,10 @@ export class PortLink implements Link {
     return this.#peers.get(to)?.full ?? false;
   }
 
+  peers(): Iterable<ServerId> {
+    return this.#peers.keys();
+  }
+
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
     this.#peers.clear();
@@ -90,7 +94,8 @@ class Peer {
 
   send(message: LinkMessage): void {
     if (this.#closed) return;
-    if (message.type === "forward" && (this.full || this.#waiting.length > 0)) {
+    const waits = message.type === "forward" || message.type === "forwardMany";
+    if (waits && (this.full || this.#waiting.length > 0)) {
       // A copy: its frame is a view on all that its session's socket brought in that turn.
       this.#waiting.push({ ...message, frame: Buffer.from(message.frame) });
     } else if (message.type === "ended" && this.#waiting.length > 0) {

@@ -1,22 +1,30 @@
 /** A kept frame as a row to be. */
-import { decodeSend } from "../../protocol/hot.js";
+import { ENTRY_PREFIX_BYTES, HOT_HEADER_BYTES, decodeHeader, entrySpans } from "../../protocol/hot.js";
 import type { BodyId, DeliveryKey } from "../../store/deliveries.js";
 import type { QueuedRow } from "./delivery-writer.js";
-import { restoreFrame, type KeptFrame } from "./kept-frame.js";
+import type { Held } from "./held-messages.js";
+import { RELEASED, restoreFrame } from "./kept-frame.js";
 
 /**
- * @param frame a `deliver` frame with the one recipient that `key` names; it stays the row's own, whatever becomes of the
- *   message meanwhile
+ * @param held its frame stays the row's own, whatever becomes of the message meanwhile
  */
-export function queuedRow(key: DeliveryKey, frame: KeptFrame, body: BodyId): QueuedRow {
+export function queuedRow(
+  key: DeliveryKey,
+  { frame, bytes, body: { envelope } }: Pick<Held, "frame" | "bytes" | "body">,
+  body: BodyId,
+): QueuedRow {
+  const shares = envelope !== RELEASED;
   return {
     key,
-    bytes: frame.length,
+    bytes,
     make() {
-      const { conversation, epoch, keys, envelope } = decodeSend(restoreFrame(frame));
+      const own = restoreFrame(frame);
+      const end = shares ? own.length : (entrySpans(own)[0]?.end ?? own.length);
+      const { conversation, epoch } = decodeHeader(own);
+      const wrappedKey = own.subarray(HOT_HEADER_BYTES + ENTRY_PREFIX_BYTES, end);
       return {
-        delivery: { ...key, conversation, epoch, key: keys[0]?.key ?? new Uint8Array(), body },
-        body: { id: body, content: envelope },
+        delivery: { ...key, conversation, epoch, key: wrappedKey, body },
+        content: () => (shares ? restoreFrame(envelope) : own.subarray(end)),
       };
     },
   };

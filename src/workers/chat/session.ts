@@ -41,6 +41,8 @@ export interface Session {
   frames: number;
   /** Whether nothing more is read until the account's home has caught up. */
   held: boolean;
+  /** Requests that are being answered. */
+  asking: number;
   /** Messages and bytes taken and not answered by `accepted` yet. */
   unaccepted: number;
   unacceptedBytes: number;
@@ -55,6 +57,7 @@ export function newSession(channel: FrameChannel, now: number): Session {
     lastFrameAt: now,
     frames: 0,
     held: false,
+    asking: 0,
     unaccepted: 0,
     unacceptedBytes: 0,
   };

@@ -19,6 +19,7 @@ function chat(other: string, change: Partial<ChatSummary> = {}, text = "hello"):
   } as HistoryEntry;
   return {
     with: other,
+    group: null,
     unread: 0,
     newest,
     pinned: false,

@@ -38,7 +38,14 @@ t.test(
       },
     } as Pick<OutboxFiles, "replace" | "remove"> as OutboxFiles;
     const session = { welcome: null, congested: false, send: () => false, renew: () => undefined };
-    const flight = new Flight(files, archive, session, () => undefined);
+    const flight = new Flight({
+      files,
+      archive,
+      session,
+      sealAgain: (entry) => Promise.resolve(entry),
+      namesOf: () => Promise.resolve(new Map()),
+      onChange: () => undefined,
+    });
     flight.holding = true;
     flight.adopt(FILE);
     waiting.shift()?.();

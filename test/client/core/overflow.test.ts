@@ -35,12 +35,24 @@ t.test(
         conversations: new Conversations({
           keys: bob.keys,
           device: readId16<DeviceId>(new Uint8Array(16)),
-          contacts: { known: () => alice.verified, byAccount: () => Promise.resolve(alice.verified) },
+          contacts: {
+            known: () => alice.verified,
+            byAccount: () => Promise.resolve(alice.verified),
+            cardsOf: () => Promise.resolve([alice.verified]),
+          },
+          groups: {
+            accuse: () => undefined,
+            find: () => Promise.resolve(null),
+            standing: () => Promise.resolve({ kind: "outsider" }),
+            titleOf: () => Promise.resolve(""),
+          },
           entries,
           clock,
           random,
         }),
         entries,
+        groups: { retitle: () => Promise.resolve() },
+        tellOfGroups: () => undefined,
         archive: {
           append: (entry) =>
             new Promise((resolve) => {

@@ -143,6 +143,12 @@ t.test("acknowledgements leave in the order of arrival", async (t) => {
   await inTime(service, bob.close());
 });
 
+function withByte(envelope: Uint8Array, at: number, value: number): Uint8Array {
+  const changed = envelope.slice();
+  changed[at] = value;
+  return changed;
+}
+
 t.test("what is forged or damaged is archived as that, acknowledged, and not shown", async (t) => {
   const { service, alice, onBobs, waiting } = await mailFor("genuine", "last");
   const [genuine, last] = waiting as [SendFrame, SendFrame];
@@ -152,6 +158,8 @@ t.test("what is forged or damaged is archived as that, acknowledged, and not sho
     { ...genuine, envelope: Uint8Array.of(0) },
     { ...genuine, message: last.message },
     { ...genuine, epoch: 7 },
+    // The head of a group, where two people have zeros.
+    { ...genuine, envelope: withByte(genuine.envelope, 2 + 97, 1) },
     { ...genuine, keys: [{ recipient: alice.account, key: new Uint8Array(256) }] },
   ];
   waiting.splice(0, 2, ...forgeries, genuine, last);
@@ -175,18 +183,15 @@ t.test("what a later release sends is kept whole, acknowledged, and waits to be 
   const envelope = genuine.envelope.slice();
   envelope[2] = 9;
   const laterSuite = { ...genuine, envelope };
-  const ofGroup = { ...genuine, envelope: genuine.envelope.slice() };
-  // The head of a group, where two people have zeros.
-  ofGroup.envelope[2 + 97] = 1;
-  waiting.splice(0, 1, laterSuite, ofGroup, genuine);
+  waiting.splice(0, 1, laterSuite, genuine);
   const bob = await resume(onBobs);
   const { texts } = await listenTo(bob);
-  await inTime(service, () => service.acks.length === 3);
+  await inTime(service, () => service.acks.length === 2);
   t.strictSame(texts(), ["genuine"]);
   const history = (await inTime(service, bob.history())) ?? [];
   t.strictSame(
     history.map(({ direction }) => direction),
-    ["waiting", "waiting", "received"],
+    ["waiting", "received"],
   );
   await inTime(service, bob.close());
 });

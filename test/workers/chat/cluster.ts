@@ -1,6 +1,7 @@
 /** Chat servers in one thread, in virtual time: links and sockets deliver when the test says so. */
 import { randomBytes } from "node:crypto";
 import { MemoryDeliveries } from "../../../bench/simulation/memory-deliveries.js";
+import { MemoryGroups } from "../../../bench/simulation/memory-groups.js";
 import { VirtualClock } from "../../../bench/simulation/virtual-clock.js";
 import { readConfig } from "../../../src/config.js";
 import {
@@ -21,7 +22,12 @@ import {
   type SendFrame,
 } from "../../../src/protocol/hot.js";
 import type { AccountId, DeviceId, Incarnation, MessageId, ServerId } from "../../../src/protocol/ids.js";
-import type { LinkMessage } from "../../../src/protocol/link.js";
+import {
+  linkMessageBytes,
+  readLinkMessages,
+  writeLinkMessage,
+  type LinkMessage,
+} from "../../../src/protocol/link.js";
 import type { FrameChannel, FrameHandlers, Log } from "../../../src/protocol/runtime.js";
 import type { ToBalancer } from "../../../src/protocol/threads.js";
 import { homeOf, type View } from "../../../src/protocol/view.js";
@@ -56,6 +62,7 @@ interface Member {
 export class Cluster {
   readonly clock = new VirtualClock();
   readonly store = new MemoryDeliveries((id) => this.accounts.has(id));
+  readonly groups = new MemoryGroups();
   readonly accounts = new Set<AccountId>();
   readonly members = new Map<ServerId, Member>();
   readonly toBalancer: { server: ServerId; message: ToBalancer }[] = [];
@@ -77,6 +84,7 @@ export class Cluster {
     const link: Link = {
       send: (to, message) => this.wire.push({ from: member, to, message: copy(message) }),
       full: (to) => this.fullLinks.has(to),
+      peers: () => [...this.members.keys()].filter((other) => other !== id),
     };
     const server = new ChatServer({
       id,
@@ -84,6 +92,7 @@ export class Cluster {
       limits: { ...config.limits, ...this.limits },
       timeouts: config.timeouts,
       store: this.store,
+      groups: this.groups,
       link,
       clock: this.clock,
       random: { bytes: (length) => new Uint8Array(randomBytes(length)) },
@@ -160,14 +169,19 @@ export class Cluster {
   async settle(): Promise<void> {
     for (let idle = 0; idle < 5;) {
       const work = this.#soon.length + this.wire.length;
-      for (const callback of this.#soon.splice(0)) callback();
-      for (const { from, to, message } of this.wire.splice(0)) {
-        const target = this.members.get(to);
-        if (from.alive && target !== undefined) target.server.linkMessage(from.id, message);
-      }
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.settleOnce();
       idle = work + this.#soon.length + this.wire.length === 0 ? idle + 1 : 0;
     }
+  }
+
+  /** One turn: what servers put off, and what is on the way between them. */
+  async settleOnce(): Promise<void> {
+    for (const callback of this.#soon.splice(0)) callback();
+    for (const { from, to, message } of this.wire.splice(0)) {
+      const target = this.members.get(to);
+      if (from.alive && target !== undefined) target.server.linkMessage(from.id, message);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   async pass(ms: number): Promise<void> {
@@ -191,8 +205,13 @@ export function ticketOf(id: AccountId): Uint8Array {
   return Buffer.concat([Buffer.from(id, "hex"), randomBytes(16)]);
 }
 
-function copy(message: LinkMessage): LinkMessage {
-  return "frame" in message ? { ...message, frame: Buffer.from(message.frame) } : message;
+/** As over a link: by its bytes. */
+export function copy(message: LinkMessage): LinkMessage {
+  const bytes = Buffer.alloc(linkMessageBytes(message));
+  writeLinkMessage(bytes, 0, message);
+  let read = message;
+  readLinkMessages(bytes, (one) => (read = one));
+  return read;
 }
 
 /** The client's end of a connection: keeps what it was sent. */

@@ -49,7 +49,7 @@ function setUp(maxRows = 100) {
       {
         key: delivery(index, recipient),
         bytes: 2,
-        make: () => ({ delivery: delivery(index, recipient), body: body(index) }),
+        make: () => ({ delivery: delivery(index, recipient), content: () => body(index).content }),
       },
       (outcome) => (outcomes[index] = outcome),
     );

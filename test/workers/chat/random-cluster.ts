@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { MemoryDeliveries } from "../../../bench/simulation/memory-deliveries.js";
+import { MemoryGroups } from "../../../bench/simulation/memory-groups.js";
 import { VirtualClock } from "../../../bench/simulation/virtual-clock.js";
 import { toHex } from "../../../src/protocol/bytes.js";
 import type { AccountId, DeviceId, Incarnation, ServerId } from "../../../src/protocol/ids.js";
@@ -12,7 +13,7 @@ import type { Log } from "../../../src/protocol/runtime.js";
 import type { View } from "../../../src/protocol/view.js";
 import type { DeliveryStore, WriteBatch } from "../../../src/store/deliveries.js";
 import { ChatServer } from "../../../src/workers/chat/chat-server.js";
-import { config } from "./cluster.js";
+import { config, copy } from "./cluster.js";
 
 /** Mulberry32: a small generator of 32 bits of state. */
 export class Chance {
@@ -101,12 +102,14 @@ export class RandomCluster {
       },
       timeouts: { ...config.timeouts, idleMs: 1e9, ackMs: 3000 },
       store: this.#storeOf(() => member),
+      groups: new MemoryGroups(),
       link: {
         send: (to, message) => {
           const pair = this.#pairs.find((one) => one.from === member && one.to.id === to && one.to.alive);
-          pair?.queue.push("frame" in message ? { ...message, frame: Buffer.from(message.frame) } : message);
+          pair?.queue.push(copy(message));
         },
         full: (to) => this.full.has(id + to),
+        peers: () => [],
       },
       clock: {
         now: () => this.clock.now(),

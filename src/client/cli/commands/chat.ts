@@ -1,16 +1,16 @@
 /** `fastchat chat NAME` */
 import type { CommandModule } from "yargs";
 import { FastChatError } from "../../../protocol/errors.js";
-import type { UserName } from "../../../protocol/ids.js";
 import type { Client } from "../../core/client.js";
 import type { HistoryEntry, Listening } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { Interrupted, reportFailure } from "../failure.js";
 import { Feed } from "../feed.js";
-import { historyLine, messageLine, receivedJson, sentElsewhereLine, sentJson } from "../format.js";
+import { historyLine, receivedJson, receivedLine, sentElsewhereLine, sentJson } from "../format.js";
+import { noticeLine } from "../format-groups.js";
 import { InputLine } from "../input-line.js";
 import { unlessAborted } from "../interrupt.js";
-import { requireName } from "../name.js";
+import { requirePeer } from "../name.js";
 import { printableLine } from "../printable.js";
 import { sayIfSlow } from "../progress.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
@@ -45,12 +45,12 @@ export const chatCommand: CommandModule<GlobalOptions, ChatOptions> = {
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
-      const name = requireName(argv.name);
+      const name = requirePeer(argv.name);
       await withClient(context, (client) => chat(context, client, name));
     }),
 };
 
-async function chat(context: CommandContext, client: Client, name: UserName): Promise<void> {
+async function chat(context: CommandContext, client: Client, name: string): Promise<void> {
   const { output, interrupts, env } = context;
   const { stdin, stdout } = process;
   const terminal = stdin.isTTY && stdout.isTTY && env["TERM"] !== "dumb" && !output.json;
@@ -69,8 +69,7 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
   );
   const notes = new ConnectionNotes(output);
   const feed = new Feed((message) => {
-    const { at, from, text } = message;
-    return output.line(output.json ? receivedJson(message) : messageLine(at, from, text, output.paint));
+    return output.line(output.json ? receivedJson(message) : receivedLine(message, output.paint));
   });
   if (client.leavesPending) output.note("what waits stays with the service; fastchat pending takes it.");
   const listening = client.leavesPending
@@ -78,6 +77,7 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
     : await client.listen({
         onMessage: (message) => feed.onMessage(message),
         onSent: output.json ? undefined : (message) => output.line(sentElsewhereLine(message, output.paint)),
+        onGroup: output.json ? undefined : (notice) => output.line(noticeLine(notice, output.paint)),
         onStatus: (status) => notes.onStatus(status),
         marksRead: true,
         watchesArchive: true,
@@ -113,7 +113,7 @@ async function chat(context: CommandContext, client: Client, name: UserName): Pr
 async function showBefore(
   { output, interrupts }: CommandContext,
   client: Client,
-  name: UserName,
+  name: string,
 ): Promise<string> {
   let [before, draft]: [HistoryEntry[], string] = [[], ""];
   try {
@@ -131,7 +131,7 @@ async function showBefore(
 async function keepDraft(
   { output }: CommandContext,
   client: Client,
-  name: UserName,
+  name: string,
   draft: string,
   left: string,
 ): Promise<void> {
@@ -149,7 +149,7 @@ async function keepDraft(
 async function sendLines(
   context: CommandContext,
   client: Client,
-  name: UserName,
+  name: string,
   input: InputLine,
 ): Promise<void> {
   const underWay = new Set<Promise<void>>();
@@ -167,7 +167,7 @@ async function sendLines(
 async function sendLine(
   { output, interrupts, env }: CommandContext,
   client: Client,
-  name: UserName,
+  name: string,
   line: string,
 ): Promise<void> {
   try {

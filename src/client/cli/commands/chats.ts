@@ -5,7 +5,7 @@ import type { Client } from "../../core/client.js";
 import type { ChatChange, ChatSummary } from "../../core/messages.js";
 import { chatJson, chatLines } from "../format-chats.js";
 import { unlessAborted } from "../interrupt.js";
-import { requireName } from "../name.js";
+import { requirePeer } from "../name.js";
 import { positiveNumber, wholeNumber } from "../numbers.js";
 import { noteQuickChat } from "../quick-chat.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
@@ -58,7 +58,7 @@ export const chatsCommand: CommandModule<GlobalOptions, ChatsOptions> = {
       if (argv.name === undefined) {
         throw new FastChatError("badRequest", `Whose chat? As in: fastchat chats ${argv.change} bob`);
       }
-      const [name, change] = [requireName(argv.name), changeOf(argv.change, argv.hours)];
+      const [name, change] = [requirePeer(argv.name), changeOf(argv.change, argv.hours)];
       await withClient(context, (client) =>
         unlessAborted(client.changeChat(name, change), context.interrupts.signal),
       );

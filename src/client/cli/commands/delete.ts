@@ -4,7 +4,7 @@ import { FastChatError } from "../../../protocol/errors.js";
 import type { Selection } from "../../core/deleting.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireMessageId } from "../message-id.js";
-import { requireName } from "../name.js";
+import { requirePeer } from "../name.js";
 import { printableJson } from "../printable.js";
 import { sayIfSlow } from "../progress.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
@@ -47,7 +47,7 @@ export const deleteCommand: CommandModule<GlobalOptions, DeleteOptions> = {
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const { output, interrupts } = context;
-      const name = requireName(argv.name);
+      const name = requirePeer(argv.name);
       const selection = selectionOf(argv);
       const now = argv.yes || selection.type === "messages";
       const count = await withClient(context, (client) => {

@@ -9,7 +9,7 @@ import { ExportFile } from "../export-file.js";
 import { exportedJson, historyLine } from "../format.js";
 import { HISTORY_FORMAT, HISTORY_VERSION } from "../history-format.js";
 import { unlessAborted } from "../interrupt.js";
-import { requireName } from "../name.js";
+import { requirePeer } from "../name.js";
 import type { Output } from "../output.js";
 import { chooseExportPassword } from "../password.js";
 import { Progress, sayIfSlow } from "../progress.js";
@@ -59,7 +59,7 @@ export const exportCommand: CommandModule<GlobalOptions, ExportOptions> = {
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const path = resolve(argv.to);
-      const name = argv.chat === undefined ? undefined : requireName(argv.chat);
+      const name = argv.chat === undefined ? undefined : requirePeer(argv.chat);
       const format = argv.format ?? formatOf(path);
       // Before anything is read, and not after it.
       if (!argv.force) await WholeFile.refuseIfThere(path);

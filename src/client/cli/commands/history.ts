@@ -2,9 +2,8 @@
 import type { CommandModule } from "yargs";
 import { historyJson, historyLine } from "../format.js";
 import { unlessAborted } from "../interrupt.js";
-import { requireName } from "../name.js";
+import { requirePeer } from "../name.js";
 import { FastChatError } from "../../../protocol/errors.js";
-import type { UserName } from "../../../protocol/ids.js";
 import type { HistoryEntry } from "../../core/messages.js";
 import type { Client } from "../../core/client.js";
 import { counterAt, newest } from "../newest.js";
@@ -48,7 +47,7 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const { output, interrupts } = context;
-      const name = argv.name === undefined ? undefined : requireName(argv.name);
+      const name = argv.name === undefined ? undefined : requirePeer(argv.name);
       const limit = wholeNumber("--limit", argv.limit, 0) || Infinity;
       const before = argv.before === undefined ? undefined : requireTime("--before", argv.before);
       await withClient(context, async (client) => {
@@ -69,7 +68,7 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
 /** @param before milliseconds since 1970 */
 async function read(
   client: Client,
-  name: UserName | undefined,
+  name: string | undefined,
   limit: number,
   before: number | undefined,
 ): Promise<HistoryEntry[]> {
@@ -79,7 +78,7 @@ async function read(
 }
 
 /** Who has read a conversation to its end has read it on all devices. That it cannot be noted now is no failure. */
-async function markRead(client: Client, name: UserName, entries: readonly HistoryEntry[]): Promise<void> {
+async function markRead(client: Client, name: string, entries: readonly HistoryEntry[]): Promise<void> {
   const newestRead = entries.at(-1);
   if (newestRead === undefined) return;
   try {

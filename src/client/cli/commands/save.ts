@@ -6,7 +6,7 @@ import type { SentFile } from "../../core/messages.js";
 import { safeFileName } from "../file-name.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireMessageId } from "../message-id.js";
-import { requireName } from "../name.js";
+import { requirePeer } from "../name.js";
 import { printableJson, printableLine } from "../printable.js";
 import { Progress } from "../progress.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
@@ -42,7 +42,7 @@ export const saveCommand: CommandModule<GlobalOptions, SaveOptions> = {
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const { output, interrupts } = context;
-      const name = requireName(argv.name);
+      const name = requirePeer(argv.name);
       const id = argv.id === undefined ? null : requireMessageId(argv.id);
       await withClient(context, async (client) => {
         let target: { readonly file: WholeFile; readonly sent: SentFile } | null = null;

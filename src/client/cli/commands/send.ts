@@ -5,7 +5,7 @@ import type { SentMessage } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { sentJson } from "../format.js";
 import { unlessAborted } from "../interrupt.js";
-import { requireName } from "../name.js";
+import { requirePeer } from "../name.js";
 import { positiveNumber } from "../numbers.js";
 import { OutgoingFile } from "../outgoing-file.js";
 import type { Output } from "../output.js";
@@ -58,7 +58,7 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
   handler: (argv) =>
     runCommand(argv, async (context) => {
       const { output, interrupts } = context;
-      const name = requireName(argv.name);
+      const name = requirePeer(argv.name);
       const patience = positiveNumber("--timeout", argv.timeout);
       const words = [...(argv.text ?? []), ...(argv["--"] ?? [])];
       const notes = new ConnectionNotes(output);

@@ -6,6 +6,8 @@ import type { AccountId, ServerId, SessionNumber } from "../../../protocol/ids.j
 import type { LinkMessage } from "../../../protocol/link.js";
 import type { Config } from "../../../config.js";
 import type { Dispatcher } from "../dispatcher.js";
+import type { GroupRegistry } from "../group-registry.js";
+import type { GroupSends } from "../group-sends.js";
 import type { LoadMeter } from "../load-meter.js";
 import type { OpenState, Session } from "../session.js";
 
@@ -14,10 +16,14 @@ export interface HandlerContext {
   readonly limits: Config["limits"];
   readonly timeouts: Config["timeouts"];
   readonly dispatcher: Dispatcher;
+  readonly groups: Pick<GroupRegistry, "append" | "events" | "epoch">;
+  readonly groupSends: GroupSends;
   readonly meter: LoadMeter;
   /** @throws FastChatError `badTicket` */
   verifyTicket(ticket: Uint8Array): Promise<TicketClaims>;
   reply(session: Session, message: ServerMessage): void;
+  /** Logs what is a defect. */
+  failed(error: unknown): void;
   /** Tells the client why, and ends the session. */
   end(session: Session, error: FastChatError): void;
   /** Makes a session open, under a number of its own. */

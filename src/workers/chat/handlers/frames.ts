@@ -2,9 +2,11 @@
 import { clientMessages } from "../../../protocol/chat.js";
 import { FastChatError } from "../../../protocol/errors.js";
 import { Kind, frameKind } from "../../../protocol/hot.js";
+import { MAX_GROUP_EVENT_BYTES } from "../../../protocol/groups.js";
 import type { OpenState, Session } from "../session.js";
 import { ackOnSession } from "./ack.js";
 import type { HandlerContext } from "./context.js";
+import { groupRequestOnSession } from "./groups.js";
 import { helloOnSession } from "./hello.js";
 import { sendOnSession } from "./send.js";
 
@@ -41,10 +43,12 @@ function controlOnSession(
   session: Session,
   frame: Uint8Array,
 ): Promise<void> | undefined {
-  if (frame.length > context.limits.maxControlBytes) {
-    throw new FastChatError("badFrame", "A control message is too long.");
-  }
+  const { maxControlBytes } = context.limits;
+  // An event of a group names all of its members, where it makes one.
+  const most = session.state.name === "open" ? maxControlBytes + MAX_GROUP_EVENT_BYTES : maxControlBytes;
+  if (frame.length > most) throw tooLong();
   const message = clientMessages.decode(frame);
+  if (frame.length > maxControlBytes && message.type !== "groupAppend") throw tooLong();
   switch (message.type) {
     case "hello":
       return helloOnSession(context, session, message);
@@ -60,7 +64,15 @@ function controlOnSession(
       // That it came is all it says.
       opened(session);
       return undefined;
+    case "groupLog":
+    case "groupAppend":
+    case "groupHeads":
+      return groupRequestOnSession(context, session, opened(session), message);
   }
+}
+
+function tooLong(): FastChatError {
+  return new FastChatError("badFrame", "A control message is too long.");
 }
 
 function opened(session: Session): OpenState {

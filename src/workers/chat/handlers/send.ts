@@ -1,12 +1,15 @@
 import { FastChatError } from "../../../protocol/errors.js";
-import { entrySpans, frameAccount, frameCount, hasHotHeader, windowCost } from "../../../protocol/hot.js";
+import { entrySpans, frameAccount, frameCount, frameEpoch, hasHotHeader } from "../../../protocol/hot.js";
 import type { OpenState, Session } from "../session.js";
 import type { HandlerContext } from "./context.js";
 
 /** The largest wrapped key: RSA of 8192 bits. */
 const MAX_WRAPPED_KEY_BYTES = 1024;
 
-/** A message: checked for form, sender and window, then given to the homes of its recipients. */
+/**
+ * A message: checked for form, sender and window, then given to the homes of its recipients; one that names an epoch is a
+ * group's, and is held to its membership first.
+ */
 export function sendOnSession(
   context: HandlerContext,
   session: Session,
@@ -25,21 +28,23 @@ export function sendOnSession(
     );
   }
   checkEntries(frame, count);
-  const { sendWindow, sendWindowBytes, unsettledBytes } = context.limits;
-  const cost = windowCost(frame.length, count);
+  const { dispatcher, groupSends, limits } = context;
+  const { sendWindow, sendWindowBytes, unsettledBytes } = limits;
+  const cost = frame.length;
   if (session.unaccepted >= sendWindow || session.unacceptedBytes + cost > sendWindowBytes) {
     throw new FastChatError(
       "tooMany",
-      `More than ${sendWindow} messages, or ${sendWindowBytes} bytes to all recipients, were sent that are not accepted yet.`,
+      `More than ${sendWindow} messages, or ${sendWindowBytes} bytes, were sent that are not accepted yet.`,
     );
   }
-  if (context.dispatcher.bytes + frame.length > unsettledBytes) {
+  if (dispatcher.bytes + groupSends.bytes + frame.length > unsettledBytes) {
     throw new FastChatError("tooMany", "This server has too many messages on their way; connect again.");
   }
   session.unaccepted++;
   session.unacceptedBytes += cost;
   context.meter.messageIn(frame.length);
-  context.dispatcher.dispatch(session.number, frame);
+  if (frameEpoch(frame) === 0) dispatcher.dispatch(session.number, frame);
+  else groupSends.take(session.number, frame);
 }
 
 /** @throws FastChatError `badFrame` where entries do not fit, a key is too long or a recipient is named twice */

@@ -1,0 +1,36 @@
+/** How groups look: lines for a person, an object for a program. */
+import type { ChalkInstance } from "chalk";
+import type { GroupNotice, GroupSummary } from "../core/messages.js";
+import { shownGroup } from "../core/peers.js";
+import { changeLine } from "./format.js";
+import { printableJson, printableLine } from "./printable.js";
+
+/** Names that one line of a list shows. */
+const MOST_NAMES = 6;
+
+export function groupLines(groups: readonly GroupSummary[], paint: ChalkInstance): string[] {
+  const titles = groups.map(({ id, title }) => printableLine(shownGroup(id, title)));
+  const widest = Math.max(0, ...titles.map((title) => title.length));
+  return groups.map(({ members, isMember, isAdmin }, index) => {
+    const names = members.slice(0, MOST_NAMES).map(({ name }) => printableLine(name));
+    const rest = members.length > MOST_NAMES ? `, … (${members.length})` : "";
+    const mark = !isMember ? " (left)" : isAdmin ? " (you are admin)" : "";
+    return `${paint.cyan((titles[index] ?? "").padEnd(widest))}  ${names.join(", ")}${rest}${paint.dim(mark)}`;
+  });
+}
+
+export function groupDetails({ id, title, members, isMember }: GroupSummary, paint: ChalkInstance): string[] {
+  return [
+    `${paint.cyan(printableLine(shownGroup(id, title)))}${isMember ? "" : paint.dim(" (you are not in it any more)")}`,
+    `id ${id}`,
+    ...members.map(({ name, admin }) => `  ${printableLine(name)}${admin ? " (admin)" : ""}`),
+  ];
+}
+
+export function groupJson({ id, title, members, epoch, isMember, isAdmin }: GroupSummary): string {
+  return printableJson({ id, title, members, changes: epoch, member: isMember, admin: isAdmin });
+}
+
+export function noticeLine({ group, text, at }: GroupNotice, paint: ChalkInstance): string {
+  return changeLine(at, shownGroup(group.id, group.title), text, paint);
+}

@@ -1,0 +1,68 @@
+/**
+ * Shows changes of groups while somebody listens. What makes a group is told before the message that names it: it waits for that a
+ * little, so that people are told of a title and not of an id.
+ */
+import type { AccountId } from "../../protocol/ids.js";
+import type { Clock } from "../../protocol/runtime.js";
+import type { Contacts } from "./contacts.js";
+import type { Display } from "./display.js";
+import { accountsShown, changeText } from "./group-text.js";
+import type { GroupNews, Groups } from "./groups.js";
+import type { GroupNotice } from "./messages.js";
+
+export interface GroupNoticesContext {
+  readonly groups: Pick<Groups, "onNews" | "titleOf">;
+  readonly contacts: Pick<Contacts, "namesOf">;
+  readonly display: Pick<Display, "inTurn">;
+  readonly clock: Clock;
+  onGroup(notice: GroupNotice): void | Promise<void>;
+  /** It could not be shown. */
+  onFailure(error: Error): void;
+}
+
+/** How long what has no title waits for one, in milliseconds. */
+const TITLE_MS = 3_000;
+
+export class GroupNotices {
+  readonly #waiting: GroupNews[] = [];
+  readonly #stopListening: () => void;
+  #stopped = false;
+
+  constructor(private readonly context: GroupNoticesContext) {
+    this.#stopListening = context.groups.onNews((news) => {
+      this.#waiting.push(news);
+      if (news.title !== "") this.flush();
+      else context.clock.after(TITLE_MS, () => this.flush());
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopListening();
+  }
+
+  /** Shows what waits, in front of what is shown next. */
+  flush(): void {
+    for (const news of this.#waiting.splice(0)) {
+      this.context.display
+        .inTurn(() => this.#show(news))
+        .catch((error: unknown) => {
+          if (!this.#stopped) this.context.onFailure(error as Error);
+        });
+    }
+  }
+
+  async #show({ group: id, event }: GroupNews): Promise<void> {
+    const { groups, contacts } = this.context;
+    const names = await contacts.namesOf(accountsShown(event));
+    const nameOf = (account: AccountId): string => names.get(account) ?? account;
+    const group = { id, title: await groups.titleOf(id) };
+    if (this.#stopped) return;
+    await this.context.onGroup({
+      group,
+      by: nameOf(event.actor),
+      text: changeText(event, nameOf),
+      at: event.at,
+    });
+  }
+}

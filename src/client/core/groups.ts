@@ -1,0 +1,471 @@
+/**
+ * The groups of this account (PROTOCOL.md, "Groups"): their logs, verified from the first event on, and what they are called. Both
+ * stand in the archive, so that all devices have them, and a copy lies on this one. What the service shows of a group is held to
+ * what is known already.
+ */
+import Type, { type Static } from "#typebox";
+import { Compile } from "#typebox/compile";
+import type { ArchiveEntry } from "../../crypto/archive-entry.js";
+import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
+import type { SignedGroupEvent } from "../../crypto/group-event.js";
+import type { Group } from "../../crypto/membership.js";
+import { MAX_ENTRIES } from "../../protocol/archive.js";
+import { equalBytes, toHex } from "../../protocol/bytes.js";
+import { pack, unpack } from "../../protocol/codec.js";
+import { FastChatError } from "../../protocol/errors.js";
+import { MAX_GROUP_EVENT_BYTES } from "../../protocol/groups.js";
+import {
+  parseConversationId,
+  type AccountId,
+  type ConversationId,
+  type MessageId,
+} from "../../protocol/ids.js";
+import { MAX_TITLE_BYTES } from "../../protocol/payload.js";
+import type { Clock } from "../../protocol/runtime.js";
+import { Binary, ConversationIdSchema, Counter } from "../../protocol/schema.js";
+import type { Archive, PageEntry } from "./archive.js";
+import type { DeviceFiles } from "./device-files.js";
+import type { Entries } from "./entries.js";
+import { GroupLog } from "./group-log.js";
+import type { GroupService } from "./group-service.js";
+import type { GroupAlarm } from "./messages.js";
+
+export interface GroupsContext {
+  readonly me: AccountId;
+  readonly service: Pick<GroupService, "append" | "epochs" | "events">;
+  readonly archive: Pick<Archive, "append" | "read">;
+  readonly entries: Entries;
+  readonly files: DeviceFiles;
+  readonly clock: Clock;
+  /** A log is not what it was, or not what others are shown. */
+  onAlarm(alarm: GroupAlarm): void;
+}
+
+/** An event that was learned of just now. */
+export interface GroupNews {
+  readonly group: ConversationId;
+  readonly title: string;
+  readonly event: SignedGroupEvent;
+}
+
+/** What the header of a message to a group claims, held to the group's log. */
+export type Standing =
+  | { readonly kind: "member"; readonly admin: boolean }
+  /** Its sender, or this account, was no member then. */
+  | { readonly kind: "outsider" }
+  /** It names events that are others than this account knows, or that the service does not show. */
+  | { readonly kind: "forked" | "hidden" }
+  /** The log cannot be had; `soon`: for now. */
+  | { readonly kind: "unknown"; readonly soon: boolean };
+
+interface Known {
+  readonly log: GroupLog;
+  /** Empty before it was told. */
+  title: string;
+  /** Of the archive's entry that told it; 0 while that is on its way. */
+  titleAt: number;
+  /** Number of the newest event that the archive has. */
+  archived: number;
+}
+
+const GroupFile = Type.Object({
+  version: Type.Literal(1),
+  id: ConversationIdSchema,
+  title: Type.String({ maxLength: MAX_TITLE_BYTES }),
+  titleAt: Counter,
+  archived: Counter,
+  events: Type.Array(Binary(1, MAX_GROUP_EVENT_BYTES)),
+});
+type GroupFile = Static<typeof GroupFile>;
+const groupFile = Compile(GroupFile);
+const PREFIX = "group-";
+const LOCK = "groups";
+/** Counter of the newest entry of the archive's that was read. */
+const POSITION = "groups-read";
+const positionFile = Compile(Type.Object({ version: Type.Literal(1), counter: Counter }));
+
+export class Groups {
+  readonly #context: GroupsContext;
+  readonly #known = new Map<ConversationId, Known>();
+  readonly #news = new Set<(news: GroupNews) => void | Promise<void>>();
+  #loaded: Promise<void> | null = null;
+  #upTo = 0;
+  /** What changes a log or a title goes one after the other. */
+  #working: Promise<unknown> = Promise.resolve();
+  #reading: Promise<void> | null = null;
+  /** What was told of already. */
+  readonly #alarms = new Set<string>();
+
+  constructor(context: GroupsContext) {
+    this.#context = context;
+  }
+
+  /** Told of events from now on, until the returned function is called. */
+  onNews(listener: (news: GroupNews) => void | Promise<void>): () => void {
+    this.#news.add(listener);
+    return () => this.#news.delete(listener);
+  }
+
+  /** All that are known, also those that this account has left. */
+  async list(): Promise<{ readonly group: Group; readonly title: string }[]> {
+    await this.#load();
+    return [...this.#known.values()].flatMap(({ log: { group }, title }) =>
+      group === null ? [] : [{ group, title }],
+    );
+  }
+
+  /** As far as it is known here; `null` for none. */
+  async find(id: ConversationId): Promise<{ readonly group: Group; readonly title: string } | null> {
+    await this.#load();
+    const known = this.#known.get(id);
+    const group = known?.log.group ?? null;
+    return known === undefined || group === null ? null : { group, title: known.title };
+  }
+
+  /**
+   * What a group is called.
+   *
+   * @returns empty where it has no title, or is not known here
+   */
+  async titleOf(id: ConversationId): Promise<string> {
+    await this.#load();
+    return this.#known.get(id)?.title ?? "";
+  }
+
+  /** Who is a member after an event; `null` where that is not known here. */
+  async membersAt(id: ConversationId, epoch: number): Promise<Group["members"] | null> {
+    await this.#load();
+    return this.#known.get(id)?.log.at(epoch)?.members ?? null;
+  }
+
+  /**
+   * The group that somebody means.
+   *
+   * @param text its title or its id, with or without `#` in front
+   * @throws FastChatError `noSuchGroup`; `badRequest` for a title that several groups have
+   */
+  async named(text: string): Promise<ConversationId> {
+    const wanted = text.replace(/^#/, "");
+    const id = parseConversationId(wanted.toLowerCase());
+    for (const look of [() => this.#load(), () => this.readOn().catch(() => undefined)]) {
+      await look();
+      if (id !== null && this.#known.has(id)) return id;
+      const found = this.#titled(wanted);
+      if (found.length > 1) throw ambiguous(wanted, found);
+      if (found[0] !== undefined) return found[0];
+    }
+    throw new FastChatError("noSuchGroup", `You are in no group called "${wanted}".`);
+  }
+
+  /**
+   * Learns what the service has of a group behind what is known.
+   *
+   * @throws FastChatError `noSuchGroup`; `undecryptable` where the service shows what no member signed; what keeps the service
+   *   from answering
+   */
+  async catchUp(id: ConversationId): Promise<Group> {
+    await this.#load();
+    return this.#alone(async () => {
+      for (let more = true; more;) {
+        const page = await this.#context.service.events(id, this.#entry(id).log.epoch);
+        for (const bytes of page.events) await this.#learn(id, bytes, "service");
+        more = page.more && page.events.length > 0;
+      }
+      const { group } = this.#entry(id).log;
+      if (group === null) {
+        this.#known.delete(id);
+        throw new FastChatError("noSuchGroup", "The service does not know that group.");
+      }
+      return group;
+    });
+  }
+
+  /** Looks whether groups have changed while nobody told of it. Never throws. */
+  async catchUpAll(): Promise<void> {
+    try {
+      await this.#load();
+      const mine = [...this.#known.values()].filter(({ log }) => log.group?.members.has(this.#context.me));
+      if (mine.length === 0) return;
+      const before = mine.map(({ log }) => ({ id: log.id, epoch: log.epoch }));
+      const epochs = await this.#context.service.epochs(before.map(({ id }) => id));
+      for (const { id, epoch } of before) {
+        const told = epochs.get(id) ?? 0;
+        if (told > epoch) await this.catchUp(id);
+        else if (told < epoch) this.#alarm(id, "hidden");
+      }
+    } catch (error) {
+      // Whoever writes, or gets a message, asks again.
+      if (!(error instanceof FastChatError)) throw error;
+    }
+  }
+
+  /** Somebody says that a group has come to an epoch. Never throws. */
+  async hear(id: ConversationId, epoch: number): Promise<void> {
+    try {
+      await this.#load();
+      if ((this.#known.get(id)?.log.epoch ?? 0) < epoch) await this.catchUp(id);
+    } catch (error) {
+      if (!(error instanceof FastChatError)) throw error;
+    }
+  }
+
+  /**
+   * Adds an event to a group's log that this device has signed.
+   *
+   * @throws FastChatError `conflict` where another came first; as {@link GroupService.append}
+   */
+  async append(id: ConversationId, event: SignedGroupEvent): Promise<void> {
+    await this.#load();
+    await this.#alone(async () => {
+      await this.#context.service.append(event.number === 1 ? null : id, event.bytes);
+      await this.#learn(id, event.bytes, "service");
+    });
+  }
+
+  /** A message has told what a group is called. */
+  async retitle(
+    id: ConversationId,
+    title: string,
+    message: { readonly sender: AccountId; readonly message: MessageId },
+  ): Promise<void> {
+    await this.#load();
+    const { archive, entries } = this.#context;
+    const entry = await entries.groupTitle(id, title, message);
+    await this.#alone(async () => {
+      const known = this.#entry(id);
+      if (known.title !== "") return;
+      known.title = title;
+      await this.#save(known);
+    });
+    // Which of two titles is the newer one the archive's order tells, alike to all devices.
+    archive
+      .append(entry)
+      .then(({ counter }) => this.#alone(() => this.#setTitle(id, title, counter)))
+      // The archive was closed: whoever reads the message's chat is told again.
+      .catch(() => undefined);
+  }
+
+  /** What the header of a message says of its group, held to the group's log. */
+  async standing({ conversation, epoch, head, sender }: EnvelopeHeader): Promise<Standing> {
+    await this.#load();
+    if ((this.#known.get(conversation)?.log.epoch ?? 0) < epoch) {
+      try {
+        await this.catchUp(conversation);
+      } catch (error) {
+        if (!(error instanceof FastChatError)) throw error;
+        if (error.code === "undecryptable") return { kind: "unknown", soon: false };
+        return { kind: "unknown", soon: error.code !== "noSuchGroup" };
+      }
+    }
+    const log = this.#known.get(conversation)?.log;
+    const group = log?.at(epoch) ?? null;
+    if (group === null) return epoch === 0 ? { kind: "outsider" } : { kind: "hidden" };
+    if (!equalBytes(group.head, head)) return { kind: "forked" };
+    const member = group.members.get(sender);
+    if (member === undefined || !group.members.has(this.#context.me)) return { kind: "outsider" };
+    return { kind: "member", admin: member.admin };
+  }
+
+  /** A message that is genuine shows that the service does not show everybody the same log. */
+  accuse(id: ConversationId, kind: "forked" | "hidden"): void {
+    this.#alarm(id, kind);
+  }
+
+  /** Reads what other devices of this account have learned. @throws FastChatError what the archive answers */
+  async readOn(): Promise<void> {
+    await this.#load();
+    this.#reading ??= this.#readOn().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  /** Another device has learned something; entries of other kinds are none of this. */
+  async learnFrom(entry: PageEntry): Promise<void> {
+    await this.#load();
+    if (!equalBytes(entry.chat, await this.#context.entries.groups())) return;
+    await this.#alone(() => this.#take(entry));
+  }
+
+  async #readOn(): Promise<void> {
+    const { archive, entries } = this.#context;
+    const chat = await entries.groups();
+    for (let more = true; more;) {
+      const page = await archive.read({ type: "after", after: this.#upTo, chat, limit: MAX_ENTRIES });
+      for (const entry of page.entries) {
+        if (entry.counter <= this.#upTo)
+          throw new FastChatError("badFrame", "The archive's page is not in order.");
+        if (equalBytes(entry.chat, chat)) await this.#alone(() => this.#take(entry));
+        this.#upTo = entry.counter;
+      }
+      more = page.more && page.entries.length > 0;
+      if (page.entries.length > 0) {
+        await this.#context.files.write(POSITION, pack({ version: 1, counter: this.#upTo }));
+      }
+    }
+  }
+
+  async #take(entry: PageEntry): Promise<void> {
+    const content = await this.#opened(entry);
+    if (content?.type === "groupEvent") {
+      await this.#learn(content.group, content.event, "archive");
+    } else if (content?.type === "groupTitle") {
+      await this.#setTitle(content.group, content.title, entry.counter);
+    }
+  }
+
+  async #opened(entry: PageEntry): Promise<ArchiveEntry | null> {
+    try {
+      return await this.#context.entries.open(entry);
+    } catch (error) {
+      // Nothing is learned on the archive's word.
+      if (error instanceof FastChatError && error.code === "undecryptable") return null;
+      throw error;
+    }
+  }
+
+  /**
+   * Takes an event up.
+   *
+   * @param from who shows it; what the archive has need not go there
+   * @throws FastChatError `undecryptable` for what the service made up
+   */
+  async #learn(id: ConversationId, bytes: Uint8Array, from: "service" | "archive"): Promise<void> {
+    const known = this.#entry(id);
+    const offered = await known.log.offer(bytes);
+    const event = known.log.events.at(-1);
+    if (offered === "forked" || offered === "forged") {
+      this.#alarm(id, offered);
+      if (from === "archive") return;
+      throw new FastChatError("undecryptable", "The service shows a change of the group that nobody signed.");
+    }
+    if (from === "archive") known.archived = Math.max(known.archived, known.log.epoch);
+    if (offered === "known" || event === undefined) return;
+    await this.#save(known);
+    if (from === "service") await this.#archive(known, event);
+    for (const tell of [...this.#news]) await tell({ group: id, title: known.title, event });
+  }
+
+  /** @returns once the event is given to the archive, so that the message that told of it stands behind it there */
+  async #archive(known: Known, { number, bytes }: SignedGroupEvent): Promise<void> {
+    const { archive, entries, clock } = this.#context;
+    const { id } = known.log;
+    const { logged, notice } = await entries.groupEvent(id, number, bytes, clock.now());
+    const appended = Promise.all([archive.append(logged), archive.append(notice)]);
+    const done = async (): Promise<void> => {
+      const [{ had }] = await appended;
+      if (had) await this.#compare(id, logged.entry, bytes);
+      await this.#alone(async () => {
+        known.archived = Math.max(known.archived, number);
+        await this.#save(known);
+      });
+    };
+    // What keeps it from being archived now is over when this client starts next.
+    done().catch(() => undefined);
+  }
+
+  /** Another device of this account took an event for the one of that number: it must be the same. */
+  async #compare(id: ConversationId, tag: Uint8Array, bytes: Uint8Array): Promise<void> {
+    const { entries } = await this.#context.archive.read({ type: "find", entry: tag });
+    const standing = entries.find(({ entry }) => equalBytes(entry, tag));
+    const content = standing === undefined ? null : await this.#opened(standing);
+    if (content?.type === "groupEvent" && !equalBytes(content.event, bytes)) this.#alarm(id, "forked");
+  }
+
+  /** @param counter of the archive's entry that tells it */
+  async #setTitle(id: ConversationId, title: string, counter: number): Promise<void> {
+    const known = this.#entry(id);
+    if (counter <= known.titleAt) return;
+    known.title = title;
+    known.titleAt = counter;
+    await this.#save(known);
+  }
+
+  #titled(title: string): ConversationId[] {
+    const { me } = this.#context;
+    const mine = [...this.#known.values()].filter(({ log }) => log.group?.members.has(me));
+    const exact = mine.filter((known) => known.title === title);
+    const folded = title.toLowerCase();
+    const found = exact.length > 0 ? exact : mine.filter((known) => known.title.toLowerCase() === folded);
+    return found.map(({ log }) => log.id);
+  }
+
+  #alarm(group: ConversationId, kind: GroupAlarm["kind"]): void {
+    const key = `${group} ${kind}`;
+    if (this.#alarms.has(key)) return;
+    this.#alarms.add(key);
+    this.#context.onAlarm({ group, title: this.#known.get(group)?.title ?? "", kind });
+  }
+
+  #entry(id: ConversationId): Known {
+    const known = this.#known.get(id) ?? { log: new GroupLog(id), title: "", titleAt: 0, archived: 0 };
+    this.#known.set(id, known);
+    return known;
+  }
+
+  /** Runs `work` behind what is being done. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const working = this.#working.then(work, work);
+    this.#working = working.catch(() => undefined);
+    return working;
+  }
+
+  /** Reads the files, unless that is done or under way. */
+  #load(): Promise<void> {
+    this.#loaded ??= this.#readFiles().catch((error: unknown) => {
+      this.#loaded = null;
+      throw error;
+    });
+    return this.#loaded;
+  }
+
+  async #readFiles(): Promise<void> {
+    const { files } = this.#context;
+    for (const name of await files.list(PREFIX)) {
+      const file = await this.#readFile(name);
+      if (file === null) continue;
+      const known = {
+        log: new GroupLog(file.id),
+        title: file.title,
+        titleAt: file.titleAt,
+        archived: file.archived,
+      };
+      for (const bytes of file.events) await known.log.offer(bytes);
+      this.#known.set(file.id, known);
+      for (const event of known.log.events.slice(file.archived)) await this.#archive(known, event);
+    }
+    const bytes = await files.read(POSITION);
+    const position: unknown = bytes === null ? null : unpack(bytes);
+    if (positionFile.Check(position)) this.#upTo = position.counter;
+  }
+
+  async #readFile(name: string): Promise<GroupFile | null> {
+    const bytes = await this.#context.files.read(name);
+    const file: unknown = bytes === null ? null : unpack(bytes);
+    if (file === null || groupFile.Check(file)) return file;
+    throw new FastChatError("undecryptable", "What this device knows of a group is damaged; log in again.");
+  }
+
+  /** Writes down what is known, unless another process of this device knows more. */
+  async #save(known: Known): Promise<void> {
+    const { files, entries } = this.#context;
+    const { log, title, titleAt, archived } = known;
+    const name = PREFIX + toHex(await entries.chat(log.id), 0, 16);
+    await files.withLock(LOCK, async () => {
+      const there = await this.#readFile(name);
+      if (there !== null && (there.events.length > log.epoch || there.titleAt > titleAt)) return;
+      const events = log.events.map(({ bytes }) => bytes);
+      await files.write(
+        name,
+        pack({ version: 1, id: log.id, title, titleAt, archived, events } satisfies GroupFile),
+      );
+    });
+  }
+}
+
+function ambiguous(title: string, ids: readonly ConversationId[]): FastChatError {
+  return new FastChatError(
+    "badRequest",
+    `Several groups are called "${title}"; name one by its id: ${ids.join(", ")}`,
+  );
+}
