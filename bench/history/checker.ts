@@ -7,6 +7,9 @@
  * Every device of an account must show the same history as the archive read anew. A device that was started once is handed
  * each message once at most, and told of another device's messages only by what that one has sent.
  *
+ * A message to a group is for those who were members from the moment it was sent until it was accepted. Whoever came or went in
+ * between may have it or not; whoever was certainly no member, at no moment of that time, must not.
+ *
  * A message that was sent and never accepted may stand or not, once, and in its place. One that was finally refused may
  * have left a copy on its way: it may stand once, and its place is not judged.
  *
@@ -24,6 +27,7 @@ import type {
   RefusedEvent,
   SentEvent,
 } from "./events.js";
+import { Memberships } from "./memberships.js";
 import type { HistoryCounts, Verdict, Violation, ViolationKind } from "./verdict.js";
 
 /** A message as its sender knows it. */
@@ -84,10 +88,14 @@ class HistoryCheck {
   readonly #receivedAt = new Map<string, Map<string, At>>();
   readonly #receipts: (ReceivedEvent | MirroredEvent)[] = [];
   readonly #faults: FaultEvent[] = [];
+  readonly #memberships = new Memberships();
+  /** Messages to groups, until it is known whom they concern. */
+  #toGroups: Message[] = [];
   readonly #violations: Violation[] = [];
   readonly #counts = { sent: 0, accepted: 0, received: 0, lost: 0, duplicated: 0, reordered: 0, invented: 0 };
 
   get accounts(): Iterable<string> {
+    this.#resolveGroups();
     return this.#concerning.keys();
   }
 
@@ -104,6 +112,9 @@ class HistoryCheck {
         // Judged at the end: whoever receives may be heard of before whoever sent.
         this.#receipts.push(event);
         return;
+      case "membership":
+        this.#memberships.take(event);
+        return;
       case "fault":
         this.#faults.push(event);
         return;
@@ -112,12 +123,13 @@ class HistoryCheck {
 
   /** Holds one account's archive to what concerns that account. */
   judge({ account, entries }: ArchiveRecord): void {
+    this.#resolveGroups();
     const standing = new Set<Message>();
     /** By device and conversation: the entry that was sent last of those seen. */
     const latest = new Map<string, Message>();
     for (const entry of entries) {
       const message = this.#messages.get(entry.message);
-      const wrong = inventionIn(entry, message, account);
+      const wrong = this.#inventionIn(entry, message, account);
       if (message === undefined || wrong !== null) {
         this.#violate("invented", account, entry.message, wrong);
         continue;
@@ -127,7 +139,7 @@ class HistoryCheck {
         continue;
       }
       standing.add(message);
-      if (message.sent.recipients.includes(account)) this.#counts.received++;
+      if (this.#mayGet(message, account)) this.#counts.received++;
       if (message.refused || message.refusedFor.has(account)) continue;
       const before = latest.get(message.order);
       if (before === undefined || before.place < message.place) latest.set(message.order, message);
@@ -135,6 +147,7 @@ class HistoryCheck {
     }
     for (const message of this.#concerning.get(account) ?? []) {
       if (message.acceptedAt === null || message.refused || message.refusedFor.has(account)) continue;
+      if (!this.#mustGet(message, account)) continue;
       if (!standing.has(message)) this.#violate("lost", account, message.sent.message, null);
     }
   }
@@ -166,7 +179,7 @@ class HistoryCheck {
     for (const receipt of this.#receipts) {
       const { message: id, account, device, start } = receipt;
       const message = this.#messages.get(id);
-      const wrong = wrongIn(receipt, message);
+      const wrong = this.#wrongIn(receipt, message);
       if (wrong !== null) this.#violate("invented", account, id, `${receipt.type}: ${wrong}`);
       const key = JSON.stringify([device, start, id]);
       if (handed.has(key)) this.#violate("duplicated", account, id, `${device} was handed it twice`);
@@ -184,11 +197,59 @@ class HistoryCheck {
     const message: Message = { sent, place, order, refusedFor: new Set(), acceptedAt: null, refused: false };
     this.#messages.set(sent.message, message);
     this.#counts.sent++;
-    for (const account of new Set([sent.account, ...sent.recipients])) {
+    if (sent.recipients === null) this.#toGroups.push(message);
+    else this.#concerns(message, [sent.account, ...sent.recipients]);
+  }
+
+  #concerns(message: Message, accounts: Iterable<string>): void {
+    for (const account of new Set(accounts)) {
       const concerning = this.#concerning.get(account);
       if (concerning === undefined) this.#concerning.set(account, [message]);
       else concerning.push(message);
     }
+  }
+
+  /** By now it is known who was ever in which group. */
+  #resolveGroups(): void {
+    for (const message of this.#toGroups.splice(0)) {
+      const { account, conversation } = message.sent;
+      this.#concerns(message, [account, ...this.#memberships.everIn(conversation)]);
+    }
+  }
+
+  /** Whether a message that was accepted has to stand in an account's archive. */
+  #mustGet({ sent, acceptedAt }: Message, account: string): boolean {
+    if (sent.recipients !== null || sent.account === account) return true;
+    return this.#memberships.surely(sent.conversation, account, sent.at, acceptedAt ?? Infinity);
+  }
+
+  /** Whether a message was for an account, or may have been. */
+  #mayGet({ sent, acceptedAt }: Message, account: string): boolean {
+    if (sent.recipients !== null) return sent.recipients.includes(account);
+    if (sent.account === account) return false;
+    return this.#memberships.possibly(sent.conversation, account, sent.at, acceptedAt ?? Infinity);
+  }
+
+  /** @returns what about this receipt was never sent so; `null` if nothing is wrong with it */
+  #wrongIn(receipt: ReceivedEvent | MirroredEvent, message: Message | undefined): string | null {
+    const { type, message: id, account, device, digest } = receipt;
+    const sender = type === "received" ? receipt.sender : account;
+    const conversation = message?.sent.conversation ?? "";
+    if (type === "mirrored" && message?.sent.device === device) return "it sent it itself";
+    return this.#inventionIn({ message: id, sender, digest, conversation }, message, account);
+  }
+
+  /** @returns what about this entry was never sent; `null` if it was sent so, to or by this account */
+  #inventionIn(entry: ArchivedMessage, message: Message | undefined, account: string): string | null {
+    if (message === undefined) return "nobody sent it";
+    const { sent } = message;
+    if (sent.account !== entry.sender)
+      return `it was sent by ${sent.account}, and stands as one by ${entry.sender}`;
+    if (sent.conversation !== entry.conversation)
+      return `it was sent in ${sent.conversation}, not in ${entry.conversation}`;
+    if (sent.digest !== entry.digest) return "its text is another";
+    if (sent.account !== account && !this.#mayGet(message, account)) return "it was sent to others";
+    return null;
   }
 
   #accepted({ message: id, at, refused }: AcceptedEvent): void {
@@ -197,7 +258,7 @@ class HistoryCheck {
     message.acceptedAt = at;
     for (const account of refused) message.refusedFor.add(account);
     // What nobody gets is nothing to keep for its sender either.
-    message.refused = message.sent.recipients.every((account) => message.refusedFor.has(account));
+    message.refused = message.sent.recipients?.every((account) => message.refusedFor.has(account)) ?? false;
     this.#counts.accepted++;
   }
 
@@ -265,29 +326,7 @@ class HistoryCheck {
   }
 }
 
-/** @returns what about this receipt was never sent so; `null` if nothing is wrong with it */
-function wrongIn(receipt: ReceivedEvent | MirroredEvent, message: Message | undefined): string | null {
-  const { type, message: id, account, device, digest } = receipt;
-  const sender = type === "received" ? receipt.sender : account;
-  const conversation = message?.sent.conversation ?? "";
-  if (type === "mirrored" && message?.sent.device === device) return "it sent it itself";
-  return inventionIn({ message: id, sender, digest, conversation }, message, account);
-}
-
 /** The first answer counts: nothing takes back what was promised. */
 function isAnswered({ acceptedAt, refused }: Message): boolean {
   return acceptedAt !== null || refused;
-}
-
-/** @returns what about this entry was never sent; `null` if it was sent so, to or by this account */
-function inventionIn(entry: ArchivedMessage, message: Message | undefined, account: string): string | null {
-  if (message === undefined) return "nobody sent it";
-  const { sent } = message;
-  if (sent.account !== entry.sender)
-    return `it was sent by ${sent.account}, and stands as one by ${entry.sender}`;
-  if (sent.conversation !== entry.conversation)
-    return `it was sent in ${sent.conversation}, not in ${entry.conversation}`;
-  if (sent.digest !== entry.digest) return "its text is another";
-  if (sent.account !== account && !sent.recipients.includes(account)) return "it was sent to others";
-  return null;
 }

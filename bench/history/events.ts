@@ -17,8 +17,8 @@ export interface SentEvent {
   readonly account: string;
   readonly conversation: string;
   readonly message: string;
-  /** Accounts. */
-  readonly recipients: readonly string[];
+  /** Accounts; `null` for a message to a group: whoever is in it, by the history's membership events. */
+  readonly recipients: readonly string[] | null;
   /** Of the text, made in any way that tells two texts apart. */
   readonly digest: string;
 }
@@ -64,6 +64,19 @@ export interface MirroredEvent {
   readonly digest: string;
 }
 
+/** Somebody becomes, or ceases to be, a member of a group. For one account and group, these stand in the order in which they held. */
+export interface MembershipEvent {
+  readonly type: "membership";
+  /** When it was asked for; it cannot hold before. */
+  readonly at: At;
+  /** When that was answered: it holds from then on. `null` where no answer came: it may hold or not. */
+  readonly until: At | null;
+  /** The group's. */
+  readonly conversation: string;
+  readonly account: string;
+  readonly member: boolean;
+}
+
 /** Something was broken on purpose, for the report only. */
 export interface FaultEvent {
   readonly type: "fault";
@@ -75,7 +88,7 @@ export interface FaultEvent {
 }
 
 export type HistoryEvent =
-  SentEvent | AcceptedEvent | RefusedEvent | ReceivedEvent | MirroredEvent | FaultEvent;
+  SentEvent | AcceptedEvent | RefusedEvent | ReceivedEvent | MirroredEvent | MembershipEvent | FaultEvent;
 
 export interface ArchivedMessage {
   readonly message: string;

@@ -19,6 +19,8 @@ function lineOf(event: HistoryEvent): string {
       return `${event.device} is shown "${event.message}"`;
     case "mirrored":
       return `${event.device} is told that another device sent "${event.message}"`;
+    case "membership":
+      return `${event.account} ${event.member ? "comes into" : "goes out of"} ${event.conversation}`;
     case "fault": {
       const ms = event.until === null ? 0 : event.until - event.at;
       return `fault: ${event.kind} of ${event.target}${ms > 0 ? ` for ${ms} ms` : ""}`;

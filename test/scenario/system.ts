@@ -140,6 +140,14 @@ export class System {
     return Number(rows[0]?.count);
   }
 
+  /** How many messages wait for people. */
+  async countDeliveries(): Promise<number> {
+    const { rows } = await this.service.db.query<{ count: string }>({
+      text: "SELECT count(*) FROM deliveries",
+    });
+    return Number(rows[0]?.count);
+  }
+
   stopArchive(): Promise<void> {
     return this.archive.stop();
   }

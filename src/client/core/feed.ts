@@ -163,7 +163,7 @@ export class Feed {
       await this.#received(await entries.tagOf(sender, message), entry.counter, judgement);
     } else if (content.type === "sent" && content.header.device !== device) {
       const { header, payload, recipients } = content;
-      const group = await this.#groupOf(header);
+      const group = await this.#groupOf(header, payload);
       const to: string[] = group === null ? [] : [shownGroup(group.id, group.title)];
       for (const recipient of recipients) to.push(await this.#nameOf(recipient));
       if (this.#stopped) return;
@@ -181,8 +181,10 @@ export class Feed {
     }
   }
 
-  async #groupOf({ epoch, conversation }: EnvelopeHeader): Promise<GroupRef | null> {
-    return epoch === 0 ? null : { id: conversation, title: await this.context.groups.titleOf(conversation) };
+  async #groupOf({ epoch, conversation }: EnvelopeHeader, payload: Payload): Promise<GroupRef | null> {
+    if (epoch === 0) return null;
+    const title = payload.type === "title" ? payload.title : await this.context.groups.titleOf(conversation);
+    return { id: conversation, title };
   }
 
   /**
@@ -206,7 +208,7 @@ export class Feed {
       from,
       fromAccount: sender,
       conversation,
-      group: await this.#groupOf(header),
+      group: await this.#groupOf(header, payload),
       text: textOf(payload),
       at: sentAt,
       number: sequence,

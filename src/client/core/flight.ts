@@ -24,8 +24,12 @@ export interface FlightContext {
   readonly files: OutboxFiles;
   readonly archive: Pick<Archive, "append">;
   readonly session: SendingSession;
-  /** Seals a message for those who are in its group by now. */
-  sealAgain(entry: OutboxEntry): Promise<OutboxEntry>;
+  /**
+   * Seals a message for those who are in its group by now.
+   *
+   * @param refused whether the service has called what it was sealed for out of date
+   */
+  sealAgain(entry: OutboxEntry, refused: boolean): Promise<OutboxEntry>;
   /** Whose names those are, as far as they are known. */
   namesOf(accounts: readonly AccountId[]): Promise<ReadonlyMap<AccountId, string>>;
   /** Told of every message that got on. */
@@ -53,6 +57,8 @@ export class Flight {
   readonly #putOffFor = new Set<AccountId>();
   /** Messages to each group that are on the way: all are sealed for one epoch of it, or a later one could be taken before them. */
   readonly #toGroups = new Map<ConversationId, Set<OutboxItem>>();
+  /** Refused for the membership that they were sealed for, and not sealed anew yet. */
+  readonly #stale = new Set<OutboxItem>();
   /** Groups whose messages are to be sealed anew, once none of them is on the way any more, or are being so. */
   readonly #sealing = new Map<ConversationId, "soon" | "now">();
   /** Files with messages that are not archived. */
@@ -252,6 +258,7 @@ export class Flight {
     this.#onTheWay.clear();
     this.#bytesOnTheWay = 0;
     this.#toGroups.clear();
+    this.#stale.clear();
     for (const [conversation, when] of this.#sealing) if (when === "soon") this.#sealing.delete(conversation);
   }
 
@@ -262,6 +269,7 @@ export class Flight {
   #onStale(item: OutboxItem): void {
     const { conversation } = item.entry;
     if (!this.#sealing.has(conversation)) this.#sealing.set(conversation, "soon");
+    this.#stale.add(item);
     this.#arrives(item);
   }
 
@@ -288,7 +296,8 @@ export class Flight {
     for (const item of this.#items.values()) {
       if (item.entry.conversation !== conversation || this.#putOff.has(item)) continue;
       try {
-        item.entry = await this.#context.sealAgain(item.entry);
+        item.entry = await this.#context.sealAgain(item.entry, this.#stale.has(item));
+        this.#stale.delete(item);
       } catch (error) {
         if (!(error instanceof FastChatError) || !LASTING.has(error.code)) throw error;
         this.#settle(item, "done");

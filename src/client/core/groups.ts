@@ -78,6 +78,8 @@ const GroupFile = Type.Object({
 });
 type GroupFile = Static<typeof GroupFile>;
 const groupFile = Compile(GroupFile);
+/** The most events that are read of a group at a time. */
+const MOST_EVENTS = 100_000;
 const PREFIX = "group-";
 const LOCK = "groups";
 /** Counter of the newest entry of the archive's that was read. */
@@ -166,18 +168,31 @@ export class Groups {
   async catchUp(id: ConversationId): Promise<Group> {
     await this.#load();
     return this.#alone(async () => {
+      // All of a log that is new, before any of it is believed: a service could name any group.
+      const events: Uint8Array[] = [];
+      const known = this.#known.get(id)?.log.epoch ?? 0;
       for (let more = true; more;) {
-        const page = await this.#context.service.events(id, this.#entry(id).log.epoch);
-        for (const bytes of page.events) await this.#learn(id, bytes, "service");
-        more = page.more && page.events.length > 0;
+        const page = await this.#context.service.events(id, known + events.length);
+        events.push(...page.events);
+        more = page.more && page.events.length > 0 && events.length < MOST_EVENTS;
       }
-      const { group } = this.#entry(id).log;
-      if (group === null) {
-        this.#known.delete(id);
-        throw new FastChatError("noSuchGroup", "The service does not know that group.");
-      }
-      return group;
+      if (known === 0) await this.#checkOwn(id, events);
+      for (const bytes of events) await this.#learn(id, bytes, "service");
+      return this.#entry(id).log.group as Group;
     });
+  }
+
+  /** @throws FastChatError `noSuchGroup` for a log of a group that this account was never in; `undecryptable` for one of none */
+  async #checkOwn(id: ConversationId, events: readonly Uint8Array[]): Promise<void> {
+    const log = new GroupLog(id);
+    let own = false;
+    for (const bytes of events) {
+      if ((await log.offer(bytes)) !== "added") {
+        throw new FastChatError("undecryptable", "The service shows a log that is not that group's.");
+      }
+      own ||= log.group?.members.has(this.#context.me) === true;
+    }
+    if (!own) throw new FastChatError("noSuchGroup", "You were never in that group.");
   }
 
   /** Looks whether groups have changed while nobody told of it. Never throws. */

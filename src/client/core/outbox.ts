@@ -7,7 +7,7 @@
  * accepted, so that the messages of a device have one order.
  */
 import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
-import type { AcceptedFrame } from "../../protocol/hot.js";
+import { frameEpoch, type AcceptedFrame } from "../../protocol/hot.js";
 import type { ConversationId } from "../../protocol/ids.js";
 import type { Payload } from "../../protocol/payload.js";
 import type { Clock, HeldLock, Timer } from "../../protocol/runtime.js";
@@ -30,7 +30,7 @@ export interface OutboxContext extends NumberingContext {
   readonly files: OutboxFiles;
   readonly contacts: Pick<Contacts, "namesOf">;
   readonly peers: Pick<Peers, "find">;
-  readonly groups: Pick<Groups, "catchUp">;
+  readonly groups: Pick<Groups, "accuse" | "catchUp">;
   readonly conversations: Pick<Conversations, "of" | "seal" | "sealAgain">;
   readonly archive: Pick<Archive, "append" | "away" | "open">;
   readonly clock: Clock;
@@ -98,7 +98,7 @@ export class Outbox {
       files: context.files,
       archive: context.archive,
       session,
-      sealAgain: (entry) => this.#sealAgain(entry),
+      sealAgain: (entry, refused) => this.#sealAgain(entry, refused),
       namesOf: (accounts) => context.contacts.namesOf(accounts),
       onChange: () => this.#changed.notify(),
     });
@@ -362,9 +362,13 @@ export class Outbox {
     }
   }
 
-  async #sealAgain(entry: OutboxEntry): Promise<OutboxEntry> {
+  async #sealAgain(entry: OutboxEntry, refused: boolean): Promise<OutboxEntry> {
     const { groups, conversations } = this.#context;
-    await groups.catchUp(entry.conversation);
+    const { epoch } = await groups.catchUp(entry.conversation);
+    if (refused && epoch === frameEpoch(entry.frame)) {
+      groups.accuse(entry.conversation, "hidden");
+      throw new FastChatError("unavailable", `The service does not say who is in ${entry.to} now.`);
+    }
     const { frame, entry: archived } = await conversations.sealAgain(entry);
     return { ...entry, frame, entry: archived };
   }

@@ -34,6 +34,46 @@ export class RecordedHistory {
     return message;
   }
 
+  /** To whoever is in a group. @returns the message's name */
+  sendTo(group: string, account: string): string {
+    const message = `m${this.#sent.size + 1}`;
+    const digest = createHash("sha256").update(message).digest("hex");
+    const event: SentEvent = {
+      type: "sent",
+      at: this.now++,
+      device: `${account}/1`,
+      account,
+      conversation: group,
+      message,
+      recipients: null,
+      digest,
+    };
+    this.#sent.set(message, event);
+    this.events.push(event);
+    return message;
+  }
+
+  /** Puts it into the archives of these. */
+  deliverTo(message: string, ...owners: string[]): void {
+    for (const owner of owners) this.archive(owner).push(this.entryOf(message));
+  }
+
+  /** Begins to let somebody in, or to put them out. @returns what says that it was answered */
+  change(group: string, account: string, member: boolean): () => void {
+    const change = {
+      type: "membership",
+      at: this.now++,
+      until: null,
+      conversation: group,
+      account,
+      member,
+    } as const;
+    const index = this.events.push(change) - 1;
+    return () => {
+      this.events[index] = { ...change, until: this.now++ };
+    };
+  }
+
   accept(message: string, refused: readonly string[] = []): void {
     this.events.push({ type: "accepted", at: this.now++, message, refused });
   }
@@ -49,7 +89,7 @@ export class RecordedHistory {
   /** Puts it into the archives of all whom it concerns. */
   deliver(message: string): void {
     const { account, recipients } = this.#event(message);
-    for (const owner of [account, ...recipients]) this.archive(owner).push(this.entryOf(message));
+    for (const owner of [account, ...(recipients ?? [])]) this.archive(owner).push(this.entryOf(message));
   }
 
   /** Sends, accepts and delivers. @returns the message's name */

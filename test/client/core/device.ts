@@ -35,7 +35,7 @@ export function exportKeyOf(password: string): Uint8Array {
 
 export const PASSWORD = "correct horse";
 
-export type Name = "alice" | "bob";
+export type Name = "alice" | "bob" | "carol";
 
 /** Gives a person an account with the service. */
 export async function enrol(service: Service, name: Name): Promise<Person> {

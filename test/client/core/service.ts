@@ -3,10 +3,16 @@
  * says until a test tells it otherwise, and never decrypts.
  */
 import { createHash } from "node:crypto";
+import { MemoryGroups } from "../../../bench/simulation/memory-groups.js";
 import { VirtualClock } from "../../../bench/simulation/virtual-clock.js";
 import type { Endpoint, HttpClient } from "../../../src/client/core/ports.js";
 import { fromBase64Url, toBase64Url, toHex, utf8, fromUtf8 } from "../../../src/protocol/bytes.js";
-import { clientMessages, serverMessages, type ServerMessage } from "../../../src/protocol/chat.js";
+import {
+  clientMessages,
+  serverMessages,
+  type ClientMessage,
+  type ServerMessage,
+} from "../../../src/protocol/chat.js";
 import { FastChatError } from "../../../src/protocol/errors.js";
 import {
   Kind,
@@ -40,10 +46,16 @@ import {
 } from "../../../src/protocol/ids.js";
 import type { FrameChannel } from "../../../src/protocol/runtime.js";
 import { memoryChannel, type MemoryEnd } from "../../../src/node/memory-channel.js";
+import { GroupRegistry } from "../../../src/workers/chat/group-registry.js";
 import { ArchiveService } from "./archive-service.js";
 
 export const CHAT: Endpoint = { host: "chat.test", port: 1 };
 export const ARCHIVE: Endpoint = { host: "archive.test", port: 2 };
+
+export type GroupRequest = Extract<ClientMessage, { type: "groupLog" | "groupAppend" | "groupHeads" }>;
+type Reply = Extract<ServerMessage, { type: "groupEvents" | "groupAppended" | "groupEpochs" | "refused" }>;
+/** An answer, before it names its question. */
+type Unnumbered = { [Type in Reply["type"]]: Omit<Extract<Reply, { type: Type }>, "ref"> }[Reply["type"]];
 
 export interface ServerSession {
   readonly account: AccountId;
@@ -92,6 +104,22 @@ export class Service {
   readonly sessions = new Set<ServerSession>();
   /** What waits for each account, in order. */
   readonly mailboxes = new Map<AccountId, SendFrame[]>();
+  readonly groups = new MemoryGroups();
+  /** Answers a question about groups; `null` leaves it to their logs. */
+  onGroupRequest: (account: AccountId, request: GroupRequest) => Unnumbered | null = () => null;
+  /** Whether people are told that a group has changed. */
+  tellsOfGroups = true;
+  readonly registry = new GroupRegistry({
+    store: this.groups,
+    most: 1000,
+    tellOthers: (group, epoch, accounts) => {
+      for (const session of this.sessions) {
+        if (this.tellsOfGroups && accounts.includes(session.account))
+          session.say({ type: "groupChanged", group, epoch });
+      }
+      return Promise.resolve();
+    },
+  });
   /** Takes a message in the place of the mailboxes; returns whether it did. */
   onSend: (session: ServerSession, frame: SendFrame) => boolean = () => false;
   readonly #tokens = new Map<string, { account: AccountId; device: DeviceId }>();
@@ -235,6 +263,8 @@ export class Service {
         else if (message.type === "attach" && session !== null) this.#attach(session);
         else if (message.type === "ping" && !this.deaf) {
           channel.send(serverMessages.encode({ type: "pong", ref: message.ref }));
+        } else if (session !== null && "ref" in message && message.type.startsWith("group")) {
+          void this.#answerAbout(session, message as GroupRequest);
         }
       },
       onDrain: () => undefined,
@@ -286,7 +316,54 @@ export class Service {
     }
     const frame = decodeSend(new Uint8Array(content));
     this.sends.push(frame);
-    if (!this.onSend(session, frame)) this.take(session, frame);
+    if (this.onSend(session, frame)) return;
+    const refusal = this.#refusalOf(session, frame);
+    if (refusal === null) this.take(session, frame);
+    else this.answer(session, frame, refusal);
+  }
+
+  /** As chat servers hold a message to its group's membership. */
+  #refusalOf({ account }: ServerSession, { epoch, conversation, keys }: SendFrame): Outcome | null {
+    if (epoch === 0) return null;
+    const group = this.registry.current(conversation);
+    if (group?.members.has(account) !== true) return Outcome.notMember;
+    if (group.epoch !== epoch) return Outcome.staleEpoch;
+    return keys.every(({ recipient }) => group.members.has(recipient)) ? null : Outcome.notMember;
+  }
+
+  async #answerAbout(session: ServerSession, request: GroupRequest): Promise<void> {
+    const { ref } = request;
+    const instead = this.onGroupRequest(session.account, request);
+    if (instead !== null) {
+      session.say({ ...instead, ref });
+      return;
+    }
+    try {
+      session.say(await this.#groupAnswer(session.account, request));
+    } catch (error) {
+      const { code, message } = error as FastChatError;
+      session.say({ type: "refused", ref, code, message });
+    }
+  }
+
+  async #groupAnswer(account: AccountId, request: GroupRequest): Promise<ServerMessage> {
+    const { ref } = request;
+    switch (request.type) {
+      case "groupLog":
+        return {
+          type: "groupEvents",
+          ref,
+          ...(await this.registry.events(account, request.group, request.after)),
+        };
+      case "groupAppend":
+        await this.registry.append(request.group, account, request.event);
+        return { type: "groupAppended", ref };
+      case "groupHeads": {
+        const epochs: number[] = [];
+        for (const group of request.groups) epochs.push(await this.registry.epoch(account, group));
+        return { type: "groupEpochs", ref, epochs };
+      }
+    }
   }
 
   /** Puts a message into its recipient's mailbox and answers `accepted`. */
