@@ -11,6 +11,9 @@ export const LABELS = {
   envelopeSignature: "fastchat envelope v1",
   groupEventSignature: "fastchat group event v1",
   groupEventHash: "fastchat group event hash v1",
+  groupInviteSignature: "fastchat group invite v1",
+  groupInviteSecret: "fastchat group invite secret v1",
+  groupInviteProof: "fastchat group join v1",
   envelopeKeyCommitment: "fastchat envelope key commitment v1",
 
   sealedRecordKeys: "fastchat sealed record keys v1",

@@ -7,7 +7,7 @@ import { Compile } from "#typebox/compile";
 import { pack, unpack } from "./codec.js";
 import { FastChatError } from "./errors.js";
 import { redacted } from "./redacted.js";
-import { AccountIdSchema, Binary, Counter, MessageIdSchema } from "./schema.js";
+import { AccountIdSchema, Binary, ConversationIdSchema, Counter, MessageIdSchema } from "./schema.js";
 
 /** The longest text, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 64 * 1024;
@@ -78,14 +78,18 @@ const Timer = Type.Object({
 });
 /** Everything up to this message was read. */
 const Read = Type.Object({ type: Type.Literal("read"), upTo: MessageRef });
-/** Asks an admin to be let in by an invite. */
+/** Asks an admin to be let into a group by an invite of theirs. */
 const Join = Type.Object({
   type: Type.Literal("join"),
+  group: ConversationIdSchema,
   /** Names the invite. */
   invite: Binary(16, 16),
+  /** When the invite ends, in milliseconds since 1970. */
+  until: Counter,
   /** HMAC-SHA256 under the invite's secret. */
   proof: Binary(32, 32),
 });
+export type JoinPayload = Static<typeof Join>;
 
 const KNOWN = {
   text: TextPayload,

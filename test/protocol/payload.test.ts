@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import t from "tap";
 import { concatBytes } from "../../src/protocol/bytes.js";
 import { pack } from "../../src/protocol/codec.js";
-import type { AccountId, MessageId } from "../../src/protocol/ids.js";
+import type { AccountId, ConversationId, MessageId } from "../../src/protocol/ids.js";
 import {
   decodePayload,
   encodePayload,
@@ -37,7 +37,13 @@ const payloads: readonly KnownPayload[] = [
   { type: "title", title: "Family" },
   { type: "timer", seconds: 3600 },
   { type: "read", upTo: to },
-  { type: "join", invite: new Uint8Array(16).fill(4), proof: new Uint8Array(32).fill(5) },
+  {
+    type: "join",
+    group: "0b".repeat(32) as ConversationId,
+    until: 1_700_000_000_000,
+    invite: new Uint8Array(16).fill(4),
+    proof: new Uint8Array(32).fill(5),
+  },
 ];
 
 for (const payload of payloads) {
@@ -96,7 +102,13 @@ t.test("what is no payload is refused, by name of the field where there is one",
     { type: "reply", to: { sender, message: "33" }, text: "x" },
     { type: "timer", seconds: -1 },
     { type: "timer", seconds: 1.5 },
-    { type: "join", invite: new Uint8Array(15), proof: new Uint8Array(32) },
+    {
+      type: "join",
+      group: "0b".repeat(32) as ConversationId,
+      until: 1_700_000_000_000,
+      invite: new Uint8Array(15),
+      proof: new Uint8Array(32),
+    },
   ];
   for (const value of wrong) {
     t.throws(() => decodePayload(pack(value)), { code: "badFrame" }, JSON.stringify(value));

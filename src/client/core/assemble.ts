@@ -19,6 +19,7 @@ import { Files, type Attachment } from "./files.js";
 import { findAttachment, readHistory, wholeHistory } from "./history.js";
 import { GroupActions } from "./group-actions.js";
 import { GroupAdmin } from "./group-admin.js";
+import { GroupInvites } from "./group-invites.js";
 import { GroupService } from "./group-service.js";
 import { Groups } from "./groups.js";
 import { Import } from "./imports.js";
@@ -79,6 +80,7 @@ export interface Parts {
   beginHistoryHere(): Promise<void>;
   restoreHistory(): Promise<void>;
   readonly groupActions: GroupActions;
+  readonly groupInvites: GroupInvites;
   readonly peers: Peers;
   draft(name: PeerName): Promise<string>;
   changeChat(name: PeerName, change: ChatChange): Promise<void>;
@@ -260,6 +262,19 @@ export async function assemble(
     session,
   );
 
+  const groupActions = new GroupActions({ me, groups, admin: groupAdmin, contacts, outbox, random });
+  const groupInvites = new GroupInvites({
+    me,
+    keys,
+    groups,
+    admin: groupAdmin,
+    actions: groupActions,
+    contacts,
+    outbox,
+    clock,
+    random,
+  });
+
   const recover = async (): Promise<void> => {
     const recovering = outbox.recover().catch(() => undefined);
     await within(clock, RECOVER_MS, recovering);
@@ -296,7 +311,8 @@ export async function assemble(
       await rememberHistoryAfter(files, record, 0);
       historyAfter = 0;
     },
-    groupActions: new GroupActions({ me, groups, admin: groupAdmin, contacts, outbox, random }),
+    groupActions,
+    groupInvites,
     peers,
     async draft(name) {
       return chats.draft((await peers.place(name)).conversation);
@@ -318,7 +334,7 @@ export async function assemble(
       }
       if (spell !== null) throw new FastChatError("conflict", "This client listens already.");
       const position = new FeedPosition(files, device);
-      const wiring = { ...lines, device, chats, clock, random, position };
+      const wiring = { ...lines, device, chats, clock, random, position, invites: groupInvites };
       const watch = handlers.watchesArchive === true ? watchArchive(ledger, clock) : null;
       const started = new ListeningSpell(wiring, session, handlers, () => {
         watch?.stop();

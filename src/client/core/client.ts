@@ -21,6 +21,7 @@ import type { Selection } from "./deleting.js";
 import { DeviceFiles } from "./device-files.js";
 import type { FileSource } from "./files.js";
 import type { GroupActions } from "./group-actions.js";
+import type { GroupInvites } from "./group-invites.js";
 import type { Import } from "./imports.js";
 import type {
   ArchiveCheck,
@@ -197,6 +198,11 @@ export class Client {
   /** What this account does with groups, and knows of them. Names and titles are as people type them. */
   get groups(): GroupActions {
     return this.#parts.groupActions;
+  }
+
+  /** Links by which people come into groups. */
+  get invites(): GroupInvites {
+    return this.#parts.groupInvites;
   }
 
   /** Where the archive lies, with what opens it; `null` for one that the service keeps. */

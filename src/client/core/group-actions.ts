@@ -72,9 +72,14 @@ export class GroupActions {
     const accounts = await this.#accountsOf(names);
     const shown = shownGroup(id, await groups.titleOf(id));
     await admin.change(id, (group) => changeOf(group, action, accounts, shown));
-    // Who came is to know what it is called.
-    if (action === "add") await this.#call(id, await groups.titleOf(id));
+    if (action === "add") await this.tellTitle(id);
     return this.summary(id);
+  }
+
+  /** Who came is to know what the group is called. */
+  async tellTitle(id: ConversationId): Promise<void> {
+    const title = await this.context.groups.titleOf(id);
+    if (title !== "") await this.#call(id, title);
   }
 
   /** @throws FastChatError `noSuchGroup`; `forbidden` for who is no member; what keeps the service from answering */

@@ -19,10 +19,11 @@ export function textOf(payload: Payload): string {
       return `[file: ${payload.name}, ${sizeOf(payload.bytes)}] ${payload.text}`.trimEnd();
     case "title":
       return `(the group is called "${payload.title}")`;
+    case "join":
+      return "(asks to be let into a group, by an invite)";
     case "delete":
     case "timer":
     case "read":
-    case "join":
       return `[${payload.type}]`;
     case "unknown":
       return `[a newer kind of message: ${payload.name}]`;

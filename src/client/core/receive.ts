@@ -11,6 +11,7 @@ import type { Clock, Random, Timer } from "../../protocol/runtime.js";
 import type { Archive, NewEntry } from "./archive.js";
 import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
 import type { Conversations, Judgement } from "./conversations.js";
+import type { GroupInvites } from "./group-invites.js";
 import type { Groups } from "./groups.js";
 import type { Display } from "./display.js";
 import type { Delivered, Entries } from "./entries.js";
@@ -27,6 +28,7 @@ export interface ReceiverContext {
   readonly device: DeviceId;
   readonly conversations: Pick<Conversations, "judge">;
   readonly groups: Pick<Groups, "retitle">;
+  readonly invites: Pick<GroupInvites, "answer">;
   readonly entries: Entries;
   readonly archive: Pick<Archive, "append">;
   readonly clock: Clock;
@@ -178,10 +180,19 @@ export class Receiver {
       await this.#learnTitle(judgement);
       this.#context.tellOfGroups();
       await this.#context.display.show(entry.entry, messageOf(judgement));
+      this.#answer(judgement);
     }
     this.#shown.add(key);
     if (judgement.kind === "unjudged" && judgement.soon) this.#judgeLater(delivered);
     this.#archive(entry, key, delivered, judgement);
+  }
+
+  /** Whoever asks to be let into a group of this account's is, if they may be; nothing waits for that. */
+  #answer({ group, payload, header }: Genuine): void {
+    if (group !== null || payload.type !== "join") return;
+    this.#context.invites
+      .answer(header.sender, payload)
+      .catch((error: unknown) => this.#fail(error as Error));
   }
 
   async #learnTitle({ group, payload, header }: Genuine): Promise<void> {

@@ -52,6 +52,7 @@ t.test(
         }),
         entries,
         groups: { retitle: () => Promise.resolve() },
+        invites: { answer: () => Promise.resolve() },
         tellOfGroups: () => undefined,
         archive: {
           append: (entry) =>

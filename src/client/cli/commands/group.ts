@@ -6,6 +6,8 @@ import type { GroupSummary } from "../../core/messages.js";
 import { groupDetails, groupJson, groupLines } from "../format-groups.js";
 import { unlessAborted } from "../interrupt.js";
 import { requireName } from "../name.js";
+import { wholeNumber } from "../numbers.js";
+import { printableLine } from "../printable.js";
 import { sayIfSlow } from "../progress.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
 
@@ -32,6 +34,8 @@ export const groupCommand: CommandModule<GlobalOptions, GlobalOptions> = {
       .command(createCommand)
       .command(renameCommand)
       .command(leaveCommand)
+      .command(inviteCommand)
+      .command(joinCommand)
       .command(listCommand)
       .command(infoCommand);
     return all
@@ -86,6 +90,62 @@ const leaveCommand: CommandModule<GlobalOptions, GroupOptions> = {
   describe: "Be a member no more; your history stays",
   builder: groupOf,
   handler: (argv) => changing(argv, "leaving the group…", (client) => client.groups.leave(argv.group)),
+};
+
+const inviteCommand: CommandModule<
+  GlobalOptions,
+  GroupOptions & { uses: number; days: number; revoke: boolean }
+> = {
+  command: "invite <group>",
+  describe: "Print a link by which people come in",
+  builder: (yargs) =>
+    yargs
+      .positional("group", {
+        type: "string",
+        demandOption: true,
+        describe: "# and its title, or its id; with --revoke the link",
+      })
+      .option("uses", { type: "number", default: 10, requiresArg: true, describe: "How many may come by it" })
+      .option("days", { type: "number", default: 7, requiresArg: true, describe: "How long it is good" })
+      .option("revoke", { type: "boolean", default: false, describe: "Take a link back" })
+      .epilogue(
+        "Whoever has the link can come in, until it is used up, has ended or is revoked. They are let in when a client of " +
+          "yours listens: fastchat listen, chat or pending. With --json: link.",
+      ),
+  handler: (argv) =>
+    runCommand(argv, async (context) => {
+      const { output, interrupts } = context;
+      const uses = wholeNumber("--uses", argv.uses, 1);
+      const days = wholeNumber("--days", argv.days, 1);
+      await withClient(context, async (client) => {
+        if (argv.revoke) {
+          await unlessAborted(client.invites.revoke(argv.group), interrupts.signal);
+          if (!output.json) output.note("the link lets nobody in any more.");
+          return;
+        }
+        const making = sayIfSlow(output, "making the invite…", client.invites.make(argv.group, uses, days));
+        const link = await unlessAborted(making, interrupts.signal);
+        await output.line(output.json ? JSON.stringify({ link }) : link);
+      });
+    }),
+};
+
+const joinCommand: CommandModule<GlobalOptions, GlobalOptions & { link: string }> = {
+  command: "join <link>",
+  describe: "Ask to be let in by a link",
+  builder: (yargs) =>
+    yargs.positional("link", { type: "string", demandOption: true, describe: "As it was given to you" }),
+  handler: (argv) =>
+    runCommand(argv, async (context) => {
+      const { output, interrupts } = context;
+      await withClient(context, async (client) => {
+        const asking = sayIfSlow(output, "asking to be let in…", client.invites.join(argv.link));
+        const asked = await unlessAborted(asking, interrupts.signal);
+        if (output.json) await output.line(JSON.stringify({ asked }));
+        else
+          output.note(`${printableLine(asked)} was asked; you are in once a client of theirs has seen it.`);
+      });
+    }),
 };
 
 const listCommand: CommandModule<GlobalOptions, GlobalOptions & { all: boolean }> = {
