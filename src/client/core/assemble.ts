@@ -226,8 +226,7 @@ export async function assemble(
       groupService.onDown();
     },
     onLive: () => {
-      spell?.onLive();
-      void groups.catchUpAll();
+      spell?.onLive(groups.catchUpAll());
     },
     onAccepted: (accepted) => outbox.onAccepted(accepted),
     onDeliver: (delivery) => spell?.onDeliver(delivery),

@@ -16,7 +16,7 @@ import type { Outbox } from "./outbox.js";
 export interface GroupInvitesContext {
   readonly me: AccountId;
   readonly keys: Pick<AccountKeys, "identity" | "archive">;
-  readonly groups: Pick<Groups, "catchUp" | "find" | "named">;
+  readonly groups: Pick<Groups, "catchUp" | "named">;
   readonly admin: GroupAdmin;
   readonly actions: Pick<GroupActions, "tellTitle">;
   readonly contacts: Pick<Contacts, "byAccount">;
@@ -76,8 +76,10 @@ export class GroupInvites {
     const { group, invite, until, account, secret } = await openInviteLink(link);
     if (until <= clock.now())
       throw new FastChatError("badRequest", "The invite has ended; ask for another one.");
-    const known = await groups.find(group);
-    if (known?.group.members.has(me)) throw new FastChatError("conflict", "You are in that group already.");
+    // Who was removed, and has not heard of it, is to be let in again.
+    const known = await groups.catchUp(group).catch(() => null);
+    if (known?.members.has(me) === true)
+      throw new FastChatError("conflict", "You are in that group already.");
     const { name } = await contacts.byAccount(account);
     const proof = await inviteProof(secret, { group, invite, until }, me);
     await outbox.send({ kind: "person", name }, { type: "join", group, invite, until, proof });

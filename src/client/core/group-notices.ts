@@ -26,13 +26,14 @@ const TITLE_MS = 3_000;
 export class GroupNotices {
   readonly #waiting: GroupNews[] = [];
   readonly #stopListening: () => void;
+  #showing: Promise<void> = Promise.resolve();
   #stopped = false;
 
   constructor(private readonly context: GroupNoticesContext) {
     this.#stopListening = context.groups.onNews((news) => {
       this.#waiting.push(news);
-      if (news.title !== "") this.flush();
-      else context.clock.after(TITLE_MS, () => this.flush());
+      if (news.title !== "") void this.flush();
+      else context.clock.after(TITLE_MS, () => void this.flush());
     });
   }
 
@@ -41,14 +42,25 @@ export class GroupNotices {
     this.#stopListening();
   }
 
-  /** Shows what waits, in front of what is shown next. */
-  flush(): void {
-    for (const news of this.#waiting.splice(0)) {
-      this.context.display
-        .inTurn(() => this.#show(news))
-        .catch((error: unknown) => {
-          if (!this.#stopped) this.context.onFailure(error as Error);
-        });
+  /**
+   * Shows what waits, in front of what is shown next.
+   *
+   * @returns once it is shown
+   */
+  flush(): Promise<void> {
+    const shown = this.#showing;
+    this.#showing = this.#showAll().then(() => shown);
+    return this.#showing;
+  }
+
+  async #showAll(): Promise<void> {
+    const showing = this.#waiting
+      .splice(0)
+      .map((news) => this.context.display.inTurn(() => this.#show(news)));
+    try {
+      await Promise.all(showing);
+    } catch (error) {
+      if (!this.#stopped) this.context.onFailure(error as Error);
     }
   }
 

@@ -199,9 +199,9 @@ export class Groups {
   async catchUpAll(): Promise<void> {
     try {
       await this.#load();
-      const mine = [...this.#known.values()].filter(({ log }) => log.group?.members.has(this.#context.me));
-      if (mine.length === 0) return;
-      const before = mine.map(({ log }) => ({ id: log.id, epoch: log.epoch }));
+      // Also those that this account is not in any more: it may be let in again.
+      const before = [...this.#known.values()].map(({ log: { id, epoch } }) => ({ id, epoch }));
+      if (before.length === 0) return;
       const epochs = await this.#context.service.epochs(before.map(({ id }) => id));
       for (const { id, epoch } of before) {
         const told = epochs.get(id) ?? 0;
@@ -398,11 +398,14 @@ export class Groups {
 
   #titled(title: string): ConversationId[] {
     const { me } = this.#context;
-    const mine = [...this.#known.values()].filter(({ log }) => log.group?.members.has(me));
-    const exact = mine.filter((known) => known.title === title);
     const folded = title.toLowerCase();
-    const found = exact.length > 0 ? exact : mine.filter((known) => known.title.toLowerCase() === folded);
-    return found.map(({ log }) => log.id);
+    const all = [...this.#known.values()];
+    const alike = all.filter((known) => known.title.toLowerCase() === folded);
+    const exact = alike.filter((known) => known.title === title);
+    const isMine = ({ log }: Known): boolean => log.group?.members.has(me) === true;
+    // Those that this account has left come last: their history is there still.
+    const found = [exact.filter(isMine), alike.filter(isMine), exact, alike].find(({ length }) => length > 0);
+    return (found ?? []).map(({ log }) => log.id);
   }
 
   #alarm(group: ConversationId, kind: GroupAlarm["kind"]): void {

@@ -27,6 +27,8 @@ type Wiring = Omit<
     readonly position: FeedPosition;
   };
 
+/** How long the news of groups is waited for before what comes counts as new, in milliseconds. */
+const GROUPS_MS = 2_000;
 /** How long stopping waits for what was read to be noted, in milliseconds. */
 const READ_MARKS_MS = 2_000;
 
@@ -84,7 +86,7 @@ export class ListeningSpell implements Listening {
       ...wiring,
       caughtUp: () => this.#feed.caughtUp(),
       display,
-      tellOfGroups: () => this.#notices.flush(),
+      tellOfGroups: () => void this.#notices.flush(),
       readMarks,
       send: (frame) => session.send(frame),
       want: (deliveries) => {
@@ -108,8 +110,13 @@ export class ListeningSpell implements Listening {
     this.#receiver.onDeliver(delivery);
   }
 
-  onLive(): void {
-    void this.#receiver.whenTaken().then(() => {
+  /** @param groups once it is known what has become of groups meanwhile */
+  onLive(groups: Promise<void>): void {
+    const taken = Promise.all([
+      this.#receiver.whenTaken(),
+      within(this.#clock, GROUPS_MS, groups).then(() => this.#notices.flush()),
+    ]);
+    void taken.then(() => {
       if (!this.#over) this.#told(() => this.#handlers.onLive?.());
     });
   }

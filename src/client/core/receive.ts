@@ -61,6 +61,8 @@ const LIMITS: ReceiverLimits = { deliveries: 4_096, bytes: 32 * 1024 * 1024 };
 const REMEMBERED = 8_192;
 /** Deliveries kept in memory until their senders' cards can be had; the rest shows in history only. */
 const MOST_UNJUDGED = 256;
+/** How long what comes waits until somebody who asked is let into a group, in milliseconds. */
+const ANSWER_MS = 10_000;
 /** How long stopping waits for a message that is being shown, in milliseconds. */
 const SHOW_GRACE_MS = 250;
 /** How long stopping waits for the archive, in milliseconds. */
@@ -180,19 +182,24 @@ export class Receiver {
       await this.#learnTitle(judgement);
       this.#context.tellOfGroups();
       await this.#context.display.show(entry.entry, messageOf(judgement));
-      this.#answer(judgement);
+      await this.#answer(judgement);
     }
     this.#shown.add(key);
     if (judgement.kind === "unjudged" && judgement.soon) this.#judgeLater(delivered);
     this.#archive(entry, key, delivered, judgement);
   }
 
-  /** Whoever asks to be let into a group of this account's is, if they may be; nothing waits for that. */
-  #answer({ group, payload, header }: Genuine): void {
+  /**
+   * Whoever asks to be let into a group of this account's is, if they may be. Before the request is archived: should this client end
+   * on the way, it comes again. But nothing waits for it any longer than it takes while the service answers.
+   */
+  async #answer({ group, payload, header }: Genuine): Promise<void> {
     if (group !== null || payload.type !== "join") return;
-    this.#context.invites
+    const { clock, invites } = this.#context;
+    const answering = invites
       .answer(header.sender, payload)
       .catch((error: unknown) => this.#fail(error as Error));
+    await within(clock, ANSWER_MS, answering);
   }
 
   async #learnTitle({ group, payload, header }: Genuine): Promise<void> {

@@ -27,7 +27,7 @@ const MEMBER_ACTIONS = {
 type MemberAction = keyof typeof MEMBER_ACTIONS;
 
 export const groupCommand: CommandModule<GlobalOptions, GlobalOptions> = {
-  command: "group <action>",
+  command: "group",
   describe: "Make groups, and say who is in them",
   builder: (yargs) => {
     const all = withMemberActions(yargs)

@@ -4,7 +4,8 @@ import { FastChatError } from "../../../protocol/errors.js";
 import type { Client } from "../../core/client.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { Feed } from "../feed.js";
-import { messageLine, receivedJson } from "../format.js";
+import { receivedJson, receivedLine } from "../format.js";
+import { noticeLine } from "../format-groups.js";
 import { whenAborted } from "../interrupt.js";
 import { positiveNumber } from "../numbers.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
@@ -56,8 +57,7 @@ async function takePending(
   };
   const feed = new Feed((message) => {
     wait();
-    const { at, from, text } = message;
-    return output.line(output.json ? receivedJson(message) : messageLine(at, from, text, output.paint));
+    return output.line(output.json ? receivedJson(message) : receivedLine(message, output.paint));
   });
   wait();
   whenAborted(interrupts.signal, () => end("interrupted"));
@@ -65,6 +65,7 @@ async function takePending(
     {
       onMessage: (message) => feed.onMessage(message),
       onLive: () => end("live"),
+      onGroup: output.json ? undefined : (notice) => output.line(noticeLine(notice, output.paint)),
       onStatus: (status) => notes.onStatus(status),
       marksRead: true,
       watchesArchive: true,
