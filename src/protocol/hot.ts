@@ -120,7 +120,14 @@ export function frameAccount(frame: Uint8Array): AccountId {
 
 /** Of the group that a message is to; 0 between two people. */
 export function frameEpoch(frame: Uint8Array): number {
-  return new DataView(frame.buffer, frame.byteOffset).getUint32(AT.epoch);
+  const at = AT.epoch;
+  return (
+    (((frame[at] as number) << 24) |
+      ((frame[at + 1] as number) << 16) |
+      ((frame[at + 2] as number) << 8) |
+      (frame[at + 3] as number)) >>>
+    0
+  );
 }
 
 export function frameConversation(frame: Uint8Array): ConversationId {

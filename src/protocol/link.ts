@@ -180,15 +180,11 @@ export function writeLinkMessage(target: Uint8Array, offset: number, message: Li
   const body = offset + PREFIX_BYTES;
   switch (message.type) {
     case "forward":
-      writeU32(target, body, message.dispatch);
-      writeU32(target, body + 4, message.view);
-      writeU32(target, body + 8, message.session);
+      writeForward(target, body, message);
       target.set(message.frame, body + 12);
       break;
     case "forwardMany":
-      writeU32(target, body, message.dispatch);
-      writeU32(target, body + 4, message.view);
-      writeU32(target, body + 8, message.session);
+      writeForward(target, body, message);
       writeHex(target, body + 12, message.body);
       target.set(message.frame, body + 28);
       break;
@@ -307,6 +303,14 @@ function readLinkMessage(buffer: Uint8Array, start: number, end: number): LinkMe
     default:
       throw new RangeError(`link message of unknown type ${toHex(buffer, start, start + 1)}`);
   }
+}
+
+/** What both kinds of forward begin with. They are read field by field: it is the way of every message. */
+function writeForward(target: Uint8Array, body: number, message: Forward | ForwardMany): void {
+  const { dispatch, view, session } = message;
+  writeU32(target, body, dispatch);
+  writeU32(target, body + 4, view);
+  writeU32(target, body + 8, session);
 }
 
 /** u32 how many, the header, for each u32 session, u16 length and entry, then the envelope. */

@@ -19,6 +19,8 @@ import { Files, type Attachment } from "./files.js";
 import { findAttachment, readHistory, wholeHistory } from "./history.js";
 import { GroupActions } from "./group-actions.js";
 import { GroupAdmin } from "./group-admin.js";
+import { GroupArchive } from "./group-archive.js";
+import { GroupFiles } from "./group-files.js";
 import { GroupInvites } from "./group-invites.js";
 import { GroupService } from "./group-service.js";
 import { Groups } from "./groups.js";
@@ -187,10 +189,8 @@ export async function assemble(
   const groups = new Groups({
     me,
     service: groupService,
-    archive,
-    entries,
-    files,
-    clock,
+    archive: new GroupArchive({ archive, entries, clock }),
+    files: new GroupFiles(files, entries),
     onAlarm: (alarm) => onStatus({ kind: "groupAltered", alarm }),
   });
   const conversations = new Conversations({ keys, device, contacts, groups, entries, clock, random });

@@ -21,7 +21,7 @@ import { shownGroup } from "./peers.js";
 
 export interface GroupActionsContext {
   readonly me: AccountId;
-  readonly groups: Pick<Groups, "catchUp" | "find" | "list" | "named" | "readOn" | "retitle" | "titleOf">;
+  readonly groups: Pick<Groups, "catchUp" | "find" | "list" | "named" | "retitle" | "titleOf" | "readOn">;
   readonly admin: GroupAdmin;
   readonly contacts: Pick<Contacts, "byName" | "namesOf">;
   readonly outbox: Pick<Outbox, "send">;
@@ -94,7 +94,7 @@ export class GroupActions {
   async list(former: boolean): Promise<GroupSummary[]> {
     const { groups, me } = this.context;
     // What other devices know, where the archive can be asked.
-    await groups.readOn().catch(() => undefined);
+    await groups.readOn();
     const summaries: GroupSummary[] = [];
     for (const { group, title } of await groups.list()) {
       if (former || group.members.has(me)) summaries.push(await this.#summaryOf(group, title));

@@ -6,10 +6,12 @@ import type { ConversationId } from "../../protocol/ids.js";
 import { RecentMap } from "./recent-map.js";
 
 /**
- * What came of an event that was offered. `forked`: another one stands in its place. `forged`: no event of this group, or not one
- * that may follow.
+ * What came of an event that was offered. `gap`: it is one behind others that are not known. `forked`: another one stands in its
+ * place. `forged`: no event of this group, or not one that may follow.
  */
-export type Offered = "added" | "known" | "forked" | "forged";
+export type Offered =
+  | { readonly kind: "added" | "known"; readonly event: SignedGroupEvent }
+  | { readonly kind: "gap" | "forked" | "forged" };
 
 /** Former memberships that are remembered, as computed. */
 const REMEMBERED = 8;
@@ -37,14 +39,18 @@ export class GroupLog {
   /** Adds an event, if it may follow. */
   async offer(bytes: Uint8Array): Promise<Offered> {
     const event = await opened(bytes);
-    if (event === null) return "forged";
+    if (event === null) return { kind: "forged" };
     const standing = this.#events[event.number - 1];
-    if (standing !== undefined) return equalBytes(standing.hash, event.hash) ? "known" : "forked";
+    if (standing !== undefined) {
+      return equalBytes(standing.hash, event.hash) ? { kind: "known", event: standing } : { kind: "forked" };
+    }
+    if (event.number > this.epoch + 1) return { kind: "gap" };
     const outcome = applyGroupEvent(this.#group, event);
-    if ("refused" in outcome || (this.#group === null && groupIdOf(event) !== this.id)) return "forged";
+    if ("refused" in outcome || (this.#group === null && groupIdOf(event) !== this.id))
+      return { kind: "forged" };
     this.#events.push(event);
     this.#group = outcome.group;
-    return "added";
+    return { kind: "added", event };
   }
 
   /** The group after the event of that number; `null` where none is known. */

@@ -3,29 +3,20 @@
  * stand in the archive, so that all devices have them, and a copy lies on this one. What the service shows of a group is held to
  * what is known already.
  */
-import Type, { type Static } from "#typebox";
-import { Compile } from "#typebox/compile";
-import type { ArchiveEntry } from "../../crypto/archive-entry.js";
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import type { SignedGroupEvent } from "../../crypto/group-event.js";
 import type { Group } from "../../crypto/membership.js";
-import { MAX_ENTRIES } from "../../protocol/archive.js";
-import { equalBytes, toHex } from "../../protocol/bytes.js";
-import { pack, unpack } from "../../protocol/codec.js";
+import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
-import { MAX_GROUP_EVENT_BYTES } from "../../protocol/groups.js";
 import {
   parseConversationId,
   type AccountId,
   type ConversationId,
   type MessageId,
 } from "../../protocol/ids.js";
-import { MAX_TITLE_BYTES } from "../../protocol/payload.js";
-import type { Clock } from "../../protocol/runtime.js";
-import { Binary, ConversationIdSchema, Counter } from "../../protocol/schema.js";
-import type { Archive, PageEntry } from "./archive.js";
-import type { DeviceFiles } from "./device-files.js";
-import type { Entries } from "./entries.js";
+import type { PageEntry } from "./archive.js";
+import type { GroupArchive } from "./group-archive.js";
+import type { GroupFiles } from "./group-files.js";
 import { GroupLog } from "./group-log.js";
 import type { GroupService } from "./group-service.js";
 import type { GroupAlarm } from "./messages.js";
@@ -33,10 +24,8 @@ import type { GroupAlarm } from "./messages.js";
 export interface GroupsContext {
   readonly me: AccountId;
   readonly service: Pick<GroupService, "append" | "epochs" | "events">;
-  readonly archive: Pick<Archive, "append" | "read">;
-  readonly entries: Entries;
-  readonly files: DeviceFiles;
-  readonly clock: Clock;
+  readonly archive: Pick<GroupArchive, "add" | "addTitle" | "after" | "open">;
+  readonly files: GroupFiles;
   /** A log is not what it was, or not what others are shown. */
   onAlarm(alarm: GroupAlarm): void;
 }
@@ -68,24 +57,8 @@ interface Known {
   archived: number;
 }
 
-const GroupFile = Type.Object({
-  version: Type.Literal(1),
-  id: ConversationIdSchema,
-  title: Type.String({ maxLength: MAX_TITLE_BYTES }),
-  titleAt: Counter,
-  archived: Counter,
-  events: Type.Array(Binary(1, MAX_GROUP_EVENT_BYTES)),
-});
-type GroupFile = Static<typeof GroupFile>;
-const groupFile = Compile(GroupFile);
 /** The most events that are read of a group at a time. */
 const MOST_EVENTS = 100_000;
-const PREFIX = "group-";
-const LOCK = "groups";
-/** Counter of the newest entry of the archive's that was read. */
-const POSITION = "groups-read";
-const positionFile = Compile(Type.Object({ version: Type.Literal(1), counter: Counter }));
-
 export class Groups {
   readonly #context: GroupsContext;
   readonly #known = new Map<ConversationId, Known>();
@@ -134,10 +107,12 @@ export class Groups {
     return this.#known.get(id)?.title ?? "";
   }
 
-  /** Who is a member after an event; `null` where that is not known here. */
-  async membersAt(id: ConversationId, epoch: number): Promise<Group["members"] | null> {
+  /** What groups are called; where that is not known here, as on a new device, the archive is asked. */
+  async titlesOf(ids: Iterable<ConversationId>): Promise<Map<ConversationId, string>> {
+    const wanted = [...new Set(ids)];
     await this.#load();
-    return this.#known.get(id)?.log.at(epoch)?.members ?? null;
+    if (wanted.some((id) => (this.#known.get(id)?.title ?? "") === "")) await this.readOn();
+    return new Map(wanted.map((id) => [id, this.#known.get(id)?.title ?? ""]));
   }
 
   /**
@@ -149,7 +124,7 @@ export class Groups {
   async named(text: string): Promise<ConversationId> {
     const wanted = text.replace(/^#/, "");
     const id = parseConversationId(wanted.toLowerCase());
-    for (const look of [() => this.#load(), () => this.readOn().catch(() => undefined)]) {
+    for (const look of [() => this.#load(), () => this.readOn()]) {
       await look();
       if (id !== null && this.#known.has(id)) return id;
       const found = this.#titled(wanted);
@@ -167,6 +142,8 @@ export class Groups {
    */
   async catchUp(id: ConversationId): Promise<Group> {
     await this.#load();
+    // Another device may know better than the service says.
+    if (!this.#known.has(id)) await this.readOn();
     return this.#alone(async () => {
       // All of a log that is new, before any of it is believed: a service could name any group.
       const events: Uint8Array[] = [];
@@ -187,7 +164,7 @@ export class Groups {
     const log = new GroupLog(id);
     let own = false;
     for (const bytes of events) {
-      if ((await log.offer(bytes)) !== "added") {
+      if ((await log.offer(bytes)).kind !== "added") {
         throw new FastChatError("undecryptable", "The service shows a log that is not that group's.");
       }
       own ||= log.group?.members.has(this.#context.me) === true;
@@ -244,18 +221,15 @@ export class Groups {
     message: { readonly sender: AccountId; readonly message: MessageId },
   ): Promise<void> {
     await this.#load();
-    const { archive, entries } = this.#context;
-    const entry = await entries.groupTitle(id, title, message);
     await this.#alone(async () => {
       const known = this.#entry(id);
       if (known.title !== "") return;
       known.title = title;
       await this.#save(known);
     });
-    // Which of two titles is the newer one the archive's order tells, alike to all devices.
-    archive
-      .append(entry)
-      .then(({ counter }) => this.#alone(() => this.#setTitle(id, title, counter)))
+    this.#context.archive
+      .addTitle(id, title, message)
+      .then((counter) => this.#alone(() => this.#setTitle(id, title, counter)))
       // The archive was closed: whoever reads the message's chat is told again.
       .catch(() => undefined);
   }
@@ -268,8 +242,11 @@ export class Groups {
         await this.catchUp(conversation);
       } catch (error) {
         if (!(error instanceof FastChatError)) throw error;
-        if (error.code === "undecryptable") return { kind: "unknown", soon: false };
-        return { kind: "unknown", soon: error.code !== "noSuchGroup" };
+        // The archive may have told what the service does not.
+        if ((this.#known.get(conversation)?.log.epoch ?? 0) < epoch) {
+          const lasting = error.code === "undecryptable" || error.code === "noSuchGroup";
+          return { kind: "unknown", soon: !lasting };
+        }
       }
     }
     const log = this.#known.get(conversation)?.log;
@@ -286,57 +263,40 @@ export class Groups {
     this.#alarm(id, kind);
   }
 
-  /** Reads what other devices of this account have learned. @throws FastChatError what the archive answers */
+  /** Reads what other devices of this account have learned, as far as the archive can be asked. */
   async readOn(): Promise<void> {
     await this.#load();
-    this.#reading ??= this.#readOn().finally(() => {
-      this.#reading = null;
-    });
+    this.#reading ??= this.#readOn()
+      .catch((error: unknown) => {
+        // The archive being away is no reason to know nothing at all.
+        if (!(error instanceof FastChatError)) throw error;
+      })
+      .finally(() => {
+        this.#reading = null;
+      });
     return this.#reading;
   }
 
   /** Another device has learned something; entries of other kinds are none of this. */
   async learnFrom(entry: PageEntry): Promise<void> {
     await this.#load();
-    if (!equalBytes(entry.chat, await this.#context.entries.groups())) return;
     await this.#alone(() => this.#take(entry));
   }
 
   async #readOn(): Promise<void> {
-    const { archive, entries } = this.#context;
-    const chat = await entries.groups();
-    for (let more = true; more;) {
-      const page = await archive.read({ type: "after", after: this.#upTo, chat, limit: MAX_ENTRIES });
-      for (const entry of page.entries) {
-        if (entry.counter <= this.#upTo)
-          throw new FastChatError("badFrame", "The archive's page is not in order.");
-        if (equalBytes(entry.chat, chat)) await this.#alone(() => this.#take(entry));
+    for await (const page of this.#context.archive.after(this.#upTo)) {
+      for (const entry of page) {
+        await this.#alone(() => this.#take(entry));
         this.#upTo = entry.counter;
       }
-      more = page.more && page.entries.length > 0;
-      if (page.entries.length > 0) {
-        await this.#context.files.write(POSITION, pack({ version: 1, counter: this.#upTo }));
-      }
+      await this.#context.files.savePosition(this.#upTo);
     }
   }
 
   async #take(entry: PageEntry): Promise<void> {
-    const content = await this.#opened(entry);
-    if (content?.type === "groupEvent") {
-      await this.#learn(content.group, content.event, "archive");
-    } else if (content?.type === "groupTitle") {
-      await this.#setTitle(content.group, content.title, entry.counter);
-    }
-  }
-
-  async #opened(entry: PageEntry): Promise<ArchiveEntry | null> {
-    try {
-      return await this.#context.entries.open(entry);
-    } catch (error) {
-      // Nothing is learned on the archive's word.
-      if (error instanceof FastChatError && error.code === "undecryptable") return null;
-      throw error;
-    }
+    const content = await this.#context.archive.open(entry);
+    if (content?.type === "groupEvent") await this.#learn(content.group, content.event, "archive");
+    else if (content !== null) await this.#setTitle(content.group, content.title, entry.counter);
   }
 
   /**
@@ -348,43 +308,33 @@ export class Groups {
   async #learn(id: ConversationId, bytes: Uint8Array, from: "service" | "archive"): Promise<void> {
     const known = this.#entry(id);
     const offered = await known.log.offer(bytes);
-    const event = known.log.events.at(-1);
-    if (offered === "forked" || offered === "forged") {
-      this.#alarm(id, offered);
+    if (offered.kind !== "added" && offered.kind !== "known") {
+      // What is missing from the archive in front of it the ledger tells of.
+      if (offered.kind !== "gap") this.#alarm(id, offered.kind);
       if (from === "archive") return;
       throw new FastChatError("undecryptable", "The service shows a change of the group that nobody signed.");
     }
-    if (from === "archive") known.archived = Math.max(known.archived, known.log.epoch);
-    if (offered === "known" || event === undefined) return;
+    const { kind, event } = offered;
+    if (from === "archive") known.archived = Math.max(known.archived, event.number);
+    if (kind === "known") return;
     await this.#save(known);
     if (from === "service") await this.#archive(known, event);
     for (const tell of [...this.#news]) await tell({ group: id, title: known.title, event });
   }
 
-  /** @returns once the event is given to the archive, so that the message that told of it stands behind it there */
-  async #archive(known: Known, { number, bytes }: SignedGroupEvent): Promise<void> {
-    const { archive, entries, clock } = this.#context;
-    const { id } = known.log;
-    const { logged, notice } = await entries.groupEvent(id, number, bytes, clock.now());
-    const appended = Promise.all([archive.append(logged), archive.append(notice)]);
+  /** @returns once the event is given to the archive */
+  async #archive(known: Known, event: SignedGroupEvent): Promise<void> {
+    const { same } = await this.#context.archive.add(known.log.id, event);
     const done = async (): Promise<void> => {
-      const [{ had }] = await appended;
-      if (had) await this.#compare(id, logged.entry, bytes);
+      // Another device of this account took another event for the one of that number.
+      if (!(await same)) this.#alarm(known.log.id, "forked");
       await this.#alone(async () => {
-        known.archived = Math.max(known.archived, number);
+        known.archived = Math.max(known.archived, event.number);
         await this.#save(known);
       });
     };
     // What keeps it from being archived now is over when this client starts next.
     done().catch(() => undefined);
-  }
-
-  /** Another device of this account took an event for the one of that number: it must be the same. */
-  async #compare(id: ConversationId, tag: Uint8Array, bytes: Uint8Array): Promise<void> {
-    const { entries } = await this.#context.archive.read({ type: "find", entry: tag });
-    const standing = entries.find(({ entry }) => equalBytes(entry, tag));
-    const content = standing === undefined ? null : await this.#opened(standing);
-    if (content?.type === "groupEvent" && !equalBytes(content.event, bytes)) this.#alarm(id, "forked");
   }
 
   /** @param counter of the archive's entry that tells it */
@@ -439,45 +389,18 @@ export class Groups {
 
   async #readFiles(): Promise<void> {
     const { files } = this.#context;
-    for (const name of await files.list(PREFIX)) {
-      const file = await this.#readFile(name);
-      if (file === null) continue;
-      const known = {
-        log: new GroupLog(file.id),
-        title: file.title,
-        titleAt: file.titleAt,
-        archived: file.archived,
-      };
-      for (const bytes of file.events) await known.log.offer(bytes);
-      this.#known.set(file.id, known);
-      for (const event of known.log.events.slice(file.archived)) await this.#archive(known, event);
+    for (const { id, title, titleAt, archived, events } of await files.load()) {
+      const known = { log: new GroupLog(id), title, titleAt, archived };
+      for (const bytes of events) await known.log.offer(bytes);
+      this.#known.set(id, known);
+      for (const event of known.log.events.slice(archived)) await this.#archive(known, event);
     }
-    const bytes = await files.read(POSITION);
-    const position: unknown = bytes === null ? null : unpack(bytes);
-    if (positionFile.Check(position)) this.#upTo = position.counter;
+    this.#upTo = await files.position();
   }
 
-  async #readFile(name: string): Promise<GroupFile | null> {
-    const bytes = await this.#context.files.read(name);
-    const file: unknown = bytes === null ? null : unpack(bytes);
-    if (file === null || groupFile.Check(file)) return file;
-    throw new FastChatError("undecryptable", "What this device knows of a group is damaged; log in again.");
-  }
-
-  /** Writes down what is known, unless another process of this device knows more. */
-  async #save(known: Known): Promise<void> {
-    const { files, entries } = this.#context;
-    const { log, title, titleAt, archived } = known;
-    const name = PREFIX + toHex(await entries.chat(log.id), 0, 16);
-    await files.withLock(LOCK, async () => {
-      const there = await this.#readFile(name);
-      if (there !== null && (there.events.length > log.epoch || there.titleAt > titleAt)) return;
-      const events = log.events.map(({ bytes }) => bytes);
-      await files.write(
-        name,
-        pack({ version: 1, id: log.id, title, titleAt, archived, events } satisfies GroupFile),
-      );
-    });
+  #save({ log, title, titleAt, archived }: Known): Promise<void> {
+    const events = log.events.map(({ bytes }) => bytes);
+    return this.#context.files.save({ id: log.id, title, titleAt, archived, events });
   }
 }
 

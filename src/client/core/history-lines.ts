@@ -30,7 +30,7 @@ export interface LineContext {
   readonly archive: Pick<Archive, "read">;
   readonly entries: Entries;
   readonly contacts: Pick<Contacts, "namesOf">;
-  readonly groups: Pick<Groups, "titleOf">;
+  readonly groups: Pick<Groups, "titlesOf">;
   readonly ledger: Pick<Ledger, "isGenuine" | "between" | "chatOf" | "count">;
   readonly deletions: Pick<Deletions, "covers" | "finish" | "readOn">;
   readonly conversations: Pick<Conversations, "judge">;
@@ -276,8 +276,7 @@ export async function withNames(
       ...(event === undefined ? [] : accountsShown(event)),
     ]),
   );
-  const titles = new Map<ConversationId, string>();
-  for (const { group } of lines) if (group !== undefined) titles.set(group, await groups.titleOf(group));
+  const titles = await groups.titlesOf(lines.flatMap(({ group }) => group ?? []));
   return lines.map((line) => named(line, names, titles));
 }
 

@@ -28,7 +28,9 @@ interface Dispatch {
   /** The `send` frame, as it came. */
   frame: KeptFrame;
   /** In the order of the frame. */
-  readonly recipients: ReadonlyMap<AccountId, Recipient>;
+  readonly recipients: readonly Recipient[];
+  /** The same by account; `null` for a sole recipient, as most messages have. */
+  readonly byAccount: ReadonlyMap<AccountId, Recipient> | null;
   /** What its body is called where it is stored; `null` for a message with a sole recipient. */
   readonly body: BodyId | null;
   unsettled: number;
@@ -80,19 +82,34 @@ export class Dispatcher {
     const refusing = this.#refusing.get(session);
     if (frameCount(frame) === 1 && refusing === undefined) {
       const account = toHex(frame, HOT_HEADER_BYTES, HOT_HEADER_BYTES + 16) as AccountId;
-      const recipients = new Map([[account, { account, outcome: null }]]);
-      const dispatch = { number, session, frame: keepFrame(frame), recipients, body: null, unsettled: 1 };
+      const recipients = [{ account, outcome: null }];
+      const kept = keepFrame(frame);
+      const dispatch = {
+        number,
+        session,
+        frame: kept,
+        recipients,
+        byAccount: null,
+        body: null,
+        unsettled: 1,
+      };
       this.#keep(dispatch);
       const home = homeOf(this.#view, account);
       if (home !== null) this.#forwardTo(home.id, dispatch, frame);
       return;
     }
-    const recipients = new Map(
-      entrySpans(frame).map(({ recipient }) => [recipient, { account: recipient, outcome: null }] as const),
-    );
-    const unsettled = recipients.size;
-    const body = unsettled === 1 ? null : this.ports.newBodyId();
-    const dispatch = { number, session, frame: keepFrame(frame), recipients, body, unsettled };
+    const recipients = entrySpans(frame).map(({ recipient }) => ({ account: recipient, outcome: null }));
+    const unsettled = recipients.length;
+    const isSole = unsettled === 1;
+    const dispatch = {
+      number,
+      session,
+      frame: keepFrame(frame),
+      recipients,
+      byAccount: isSole ? null : new Map(recipients.map((recipient) => [recipient.account, recipient])),
+      body: isSole ? null : this.ports.newBodyId(),
+      unsettled,
+    };
     this.#keep(dispatch);
     this.#refuseAsBefore(dispatch);
     this.#forward(dispatch, frame, () => true);
@@ -101,7 +118,7 @@ export class Dispatcher {
   /** A home has settled one recipient. */
   settled(number: number, account: AccountId, outcome: Outcome): void {
     const dispatch = this.#dispatches.get(number);
-    const recipient = dispatch?.recipients.get(account);
+    const recipient = dispatch === undefined ? undefined : recipientOf(dispatch, account);
     if (dispatch === undefined || recipient === undefined || recipient.outcome !== null) return;
     this.#settle(dispatch, recipient, outcome);
     if (outcome === Outcome.queueFull) this.#remember(dispatch.session, account);
@@ -120,8 +137,7 @@ export class Dispatcher {
       this.#dispatches.delete(number);
       this.#bytes -= dispatch.frame.length;
       // Their homes may be about to refuse it.
-      for (const { account, outcome } of dispatch.recipients.values())
-        if (outcome === null) told.add(account);
+      for (const { account, outcome } of dispatch.recipients) if (outcome === null) told.add(account);
     }
     for (const account of told) {
       const home = homeOf(this.#view, account);
@@ -135,8 +151,7 @@ export class Dispatcher {
     this.#view = view;
     const moved = (account: AccountId): boolean => movedAlong(path, account);
     for (const dispatch of [...this.#dispatches.values()]) {
-      const recipients = [...dispatch.recipients.values()];
-      if (recipients.some(({ account, outcome }) => outcome === null && moved(account))) {
+      if (dispatch.recipients.some(({ account, outcome }) => outcome === null && moved(account))) {
         const frame = restoreFrame(dispatch.frame);
         // Its former home refused it, or would have; the new one does not know of that.
         this.#refuseAsBefore(dispatch);
@@ -160,7 +175,7 @@ export class Dispatcher {
   #refuseAsBefore(dispatch: Dispatch): void {
     const refusing = this.#refusing.get(dispatch.session);
     if (refusing === undefined) return;
-    for (const recipient of dispatch.recipients.values()) {
+    for (const recipient of dispatch.recipients) {
       if (recipient.outcome === null && refusing.has(recipient.account)) {
         this.#settle(dispatch, recipient, Outcome.queueFull);
       }
@@ -175,7 +190,7 @@ export class Dispatcher {
     this.#dispatches.delete(number);
     this.#bytes -= frame.length;
     dispatch.frame = RELEASED;
-    const outcomes = Array.from(dispatch.recipients.values(), (one) => ({
+    const outcomes = dispatch.recipients.map((one) => ({
       recipient: one.account,
       outcome: one.outcome ?? outcome,
     }));
@@ -186,15 +201,15 @@ export class Dispatcher {
   #forward(dispatch: Dispatch, frame: Uint8Array, chosen: (account: AccountId) => boolean): void {
     const spans = entrySpans(frame);
     const perHome = new Map<ServerId, EntrySpan[]>();
-    for (const span of spans) {
-      const { recipient } = span;
-      if (dispatch.recipients.get(recipient)?.outcome !== null || !chosen(recipient)) continue;
-      const home = homeOf(this.#view, recipient);
-      if (home === null) continue;
+    dispatch.recipients.forEach(({ account, outcome }, index) => {
+      const span = spans[index];
+      if (outcome !== null || span === undefined || !chosen(account)) return;
+      const home = homeOf(this.#view, account);
+      if (home === null) return;
       const at = perHome.get(home.id);
       if (at === undefined) perHome.set(home.id, [span]);
       else at.push(span);
-    }
+    });
     for (const [home, those] of perHome) {
       const part = those.length === spans.length ? frame : partOf(frame, spans, those);
       this.#forwardTo(home, dispatch, part);
@@ -206,6 +221,12 @@ export class Dispatcher {
     if (body === null) this.ports.send(home, { type: "forward", dispatch, view, session, frame });
     else this.ports.send(home, { type: "forwardMany", dispatch, view, session, body, frame });
   }
+}
+
+function recipientOf({ recipients, byAccount }: Dispatch, account: AccountId): Recipient | undefined {
+  if (byAccount !== null) return byAccount.get(account);
+  const [sole] = recipients;
+  return sole?.account === account ? sole : undefined;
 }
 
 function headerOf(frame: KeptFrame): Uint8Array {

@@ -86,10 +86,7 @@ export class GroupRegistry {
       throw new FastChatError("badRequest", "The event was made by somebody else.");
     }
     const group = id ?? groupIdOf(event);
-    const { before, changed } = await this.#alone(group, async () => ({
-      before: this.#known.get(group),
-      changed: await this.#append(id, group, event),
-    }));
+    const { before, changed } = await this.#alone(group, () => this.#append(id, group, event));
     const accounts = new Set([...(before?.members.keys() ?? []), ...changed.members.keys()]);
     await this.options.tellOthers(group, changed.epoch, [...accounts]);
     return changed;
@@ -139,10 +136,16 @@ export class GroupRegistry {
     for (const id of this.#known.keys()) this.#doubted.add(id);
   }
 
-  async #append(id: ConversationId | null, group: ConversationId, event: SignedGroupEvent): Promise<Group> {
+  async #append(
+    id: ConversationId | null,
+    group: ConversationId,
+    event: SignedGroupEvent,
+  ): Promise<{ readonly before: Group | null; readonly changed: Group }> {
     const before = await this.#upToDate(group);
     // Handed in once more, as by a client that lost the answer.
-    if (before !== null && before.epoch >= event.number && (await this.#holds(group, event))) return before;
+    if (before !== null && before.epoch >= event.number && (await this.#holds(group, event))) {
+      return { before, changed: before };
+    }
     const outcome = id === null && before !== null ? STALE : applyGroupEvent(before, event);
     if ("refused" in outcome) throw groupRefusal(outcome.refused);
     const { number, hash, bytes } = event;
@@ -152,7 +155,7 @@ export class GroupRegistry {
       throw groupRefusal("stale");
     }
     this.#keep(outcome.group);
-    return outcome.group;
+    return { before, changed: outcome.group };
   }
 
   async #upToDate(id: ConversationId): Promise<Group | null> {

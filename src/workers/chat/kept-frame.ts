@@ -16,7 +16,7 @@ export function restoreFrame(kept: KeptFrame, rest: KeptFrame = RELEASED): Buffe
   // Written one behind the other: joined as strings the two would be copied, and the copy be kept.
   const frame = Buffer.allocUnsafe(kept.length + rest.length);
   frame.write(kept, 0, "latin1");
-  frame.write(rest, kept.length, "latin1");
+  if (rest !== RELEASED) frame.write(rest, kept.length, "latin1");
   return frame;
 }
 

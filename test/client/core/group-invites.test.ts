@@ -1,6 +1,7 @@
 /** Coming into a group by a link (PROTOCOL.md, "Invites"). */
 import t from "tap";
 import { inviteProof, makeInviteLink, openInviteLink } from "../../../src/crypto/group-invite.js";
+import type { UserName } from "../../../src/protocol/ids.js";
 import { turns } from "./device.js";
 import { Scene, texts, type Screen } from "./groups-scene.js";
 
@@ -79,7 +80,7 @@ t.test(
     await alice.client.invites.answer(carol.client.me.account, { type: "join", ...longer, proof: ownProof });
     t.same(await members(), ["alice", "bob"]);
     await scene.change(alice, "promote", "bob");
-    await scene.done(bob.client.groups.change("Team", "demote", ["alice" as never]));
+    await scene.done(bob.client.groups.change("Team", "demote", ["alice" as UserName]));
     await alice.client.invites.answer(carol.client.me.account, { type: "join", ...terms, proof: ownProof });
     t.same(await members(), ["alice", "bob"]);
     await scene.close();

@@ -174,6 +174,8 @@ t.test("another device has the group from the archive, with its log, though nobo
   await scene.quiet();
   scene.service.onGroupRequest = () => ({ type: "refused", code: "unavailable", message: "Not now." });
   const second = await scene.silent(await scene.device("bob"));
+  const { chats } = await scene.done(second.client.chats());
+  t.match(chats, [{ with: "#Crew" }], "by its title, before anything else was asked");
   t.match(await scene.done(second.client.groups.list(false)), [
     {
       id,
@@ -192,6 +194,10 @@ t.test("another device has the group from the archive, with its log, though nobo
   await scene.done(second.client.send("#Crew", "from the new device"));
   await scene.until(() => alice.received.some(({ text }) => text === "from the new device"));
   await scene.until(() => bob.sent.some(({ to, text }) => to === "#Crew" && text === "from the new device"));
+  const third = await scene.listening("bob");
+  await scene.done(alice.client.send("#Crew", "to a device that only listens"));
+  await scene.until(() => texts(third).includes("alice: to a device that only listens"));
+  t.same([third.alarms, second.alarms], [[], []]);
   await scene.close();
 });
 

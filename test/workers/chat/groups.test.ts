@@ -240,6 +240,19 @@ t.test(
   },
 );
 
+t.test("who was removed is told, also by a server that had not heard of the group before", async (t) => {
+  const cluster = await threeServers();
+  const [a, b] = [await at(cluster, alice, "chat-1"), await at(cluster, bob, "chat-3")];
+  const { id, event } = await groupOf(cluster, a, [bob.account]);
+  const elsewhere = await at(cluster, alice, "chat-2", false);
+  const removed = await eventOf(alice, { type: "remove", members: [bob.account] }, event);
+  await ask(cluster, elsewhere, { type: "groupAppend", group: id, event: removed.bytes });
+  t.match(
+    b.controls.filter(({ type }) => type === "groupChanged"),
+    [{ epoch: 1 }, { epoch: 2 }],
+  );
+});
+
 t.test("events of nobody, of somebody else and of no admin are refused, and end nothing", async (t) => {
   const cluster = await threeServers();
   const [a, b] = [await at(cluster, alice, "chat-1"), await at(cluster, bob, "chat-2")];

@@ -35,7 +35,11 @@ export const chatCommand: CommandModule<GlobalOptions, ChatOptions> = {
   describe: "Talk: every line you type is sent, what comes is printed, until Ctrl-D or Ctrl-C",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", demandOption: true, describe: "Whom to talk to" })
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "Whom to talk to: a name, or '#TITLE' for a group",
+      })
       .example("$0 chat bob", "a conversation at the terminal")
       .example("printf 'one\\ntwo\\n' | $0 chat bob", "two messages; ends once both are accepted")
       .epilogue(

@@ -33,7 +33,7 @@ export const chatsCommand: CommandModule<GlobalOptions, ChatsOptions> = {
   builder: (yargs) =>
     yargs
       .positional("change", { choices: CHANGES, describe: "What to change about the chat with NAME" })
-      .positional("name", { type: "string", describe: "The other person" })
+      .positional("name", { type: "string", describe: "The other person, or '#TITLE'" })
       .option("limit", {
         type: "number",
         default: 50,

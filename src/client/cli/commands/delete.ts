@@ -23,7 +23,11 @@ export const deleteCommand: CommandModule<GlobalOptions, DeleteOptions> = {
   describe: "Delete messages from your history, on all your devices; others keep theirs",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", demandOption: true, describe: "Whose conversation with you" })
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "Whose conversation with you; '#TITLE' for a group's",
+      })
       .positional("id", {
         type: "string",
         array: true,

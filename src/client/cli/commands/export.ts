@@ -39,7 +39,7 @@ export const exportCommand: CommandModule<GlobalOptions, ExportOptions> = {
       .option("chat", {
         type: "string",
         requiresArg: true,
-        describe: "Only the conversation with this person",
+        describe: "Only the conversation with this person, or with '#TITLE'",
       })
       .option("format", {
         choices: FORMATS,

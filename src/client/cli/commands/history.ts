@@ -24,7 +24,10 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
   describe: "Print what was sent and received, oldest first",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", describe: "Only the conversation with this person" })
+      .positional("name", {
+        type: "string",
+        describe: "Only the conversation with this person, or with '#TITLE'",
+      })
       .option("limit", {
         type: "number",
         default: 50,

@@ -26,7 +26,11 @@ export const saveCommand: CommandModule<GlobalOptions, SaveOptions> = {
   describe: "Save a file that came with a message, or that you sent",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", demandOption: true, describe: "Whose conversation with you" })
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "Whose conversation with you; '#TITLE' for a group's",
+      })
       .positional("id", {
         type: "string",
         describe: "The message, as history --ids shows it; the newest with a file if left out",

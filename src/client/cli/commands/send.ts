@@ -29,7 +29,11 @@ export const sendCommand: CommandModule<GlobalOptions, SendOptions> = {
   describe: "Send a message; returns once the service has accepted it",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", demandOption: true, describe: "Whom to write to" })
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "Whom to write to: a name, or '#TITLE' for a group",
+      })
       .positional("text", {
         type: "string",
         array: true,
