@@ -124,6 +124,25 @@ export interface GroupTitleEntry {
   readonly title: string;
 }
 
+/** What somebody told of messages of this account: that those of one device in one conversation have arrived, or were read. */
+export interface ReceiptMark {
+  readonly conversation: ConversationId;
+  /** Who tells it. */
+  readonly member: AccountId;
+  /** The device that sent the messages. */
+  readonly device: DeviceId;
+  /** Running numbers of the first and the last. */
+  readonly from: number;
+  readonly to: number;
+  readonly read: boolean;
+}
+
+/** Receipts that came at about the same time. */
+export interface ReceiptsEntry {
+  readonly type: "receipts";
+  readonly marks: readonly ReceiptMark[];
+}
+
 /** An entry of a type that a later release brought. */
 export interface UnknownEntry {
   readonly type: "unknown";
@@ -140,6 +159,7 @@ export type ArchiveEntry =
   | DeletionEntry
   | GroupEventEntry
   | GroupTitleEntry
+  | ReceiptsEntry
   | UnknownEntry;
 
 /** With the payload as the bytes that were encrypted: what this release does not know of it stays, and it cannot grow. */
@@ -157,7 +177,8 @@ export type EntryContent =
   | ImportedEntry
   | DeletionEntry
   | GroupEventEntry
-  | GroupTitleEntry;
+  | GroupTitleEntry
+  | ReceiptsEntry;
 
 /** Where an entry stands. */
 export interface EntryPlace {
@@ -168,6 +189,8 @@ export interface EntryPlace {
   readonly entry: Uint8Array;
 }
 
+/** The most receipts in one entry. */
+export const MAX_RECEIPT_MARKS = 500;
 /** The longest name in an imported entry, in UTF-16 code units: an account id, where no name was known. */
 export const MAX_IMPORTED_NAME = 64;
 
@@ -235,6 +258,22 @@ const GroupTitle = Type.Object({
   title: Type.String({ minLength: 1, maxLength: MAX_TITLE_BYTES }),
 });
 
+const RunningNumber = Type.Integer({ minimum: 1, maximum: 0xffffffff });
+const Receipts = Type.Object({
+  type: Type.Literal("receipts"),
+  marks: Type.Array(
+    Type.Object({
+      conversation: ConversationIdSchema,
+      member: AccountIdSchema,
+      device: DeviceIdSchema,
+      from: RunningNumber,
+      to: RunningNumber,
+      read: Type.Boolean(),
+    }),
+    { maxItems: MAX_RECEIPT_MARKS },
+  ),
+});
+
 /** An entry as it is packed: header and payload as the bytes they are. */
 const Stored = Type.Union([
   Received,
@@ -246,6 +285,7 @@ const Stored = Type.Union([
   Deletion,
   GroupEvent,
   GroupTitle,
+  Receipts,
 ]);
 type Stored = Static<typeof Stored>;
 const NAMES: ReadonlySet<string> = new Set<Stored["type"]>([
@@ -258,6 +298,7 @@ const NAMES: ReadonlySet<string> = new Set<Stored["type"]>([
   "deletion",
   "groupEvent",
   "groupTitle",
+  "receipts",
 ]);
 
 const stored = Compile(Stored);
@@ -312,6 +353,8 @@ function toStored(entry: EntryContent): Stored {
     case "groupEvent":
     case "groupTitle":
       return entry;
+    case "receipts":
+      return { ...entry, marks: [...entry.marks] };
   }
 }
 
@@ -335,6 +378,7 @@ function fromStored(value: unknown): ArchiveEntry {
     case "deletion":
     case "groupEvent":
     case "groupTitle":
+    case "receipts":
       return value;
   }
 }

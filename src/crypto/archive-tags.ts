@@ -63,6 +63,16 @@ export function groupNoticeEntryTag(indexKey: Uint8Array, group: ConversationId,
   return numberedTag(indexKey, LABELS.groupNoticeEntryTag, group, number);
 }
 
+/** The chat that receipts stand in. */
+export function receiptsChatTag(indexKey: Uint8Array): Tag {
+  return tag(indexKey, LABELS.receiptsChatTag);
+}
+
+/** Receipts that were filed together, named by their content. @param content as it is sealed */
+export function receiptsEntryTag(indexKey: Uint8Array, content: Uint8Array): Tag {
+  return primitives.hmacSha256(indexKey, labelled(LABELS.receiptsEntryTag, content));
+}
+
 /** A title that a message gave a group. */
 export function groupTitleEntryTag(indexKey: Uint8Array, sender: AccountId, message: MessageId): Tag {
   return tag(indexKey, LABELS.groupTitleEntryTag, sender, message);

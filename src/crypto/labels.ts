@@ -34,6 +34,8 @@ export const LABELS = {
   groupEventEntryTag: "fastchat archive group event v1",
   groupNoticeEntryTag: "fastchat archive group notice v1",
   groupTitleEntryTag: "fastchat archive group title v1",
+  receiptsChatTag: "fastchat archive receipts v1",
+  receiptsEntryTag: "fastchat archive receipts entry v1",
   archiveChain: "fastchat archive chain v1",
 } as const;
 

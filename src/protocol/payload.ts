@@ -7,7 +7,14 @@ import { Compile } from "#typebox/compile";
 import { pack, unpack } from "./codec.js";
 import { FastChatError } from "./errors.js";
 import { redacted } from "./redacted.js";
-import { AccountIdSchema, Binary, ConversationIdSchema, Counter, MessageIdSchema } from "./schema.js";
+import {
+  AccountIdSchema,
+  Binary,
+  ConversationIdSchema,
+  Counter,
+  DeviceIdSchema,
+  MessageIdSchema,
+} from "./schema.js";
 
 /** The longest text, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 64 * 1024;
@@ -70,14 +77,30 @@ const Attachment = Type.Object({
   hash: Binary(32, 32),
   text: Text(0, MAX_TEXT_BYTES),
 });
-const Title = Type.Object({ type: Type.Literal("title"), title: Text(1, MAX_TITLE_BYTES) });
+/** What a group is called; `again`: for those who have just come, and nobody else need see it. */
+const Title = Type.Object({
+  type: Type.Literal("title"),
+  title: Text(1, MAX_TITLE_BYTES),
+  again: Type.Optional(Type.Boolean()),
+});
 /** Messages from here on disappear so many seconds after they were read; 0 ends that. */
 const Timer = Type.Object({
   type: Type.Literal("timer"),
   seconds: Type.Integer({ minimum: 0, maximum: 10 * 365 * 86400 }),
 });
-/** Everything up to this message was read. */
-const Read = Type.Object({ type: Type.Literal("read"), upTo: MessageRef });
+const RunningNumber = Type.Integer({ minimum: 1, maximum: 0xffffffff });
+/** Tells the author of messages that they have arrived, or were read: those of one device in one conversation, by number. */
+const Receipt = Type.Object({
+  type: Type.Literal("receipt"),
+  conversation: ConversationIdSchema,
+  /** The author's. */
+  device: DeviceIdSchema,
+  from: RunningNumber,
+  to: RunningNumber,
+  /** Whether they were read, too. */
+  read: Type.Boolean(),
+});
+export type ReceiptPayload = Static<typeof Receipt>;
 /** Asks an admin to be let into a group by an invite of theirs. */
 const Join = Type.Object({
   type: Type.Literal("join"),
@@ -100,7 +123,7 @@ const KNOWN = {
   attachment: Attachment,
   title: Title,
   timer: Timer,
-  read: Read,
+  receipt: Receipt,
   join: Join,
 } as const;
 

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import t from "tap";
 import { concatBytes } from "../../src/protocol/bytes.js";
 import { pack } from "../../src/protocol/codec.js";
-import type { AccountId, ConversationId, MessageId } from "../../src/protocol/ids.js";
+import type { AccountId, ConversationId, DeviceId, MessageId } from "../../src/protocol/ids.js";
 import {
   decodePayload,
   encodePayload,
@@ -15,6 +15,8 @@ import {
 const sender = "11".repeat(16) as AccountId;
 const message = "22".repeat(16) as MessageId;
 const to = { sender, message };
+const group = "0b".repeat(32) as ConversationId;
+const device = "33".repeat(16) as DeviceId;
 
 const payloads: readonly KnownPayload[] = [
   { type: "text", text: "Grüße 👋" },
@@ -35,11 +37,12 @@ const payloads: readonly KnownPayload[] = [
     text: "",
   },
   { type: "title", title: "Family" },
+  { type: "title", title: "Family", again: true },
   { type: "timer", seconds: 3600 },
-  { type: "read", upTo: to },
+  { type: "receipt", conversation: group, device, from: 1, to: 7, read: true },
   {
     type: "join",
-    group: "0b".repeat(32) as ConversationId,
+    group,
     until: 1_700_000_000_000,
     invite: new Uint8Array(16).fill(4),
     proof: new Uint8Array(32).fill(5),

@@ -63,7 +63,17 @@ export function historyLine(entry: HistoryEntry, showTo: boolean, paint: ChalkIn
   }
   const both = showTo && entry.to ? `${from} → ${entry.to}` : from;
   const ends = entry.imported ? `${both} (imported)` : both;
-  return messageLine(entry.at, ends, contentOf(entry), paint);
+  const told = receiptsText(entry);
+  return messageLine(entry.at, ends, contentOf(entry), paint) + (told === "" ? "" : paint.dim(` (${told})`));
+}
+
+/** `delivered to 7 of 9, read by 5`; between two people `delivered` or `read`; nothing where nothing was told or is known. */
+function receiptsText({ receipts, group }: Pick<HistoryEntry, "receipts" | "group">): string {
+  if (receipts === null) return "";
+  const { recipients, delivered, read } = receipts;
+  if (group === null) return read > 0 ? "read" : delivered > 0 ? "delivered" : "";
+  if (recipients === 0) return "";
+  return `delivered to ${delivered} of ${recipients}${read > 0 ? `, read by ${read}` : ""}`;
 }
 
 export function historyJson(entry: HistoryEntry): string {
@@ -88,6 +98,7 @@ export function historyRecord({
   imported,
   group,
   file,
+  receipts,
 }: HistoryEntry): Record<string, unknown> {
   return {
     id,
@@ -100,6 +111,7 @@ export function historyRecord({
     ...(imported ? { imported } : {}),
     ...(group === null ? {} : { group }),
     ...(file === null ? {} : { file }),
+    ...receipts,
   };
 }
 

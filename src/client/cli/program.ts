@@ -15,6 +15,7 @@ import { listenCommand } from "./commands/listen.js";
 import { loginCommand } from "./commands/login.js";
 import { logoutCommand } from "./commands/logout.js";
 import { pendingCommand } from "./commands/pending.js";
+import { receiptsCommand } from "./commands/receipts.js";
 import { registerCommand } from "./commands/register.js";
 import { restoreCommand } from "./commands/restore.js";
 import { saveCommand } from "./commands/save.js";
@@ -81,6 +82,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .command(chatsCommand)
     .command(groupCommand)
     .command(historyCommand)
+    .command(receiptsCommand)
     .command(searchCommand)
     .command(saveCommand)
     .command(exportCommand)

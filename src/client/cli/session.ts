@@ -50,7 +50,10 @@ export async function runCommand(
       server: options.server ?? (env["FASTCHAT_SERVER"] || undefined),
       output,
       interrupts,
-      clientOptions: { acceptWeakStretching: env["FASTCHAT_LABORATORY"] === "accept-weak-stretching" },
+      clientOptions: {
+        acceptWeakStretching: env["FASTCHAT_LABORATORY"] === "accept-weak-stretching",
+        sendsReceipts: true,
+      },
       env,
     });
   } catch (error) {

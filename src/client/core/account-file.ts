@@ -34,6 +34,8 @@ const Stored = Type.Object({
   historyAfter: Type.Optional(Counter),
   /** Whether what waits stays with the service until it is asked for. */
   leavesPending: Type.Optional(Type.Boolean()),
+  /** Whether authors are not told from here that their messages were read. */
+  hidesReading: Type.Optional(Type.Boolean()),
 });
 type Stored = Static<typeof Stored>;
 const validator = Compile(Stored);
@@ -75,6 +77,15 @@ export function rememberHistoryAfter(
   counter: number,
 ): Promise<void> {
   return amend(files, record, (now) => ({ ...now, historyAfter: counter }));
+}
+
+/** Remembers whether authors are told that their messages were read. */
+export function rememberHidesReading(
+  files: DeviceFiles,
+  record: AccountRecord,
+  hides: boolean,
+): Promise<void> {
+  return amend(files, record, (now) => ({ ...now, hidesReading: hides }));
 }
 
 /** Changes the file, unless another process of this device has logged in anew meanwhile. */

@@ -74,9 +74,10 @@ export class ArchiveOrder {
   }
 
   async #append(item: OutboxItem): Promise<void> {
+    const { entry } = item.entry;
     this.#underWay.add(item);
     try {
-      await this.#archive.append(item.entry.entry);
+      if (entry !== null) await this.#archive.append(entry);
     } catch (error) {
       const never =
         error instanceof FastChatError && (error.code === "tooLarge" || error.code === "badRequest");

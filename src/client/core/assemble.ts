@@ -4,7 +4,12 @@ import { verifyCard } from "../../crypto/card.js";
 import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
 import type { AccountId, MessageId } from "../../protocol/ids.js";
 import type { Clock, Timer } from "../../protocol/runtime.js";
-import { rememberArchive, rememberHistoryAfter, type AccountRecord } from "./account-file.js";
+import {
+  rememberArchive,
+  rememberHidesReading,
+  rememberHistoryAfter,
+  type AccountRecord,
+} from "./account-file.js";
 import { Archive } from "./archive.js";
 import { Balancer } from "./balancer.js";
 import { changedNote, Chats } from "./chats.js";
@@ -16,7 +21,7 @@ import type { DeviceFiles } from "./device-files.js";
 import { Entries } from "./entries.js";
 import { FeedPosition } from "./feed-position.js";
 import { Files, type Attachment } from "./files.js";
-import { findAttachment, readHistory, wholeHistory } from "./history.js";
+import { findAttachment, findSent, readHistory, wholeHistory } from "./history.js";
 import { GroupActions } from "./group-actions.js";
 import { GroupAdmin } from "./group-admin.js";
 import { GroupArchive } from "./group-archive.js";
@@ -35,6 +40,7 @@ import type {
   HistoryEntry,
   ListenHandlers,
   Listening,
+  MessageReceipts,
   SignedInDevice,
 } from "./messages.js";
 import { Outbox } from "./outbox.js";
@@ -43,6 +49,8 @@ import { ownAccess, ownTransport } from "./own-archive.js";
 import { Peers, type PeerName } from "./peers.js";
 import { Placer } from "./placement.js";
 import type { ClientPorts } from "./ports.js";
+import { ReceiptBook } from "./receipt-book.js";
+import { ReceiptSender } from "./receipt-sender.js";
 import { Search } from "./search.js";
 import { SearchFiles } from "./search-files.js";
 import { Session } from "./session.js";
@@ -53,6 +61,8 @@ export interface ClientOptions {
   readonly acceptWeakStretching?: boolean;
   /** How long a send waits to be accepted, in milliseconds; 30,000 if missing. */
   readonly sendPatienceMs?: number;
+  /** Whether authors are told that their messages have arrived here, and were read; not if missing. */
+  readonly sendsReceipts?: boolean;
   /** Told how the connections fare while nobody listens. It must not throw. */
   readonly onStatus?: (status: ConnectionStatus) => void;
 }
@@ -64,6 +74,8 @@ const GROUP_PATIENCE_MS = 15_000;
 const RECOVER_MS = 2_000;
 /** How long reading history waits for the archive to be compared with what this account knows of it, in milliseconds. */
 const CHECK_MS = 2_000;
+/** How long closing waits for authors to be told that their messages have arrived, in milliseconds. */
+const RECEIPTS_MS = 2_000;
 /** How often the archive is so compared while a client listens, in milliseconds. */
 const WATCH_MS = 300_000;
 
@@ -84,6 +96,9 @@ export interface Parts {
   readonly groupActions: GroupActions;
   readonly groupInvites: GroupInvites;
   readonly peers: Peers;
+  receiptsOf(peer: PeerName, message: MessageId | null): Promise<MessageReceipts>;
+  hidesReading(): boolean;
+  hideReading(hides: boolean): Promise<void>;
   draft(name: PeerName): Promise<string>;
   changeChat(name: PeerName, change: ChatChange): Promise<void>;
   import(account: AccountId): Import;
@@ -124,6 +139,7 @@ export async function assemble(
   let outage: ErrorRecord | null = null;
   let closed = false;
   let historyAfter = record.historyAfter ?? 0;
+  let hidesReading = record.hidesReading ?? false;
 
   const outageError = (): FastChatError | null =>
     outage === null ? null : new FastChatError(outage.code, outage.message);
@@ -205,7 +221,8 @@ export async function assemble(
     onAlarm: (alarm) => onStatus({ kind: "archiveAltered", alarm }),
   });
   const deletions = new Deletions({ archive, entries, clock });
-  const lines = { me, archive, entries, contacts, conversations, deletions, groups, ledger };
+  const receipts = new ReceiptBook({ me, archive, entries, files, groups, clock });
+  const lines = { me, archive, entries, contacts, conversations, deletions, groups, ledger, receipts };
   const chats = new Chats({
     ...lines,
     historyAfter: () => historyAfter,
@@ -261,6 +278,17 @@ export async function assemble(
     session,
   );
 
+  const receiptSender = new ReceiptSender({
+    me,
+    archive,
+    entries,
+    contacts,
+    groups,
+    outbox,
+    clock,
+    random,
+    tells: () => ({ delivered: options.sendsReceipts === true, read: !hidesReading }),
+  });
   const groupActions = new GroupActions({ me, groups, admin: groupAdmin, contacts, outbox, random });
   const groupInvites = new GroupInvites({
     me,
@@ -282,6 +310,7 @@ export async function assemble(
     if (closed) return;
     closed = true;
     await spell?.stop();
+    await within(clock, RECEIPTS_MS, receiptSender.flush());
     await outbox.close();
     session.stop();
     archive.close();
@@ -313,12 +342,37 @@ export async function assemble(
     groupActions,
     groupInvites,
     peers,
+    async receiptsOf(peer, message) {
+      await recover();
+      const context = { ...lines, historyAfter: () => historyAfter };
+      const { line, own } = await findSent(context, await peers.place(peer), message);
+      const [states] = await receipts.of([own]);
+      const all = [...(states ?? [])];
+      const names = await contacts.namesOf(all.map(([account]) => account));
+      const members = all.map(([account, state]) => ({
+        account,
+        name: names.get(account) ?? account,
+        state,
+      }));
+      return { message: line, members };
+    },
+    hidesReading: () => hidesReading,
+    async hideReading(hides) {
+      await rememberHidesReading(files, record, hides);
+      hidesReading = hides;
+    },
     async draft(name) {
       return chats.draft((await peers.place(name)).conversation);
     },
     async changeChat(name, change) {
       const { conversation } = await peers.place(name);
-      await chats.change(conversation, (note) => changedNote(note, change));
+      let readBefore = 0;
+      await chats.change(conversation, (note) => {
+        readBefore = note.read;
+        return changedNote(note, change);
+      });
+      const { read = 0 } = change;
+      if (read > readBefore) await receiptSender.readUpTo(conversation, readBefore, read);
     },
     files: sentFiles,
     async attachment(peer, message) {
@@ -333,7 +387,16 @@ export async function assemble(
       }
       if (spell !== null) throw new FastChatError("conflict", "This client listens already.");
       const position = new FeedPosition(files, device);
-      const wiring = { ...lines, device, chats, clock, random, position, invites: groupInvites };
+      const wiring = {
+        ...lines,
+        device,
+        chats,
+        clock,
+        random,
+        position,
+        invites: groupInvites,
+        receiptSender,
+      };
       const watch = handlers.watchesArchive === true ? watchArchive(ledger, clock) : null;
       const started = new ListeningSpell(wiring, session, handlers, () => {
         watch?.stop();

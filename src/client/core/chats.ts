@@ -62,7 +62,12 @@ export class Chats {
       "chatPage",
     );
     const latest = new Map(page.latest.map((entry) => [entry.counter, entry]));
-    const hidden = [await entries.pins(), await entries.deletions(), await entries.groups()];
+    const hidden = await Promise.all([
+      entries.pins(),
+      entries.deletions(),
+      entries.groups(),
+      entries.receiptsChat(),
+    ]);
     const sketches: Sketch[] = [];
     let last = before ?? Infinity;
     for (const chat of page.chats) {

@@ -32,6 +32,7 @@ import type {
   HistoryQuery,
   ListenHandlers,
   Listening,
+  MessageReceipts,
   SentFile,
   SentMessage,
   SignedInDevice,
@@ -258,6 +259,28 @@ export class Client {
   async chats({ limit = DEFAULT_LIMIT, before }: ChatQuery = {}): Promise<ChatList> {
     checkLimit(limit);
     return this.#parts.chats.list(limit, before ?? null);
+  }
+
+  /**
+   * Who has got, and read, a message of this account, as far as they have told.
+   *
+   * @param name a user name; or a group: `#` and its title, or its id
+   * @param message the message's id; `null` for the newest
+   * @throws FastChatError `badName`, `noSuchAccount`, `keyChanged`; `noSuchMessage`; `unavailable`, `unreachable` while the archive
+   *   is away
+   */
+  async receipts(name: string, message: MessageId | null): Promise<MessageReceipts> {
+    return this.#parts.receiptsOf(parsePeer(name), message);
+  }
+
+  /** Whether authors are not told from this device that their messages were read. */
+  get hidesReading(): boolean {
+    return this.#parts.hidesReading();
+  }
+
+  /** Tells authors from this device that their messages were read, or does not. */
+  hideReading(hides: boolean): Promise<void> {
+    return this.#parts.hideReading(hides);
   }
 
   /**

@@ -19,12 +19,12 @@ import type { GroupRef } from "./messages.js";
 import { shownGroup, type Peer } from "./peers.js";
 import { RecentMap } from "./recent-map.js";
 
-/** A message ready to leave, and the entry that the archive gets once it is accepted. */
+/** A message ready to leave, and the entry that the archive gets once it is accepted; `null` for a receipt, which is not kept. */
 export interface SealedMessage {
   readonly message: MessageId;
   readonly conversation: ConversationId;
   readonly frame: Uint8Array;
-  readonly entry: NewEntry;
+  readonly entry: NewEntry | null;
 }
 
 export type Judgement =
@@ -107,8 +107,8 @@ export class Conversations {
     conversation,
     entry,
   }: Pick<SealedMessage, "conversation" | "entry">): Promise<SealedMessage> {
-    const content = await this.#context.entries.open({ ...entry, counter: 0 });
-    if (content.type !== "sent") throw new FastChatError("internal", "What was sent is no message.");
+    const content = entry === null ? null : await this.#context.entries.open({ ...entry, counter: 0 });
+    if (content?.type !== "sent") throw new FastChatError("internal", "What was sent is no message.");
     const { message, sequence, sentAt } = content.header;
     const audience = await this.#members(conversation);
     return this.#seal(audience, message, content.payload, sequence, sentAt);
@@ -157,7 +157,8 @@ export class Conversations {
     const frame = encodeSend(Kind.send, { ...of, account: identity.account, keys: wrapped, envelope });
     // A group's are its members at that epoch: a list of a thousand would outweigh most messages.
     const accounts = epoch === 0 ? recipients.map(({ account }) => account) : [];
-    const entry = await entries.sent(header, encodePayload(payload), accounts);
+    const kept = payload.type !== "receipt";
+    const entry = kept ? await entries.sent(header, encodePayload(payload), accounts) : null;
     return { message, conversation, frame, entry };
   }
 

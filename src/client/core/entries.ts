@@ -6,6 +6,7 @@ import {
   type ArchiveEntry,
   type EntryContent,
   type ImportedEntry,
+  type ReceiptMark,
 } from "../../crypto/archive-entry.js";
 import {
   chatTag,
@@ -20,6 +21,8 @@ import {
   invalidEntryTag,
   pinChatTag,
   pinEntryTag,
+  receiptsChatTag,
+  receiptsEntryTag,
   unjudgedEntryTag,
 } from "../../crypto/archive-tags.js";
 import { openChatNote, sealChatNote, type ChatNote } from "../../crypto/chat-note.js";
@@ -28,6 +31,7 @@ import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
 import type { HotHeader } from "../../protocol/hot.js";
 import type { Card } from "../../protocol/http.js";
 import type { AccountId, ConversationId, DeviceId, MessageId, UserName } from "../../protocol/ids.js";
+import { pack } from "../../protocol/codec.js";
 import type { NewEntry, PageEntry } from "./archive.js";
 
 /** A message as it was delivered to this account. */
@@ -172,6 +176,18 @@ export class Entries {
   ): Promise<NewEntry> {
     const tag = await groupTitleEntryTag(this.#secrets.indexKey, message.sender, message.message);
     return this.#sealAt(await this.groups(), tag, { type: "groupTitle", group, title });
+  }
+
+  /** The chat that receipts stand in. */
+  receiptsChat(): Promise<Uint8Array> {
+    return receiptsChatTag(this.#secrets.indexKey);
+  }
+
+  /** @param marks at most `MAX_RECEIPT_MARKS` */
+  async receipts(marks: readonly ReceiptMark[]): Promise<NewEntry> {
+    const content = { type: "receipts", marks } as const;
+    const tag = await receiptsEntryTag(this.#secrets.indexKey, pack(content));
+    return this.#sealAt(await this.receiptsChat(), tag, content);
   }
 
   /**

@@ -18,8 +18,9 @@ import type { FeedPosition } from "./feed-position.js";
 import type { Groups } from "./groups.js";
 import type { Ledger } from "./ledger.js";
 import type { GroupRef, SentElsewhere } from "./messages.js";
-import { fileOf, textOf } from "./payload-text.js";
+import { fileOf, isSeen, textOf } from "./payload-text.js";
 import { shownGroup } from "./peers.js";
+import type { ReceiptSender } from "./receipt-sender.js";
 import type { ReadMarks } from "./read-marks.js";
 import { Signal } from "./signal.js";
 import { within } from "./within.js";
@@ -35,10 +36,11 @@ export interface FeedContext {
   readonly entries: Entries;
   readonly ledger: Pick<Ledger, "isGenuine">;
   readonly contacts: Pick<Contacts, "byAccount">;
-  readonly groups: Pick<Groups, "learnFrom" | "retitle" | "titleOf">;
+  readonly groups: Pick<Groups, "hearTitle" | "learnFrom" | "titleOf">;
   readonly conversations: Pick<Conversations, "judge">;
   readonly chats: Pick<Chats, "learn" | "noteOf">;
   readonly display: Display;
+  readonly receiptSender: Pick<ReceiptSender, "got">;
   /** Where what is shown counts as read. */
   readonly readMarks: ReadMarks | null;
   onSent(message: SentElsewhere): void | Promise<void>;
@@ -157,12 +159,13 @@ export class Feed {
       if (judgement.kind !== "genuine") return;
       const { group, payload } = judgement;
       if (group?.byAdmin === true && payload.type === "title") {
-        await this.context.groups.retitle(group.id, payload.title, judgement.header);
+        await this.context.groups.hearTitle(group.id, payload, judgement.header);
       }
       const { sender, message } = judgement.header;
       await this.#received(await entries.tagOf(sender, message), entry.counter, judgement);
     } else if (content.type === "sent" && content.header.device !== device) {
       const { header, payload, recipients } = content;
+      if (!isSeen(payload)) return;
       const group = await this.#groupOf(header, payload);
       const to: string[] = group === null ? [] : [shownGroup(group.id, group.title)];
       for (const recipient of recipients) to.push(await this.#nameOf(recipient));
@@ -197,8 +200,9 @@ export class Feed {
     counter: number,
     { header, payload }: { readonly header: EnvelopeHeader; readonly payload: Payload },
   ): Promise<void> {
-    const { chats, display, readMarks } = this.context;
+    const { chats, display, readMarks, receiptSender } = this.context;
     const { message, sender, conversation, sentAt, sequence } = header;
+    if (!isSeen(payload)) return;
     const { read } = await chats.noteOf(conversation);
     if (counter <= read) return;
     const from = await this.#nameOf(sender);
@@ -214,7 +218,9 @@ export class Feed {
       number: sequence,
       file: fileOf(payload),
     });
-    if (!this.#stopped) readMarks?.seen(conversation, counter);
+    if (this.#stopped || readMarks === null) return;
+    readMarks.seen(conversation, counter);
+    await receiptSender.got(header, true);
   }
 
   /** What another device could not judge is waited for, as names are, where it may be judged at any moment. */

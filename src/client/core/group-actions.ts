@@ -10,7 +10,7 @@ import {
   type MessageId,
   type UserName,
 } from "../../protocol/ids.js";
-import { MAX_TITLE_BYTES } from "../../protocol/payload.js";
+import { MAX_TITLE_BYTES, type Payload } from "../../protocol/payload.js";
 import type { Random } from "../../protocol/runtime.js";
 import type { Contacts } from "./contacts.js";
 import type { GroupAdmin } from "./group-admin.js";
@@ -79,7 +79,7 @@ export class GroupActions {
   /** Who came is to know what the group is called. */
   async tellTitle(id: ConversationId): Promise<void> {
     const title = await this.context.groups.titleOf(id);
-    if (title !== "") await this.#call(id, title);
+    if (title !== "") await this.#tell(id, { type: "title", title, again: true });
   }
 
   /** @throws FastChatError `noSuchGroup`; `forbidden` for who is no member; what keeps the service from answering */
@@ -138,11 +138,16 @@ export class GroupActions {
 
   /** Tells all members what the group is called; oneself needs no message. */
   async #call(id: ConversationId, title: string): Promise<void> {
-    const { groups, outbox, me, random } = this.context;
+    const { groups, me, random } = this.context;
     await groups.retitle(id, title, { sender: me, message: readId16<MessageId>(random.bytes(16)) });
+    await this.#tell(id, { type: "title", title });
+  }
+
+  async #tell(id: ConversationId, payload: Payload): Promise<void> {
+    const { groups, outbox } = this.context;
     const members = (await groups.find(id))?.group.members;
     if (members === undefined || members.size <= 1) return;
-    await outbox.send({ kind: "group", text: id }, { type: "title", title });
+    await outbox.send({ kind: "group", text: id }, payload);
   }
 
   async #accountsOf(names: readonly UserName[]): Promise<Map<AccountId, UserName>> {

@@ -107,6 +107,17 @@ export class Groups {
     return this.#known.get(id)?.title ?? "";
   }
 
+  /**
+   * The members after the event of that number.
+   *
+   * @returns none where the group, or that much of its log, is not known here or to the archive
+   */
+  async membersAt(id: ConversationId, epoch: number): Promise<readonly AccountId[]> {
+    await this.#load();
+    if ((this.#known.get(id)?.log.epoch ?? 0) < epoch) await this.readOn();
+    return [...(this.#known.get(id)?.log.at(epoch)?.members.keys() ?? [])];
+  }
+
   /** What groups are called; where that is not known here, as on a new device, the archive is asked. */
   async titlesOf(ids: Iterable<ConversationId>): Promise<Map<ConversationId, string>> {
     const wanted = [...new Set(ids)];
@@ -214,7 +225,17 @@ export class Groups {
     });
   }
 
-  /** A message has told what a group is called. */
+  /** A message of an admin has told what a group is called. What is told once more changes nothing for those who know it. */
+  async hearTitle(
+    id: ConversationId,
+    { title, again }: { readonly title: string; readonly again?: boolean },
+    message: { readonly sender: AccountId; readonly message: MessageId },
+  ): Promise<void> {
+    if (again === true && (await this.titleOf(id)) !== "") return;
+    await this.retitle(id, title, message);
+  }
+
+  /** A group is called so from here on. */
   async retitle(
     id: ConversationId,
     title: string,

@@ -21,9 +21,10 @@ import type { Attachment } from "./files.js";
 import { accountsShown, changeText } from "./group-text.js";
 import type { Groups } from "./groups.js";
 import type { Ledger } from "./ledger.js";
-import type { HistoryEntry, SentFile } from "./messages.js";
-import { fileOf, textOf } from "./payload-text.js";
+import type { HistoryEntry, ReceiptState, ReceiptSummary, SentFile } from "./messages.js";
+import { fileOf, isSeen, textOf } from "./payload-text.js";
 import { shownGroup } from "./peers.js";
+import type { OwnMessage, ReceiptBook } from "./receipt-book.js";
 
 export interface LineContext {
   readonly me: AccountId;
@@ -31,6 +32,7 @@ export interface LineContext {
   readonly entries: Entries;
   readonly contacts: Pick<Contacts, "namesOf">;
   readonly groups: Pick<Groups, "titlesOf">;
+  readonly receipts: Pick<ReceiptBook, "of">;
   readonly ledger: Pick<Ledger, "isGenuine" | "between" | "chatOf" | "count">;
   readonly deletions: Pick<Deletions, "covers" | "finish" | "readOn">;
   readonly conversations: Pick<Conversations, "judge">;
@@ -48,6 +50,8 @@ export interface Line {
   readonly file?: SentFile | null;
   /** The group that it was sent to, or that has changed. */
   readonly group?: ConversationId;
+  /** Whose state others tell of. */
+  readonly own?: OwnMessage;
   /** What has changed about the group: its text is made when there are names. */
   readonly event?: SignedGroupEvent;
   /** What the file said that it was imported from. */
@@ -87,6 +91,7 @@ export async function lineOf(context: LineContext, entry: PageEntry): Promise<Li
     case "pin":
     case "deletion":
     case "groupTitle":
+    case "receipts":
     case "unknown":
       return null;
   }
@@ -156,10 +161,11 @@ function unknown(counter: number, direction: "invalid" | "missing"): Line {
 function genuine(
   me: AccountId,
   counter: number,
-  { message, sender, sentAt, epoch, conversation }: EnvelopeHeader,
+  { message, sender, sentAt, epoch, conversation, device, sequence }: EnvelopeHeader,
   payload: Payload,
   to: readonly AccountId[],
-): Line {
+): Line | null {
+  if (!isSeen(payload)) return null;
   const direction = sender === me ? "sent" : "received";
   return {
     counter,
@@ -170,6 +176,7 @@ function genuine(
     text: textOf(payload),
     file: fileOf(payload),
     at: sentAt,
+    ...(direction === "sent" ? { own: { conversation, device, sequence, epoch, to } } : {}),
     ...groupOf(epoch, conversation),
   };
 }
@@ -262,9 +269,9 @@ export function outOfOrder(): FastChatError {
   return new FastChatError("badFrame", "The archive's page is not in order.");
 }
 
-/** Lines with names in the place of accounts, as far as these are known. */
+/** Lines with names in the place of accounts, as far as these are known, and with what has become of own messages. */
 export async function withNames(
-  { contacts, groups }: Pick<LineContext, "contacts" | "groups">,
+  { contacts, groups, receipts }: Pick<LineContext, "contacts" | "groups" | "receipts">,
   lines: readonly Line[],
 ): Promise<HistoryEntry[]> {
   // What was imported brings its names.
@@ -277,13 +284,17 @@ export async function withNames(
     ]),
   );
   const titles = await groups.titlesOf(lines.flatMap(({ group }) => group ?? []));
-  return lines.map((line) => named(line, names, titles));
+  const own = lines.flatMap((line) => line.own ?? []);
+  const states = await receipts.of(own);
+  const summaries = new Map(own.map((message, at) => [message, summedUp(states[at] ?? new Map())]));
+  return lines.map((line) => named(line, names, titles, summaries));
 }
 
 function named(
-  { from, to, imported, group: id, event, ...line }: Line,
+  { from, to, imported, group: id, event, own, ...line }: Line,
   names: ReadonlyMap<AccountId, UserName>,
   titles: ReadonlyMap<ConversationId, string>,
+  receipts: ReadonlyMap<OwnMessage, ReceiptSummary>,
 ): HistoryEntry {
   const nameOf = (account: AccountId): string => names.get(account) ?? account;
   const group = id === undefined ? null : { id, title: titles.get(id) ?? "" };
@@ -298,5 +309,12 @@ function named(
     toAccounts: to,
     imported: imported !== undefined,
     file: line.file ?? null,
+    receipts: (own && receipts.get(own)) ?? null,
   };
+}
+
+function summedUp(states: ReadonlyMap<AccountId, ReceiptState>): ReceiptSummary {
+  const all = [...states.values()];
+  const delivered = all.filter((state) => state !== "sent").length;
+  return { recipients: all.length, delivered, read: all.filter((state) => state === "read").length };
 }

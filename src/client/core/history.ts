@@ -2,9 +2,11 @@
 import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { ConversationId, MessageId } from "../../protocol/ids.js";
+import type { PageEntry } from "./archive.js";
 import type { Attachment } from "./files.js";
 import {
   attachmentIn,
+  lineOf,
   linesOf,
   outOfOrder,
   withNames,
@@ -12,6 +14,7 @@ import {
   type LineContext,
 } from "./history-lines.js";
 import type { HistoryEntry } from "./messages.js";
+import type { OwnMessage } from "./receipt-book.js";
 
 export interface HistoryContext extends LineContext {
   /** Entries with a counter up to this one are not shown here. */
@@ -70,7 +73,40 @@ export async function findAttachment(
   { conversation, shown }: Place,
   message: MessageId | null,
 ): Promise<Attachment> {
-  const { archive, entries } = context;
+  for await (const entry of newestFirst(context, conversation)) {
+    const attachment = await attachmentIn(context, message, entry);
+    if (attachment !== null) return attachment;
+  }
+  const which = message === null ? "No message" : `No message ${message}`;
+  throw new FastChatError("noSuchMessage", `${which} with a file stands in the history with ${shown}.`);
+}
+
+/**
+ * A message of this account.
+ *
+ * @param message `null`: the newest
+ * @throws FastChatError `noSuchMessage` where no such message of this account stands there; as {@link readHistory}
+ */
+export async function findSent(
+  context: HistoryContext,
+  place: Place,
+  message: MessageId | null,
+): Promise<{ readonly line: HistoryEntry; readonly own: OwnMessage }> {
+  for await (const entry of newestFirst(context, place.conversation)) {
+    const line = await lineOf(context, entry);
+    if (line?.own === undefined || (message !== null && line.id !== message)) continue;
+    const [named] = await withNames(context, [line]);
+    if (named !== undefined) return { line: named, own: line.own };
+  }
+  const which = message === null ? "No message" : `No message ${message}`;
+  throw new FastChatError("noSuchMessage", `${which} of yours stands in the history with ${place.shown}.`);
+}
+
+/** Entries of a chat, to its beginning. */
+async function* newestFirst(
+  { archive, entries }: Pick<HistoryContext, "archive" | "entries">,
+  conversation: ConversationId,
+): AsyncGenerator<PageEntry, void> {
   const chat = await entries.chat(conversation);
   let before = Infinity;
   for (let more = true; more;) {
@@ -81,15 +117,13 @@ export async function findAttachment(
       limit: MAX_ENTRIES,
     });
     for (const entry of page.entries) {
+      // An archive that went round in circles would keep us reading for ever.
       if (entry.counter >= before) throw outOfOrder();
       before = entry.counter;
-      const attachment = await attachmentIn(context, message, entry);
-      if (attachment !== null) return attachment;
+      yield entry;
     }
     more = page.more && page.entries.length > 0;
   }
-  const which = message === null ? "No message" : `No message ${message}`;
-  throw new FastChatError("noSuchMessage", `${which} with a file stands in the history with ${shown}.`);
 }
 
 /**

@@ -70,6 +70,28 @@ export interface SentMessage {
   readonly missed: readonly string[];
 }
 
+/** What somebody tells of a message that was sent to them: nothing yet; that they have it; or that they have read it, too. */
+export type ReceiptState = "sent" | "delivered" | "read";
+
+/** What has become of a message, as those tell whom it was sent to. */
+export interface ReceiptSummary {
+  readonly recipients: number;
+  /** Of these, who have it, also those who have read it. */
+  readonly delivered: number;
+  readonly read: number;
+}
+
+/** The same for each of them. */
+export interface MessageReceipts {
+  readonly message: HistoryEntry;
+  /** A user name each; the account id where no name is known. */
+  readonly members: readonly {
+    readonly account: AccountId;
+    readonly name: string;
+    readonly state: ReceiptState;
+  }[];
+}
+
 /** A file that came with a message; whoever wants it fetches it. */
 export interface SentFile {
   /** As its sender calls it: to be shown, and not to be trusted as a path. */
@@ -137,6 +159,8 @@ export interface HistoryEntry {
   /** Its place in the archive, which is the order of history. */
   readonly counter: number;
   readonly file: SentFile | null;
+  /** What has become of a message of this account; `null` for all others, and for what was imported. */
+  readonly receipts: ReceiptSummary | null;
 }
 
 /** A chat as a list of chats shows it. */

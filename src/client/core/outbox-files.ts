@@ -39,12 +39,15 @@ const OutboxEntry = Type.Object({
   at: Counter,
   /** The `send` frame. */
   frame: Binary(1, MAX_BYTES),
-  /** What the archive gets once it is accepted. */
-  entry: Type.Object({
-    chat: Binary(TAG_BYTES, TAG_BYTES),
-    entry: Binary(TAG_BYTES, TAG_BYTES),
-    sealed: Binary(1, MAX_BYTES),
-  }),
+  /** What the archive gets once it is accepted; nothing for what is not kept. */
+  entry: Type.Union([
+    Type.Null(),
+    Type.Object({
+      chat: Binary(TAG_BYTES, TAG_BYTES),
+      entry: Binary(TAG_BYTES, TAG_BYTES),
+      sealed: Binary(1, MAX_BYTES),
+    }),
+  ]),
   accepted: Type.Boolean(),
 });
 export type OutboxEntry = Static<typeof OutboxEntry>;

@@ -23,7 +23,7 @@ export function textOf(payload: Payload): string {
       return "(asks to be let into a group, by an invite)";
     case "delete":
     case "timer":
-    case "read":
+    case "receipt":
       return `[${payload.type}]`;
     case "unknown":
       return `[a newer kind of message: ${payload.name}]`;
@@ -38,4 +38,9 @@ function sizeOf(bytes: number): string {
   let unit = 0;
   for (; size >= 1024 && unit < units.length - 1; unit++) size /= 1024;
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
+}
+
+/** Whether people see it at all. */
+export function isSeen(payload: Payload): boolean {
+  return payload.type !== "receipt" && !(payload.type === "title" && payload.again === true);
 }

@@ -16,8 +16,10 @@ import type { Groups } from "./groups.js";
 import type { Display } from "./display.js";
 import type { Delivered, Entries } from "./entries.js";
 import type { ReceivedMessage } from "./messages.js";
-import { fileOf, textOf } from "./payload-text.js";
+import { fileOf, isSeen, textOf } from "./payload-text.js";
 import type { ReadMarks } from "./read-marks.js";
+import type { ReceiptBook } from "./receipt-book.js";
+import type { ReceiptSender } from "./receipt-sender.js";
 import { RecentMap } from "./recent-map.js";
 import { Signal } from "./signal.js";
 import { within } from "./within.js";
@@ -27,10 +29,12 @@ export interface ReceiverContext {
   /** This one. */
   readonly device: DeviceId;
   readonly conversations: Pick<Conversations, "judge">;
-  readonly groups: Pick<Groups, "retitle">;
+  readonly groups: Pick<Groups, "hearTitle">;
   readonly invites: Pick<GroupInvites, "answer">;
   readonly entries: Entries;
   readonly archive: Pick<Archive, "append">;
+  readonly receipts: Pick<ReceiptBook, "flush" | "take">;
+  readonly receiptSender: Pick<ReceiptSender, "got">;
   readonly clock: Clock;
   readonly random: Random;
   /** Sends a frame in the session of the moment. @returns false where there is none */
@@ -122,6 +126,7 @@ export class Receiver {
     const { clock } = this.#context;
     // Whoever stops while a message is shown may wait for just that; then it stays with the service.
     if (this.#taking !== null) await within(clock, SHOW_GRACE_MS, this.#taking);
+    this.#context.receipts.flush();
     if (this.#shown.size > 0) await within(clock, STOP_GRACE_MS, this.#archived());
   }
 
@@ -172,6 +177,10 @@ export class Receiver {
       this.#release(delivered);
       return;
     }
+    if (judgement.kind === "genuine" && judgement.payload.type === "receipt") {
+      this.#settleOnce(this.#context.receipts.take(judgement.header, judgement.payload), key, delivered);
+      return;
+    }
     const entry = await this.#entryOf(delivered, judgement);
     if (judgement.kind === "genuine") {
       await this.#context.caughtUp();
@@ -181,10 +190,9 @@ export class Receiver {
       }
       await this.#learnTitle(judgement);
       this.#context.tellOfGroups();
-      await this.#context.display.show(entry.entry, messageOf(judgement));
+      if (isSeen(judgement.payload)) await this.#context.display.show(entry.entry, messageOf(judgement));
       await this.#answer(judgement);
     }
-    this.#shown.add(key);
     if (judgement.kind === "unjudged" && judgement.soon) this.#judgeLater(delivered);
     this.#archive(entry, key, delivered, judgement);
   }
@@ -204,7 +212,7 @@ export class Receiver {
 
   async #learnTitle({ group, payload, header }: Genuine): Promise<void> {
     if (group?.byAdmin === true && payload.type === "title") {
-      await this.#context.groups.retitle(group.id, payload.title, header);
+      await this.#context.groups.hearTitle(group.id, payload, header);
     }
   }
 
@@ -231,11 +239,23 @@ export class Receiver {
 
   /** Appends in order; the archive answers in that order, and so acknowledgements leave in the order of arrival. */
   #archive(entry: NewEntry, key: string, delivered: Delivered, judgement: Judgement): void {
-    const { archive, readMarks } = this.#context;
-    archive.append(entry).then(
-      // `had` or new, the archive has it.
-      ({ counter }) => {
-        if (judgement.kind === "genuine") readMarks?.seen(judgement.header.conversation, counter);
+    const { archive, readMarks, receiptSender } = this.#context;
+    // `had` or new, the archive has it.
+    const archived = archive.append(entry).then(({ counter }) => {
+      if (judgement.kind !== "genuine") return;
+      readMarks?.seen(judgement.header.conversation, counter);
+      receiptSender
+        .got(judgement.header, readMarks !== null)
+        .catch((error: unknown) => this.#fail(error as Error));
+    });
+    this.#settleOnce(archived, key, delivered);
+  }
+
+  /** Acknowledges a delivery once the archive has what is kept of it. */
+  #settleOnce(archived: Promise<void>, key: string, delivered: Delivered): void {
+    this.#shown.add(key);
+    archived.then(
+      () => {
         this.#shown.delete(key);
         this.#settled.set(key, true);
         this.#acknowledge(delivered.frame);
@@ -271,8 +291,17 @@ export class Receiver {
   }
 
   async #showLate(judgement: Genuine): Promise<void> {
-    const { entries, display } = this.#context;
+    const { entries, display, receipts, receiptSender, readMarks } = this.#context;
+    if (judgement.payload.type === "receipt") {
+      // It is acknowledged already, and stands in the archive as it came.
+      void receipts
+        .take(judgement.header, judgement.payload)
+        .catch((error: unknown) => this.#fail(error as Error));
+      return;
+    }
+    await receiptSender.got(judgement.header, readMarks !== null);
     await this.#learnTitle(judgement);
+    if (!isSeen(judgement.payload)) return;
     const { sender, message } = judgement.header;
     await display.show(await entries.tagOf(sender, message), messageOf(judgement));
   }

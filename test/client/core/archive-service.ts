@@ -54,7 +54,7 @@ export class ArchiveService {
   readonly refuse = new Map<ArchiveRequest["type"], Refusal>();
   readonly archives = new Map<ArchiveId, KeptArchive>();
   readonly vouchers = new Set<string>();
-  /** Where the pages began that were asked for. */
+  /** Where the pages of all chats together began that were asked for. */
   readonly reads: { readonly type: "before" | "after"; readonly [from: string]: unknown }[] = [];
   /** Counters of entries that are on no page. */
   readonly hidden = new Set<number>();
@@ -188,11 +188,13 @@ export class ArchiveService {
       case "before":
       case "after": {
         const { chat, limit } = request;
-        this.reads.push(
-          request.type === "after"
-            ? { type: "after", after: request.after }
-            : { type: "before", before: request.before },
-        );
+        if (chat === undefined) {
+          this.reads.push(
+            request.type === "after"
+              ? { type: "after", after: request.after }
+              : { type: "before", before: request.before },
+          );
+        }
         const inChat = archive.entries.filter(
           (entry) =>
             !this.hidden.has(entry.counter) &&

@@ -25,7 +25,7 @@ t.test(
     const { scene, alice, bob, carol, members } = all;
     const link = await invited(all);
     t.equal(await scene.done(carol.client.invites.join(link)), "alice");
-    await scene.until(() => carol.received.some(({ group }) => group?.title === "Team"));
+    await scene.until(() => carol.notices.some(({ group }) => group.title === "Team"));
     t.same(await members(), ["alice", "bob", "carol"]);
     await scene.until(() => bob.notices.some(({ text }) => text === "alice added carol"));
     t.ok(texts(alice).some((line) => line.startsWith("carol: (asks to be let into a group")));
@@ -41,7 +41,7 @@ t.test("a link lets in as many as it was made for, and nobody once it is revoked
   const { scene, alice, bob, carol, id, members } = all;
   const used = await invited(all);
   await scene.done(carol.client.invites.join(used));
-  await scene.until(() => carol.received.length > 0);
+  await scene.until(() => carol.notices.length > 0);
   await scene.change(alice, "remove", "carol");
   await scene.until(() => carol.notices.some(({ text }) => text === "alice removed carol"));
   await scene.done(carol.client.invites.join(used));
@@ -126,7 +126,7 @@ t.test("of two devices of the admin that see the request one lets in, and once",
   const link = await invited(all, 1);
   await scene.listening("alice");
   await scene.done(carol.client.invites.join(link));
-  await scene.until(() => carol.received.length > 0);
+  await scene.until(() => carol.notices.length > 0);
   await scene.quiet();
   await turns(300);
   const adds = scene.service.groups.logs.of(id).length;

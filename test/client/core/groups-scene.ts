@@ -1,5 +1,5 @@
 /** Three people and a service, as tests of groups need them. */
-import type { Client } from "../../../src/client/core/client.js";
+import type { Client, ClientOptions } from "../../../src/client/core/client.js";
 import type {
   ConnectionStatus,
   GroupAlarm,
@@ -44,25 +44,33 @@ export class Scene {
   }
 
   /** A client that listens. */
-  async listening(name: Name, process?: Process): Promise<Screen> {
+  async listening(
+    name: Name,
+    process?: Process,
+    { sendsReceipts = false, marksRead = false } = {},
+  ): Promise<Screen> {
     const on = process ?? (await this.device(name));
-    const screen = await this.silent(on);
+    const screen = await this.silent(on, { sendsReceipts });
     await screen.client.listen({
       onMessage: (message) => void screen.received.push(message),
       onSent: (message) => void screen.sent.push(message),
       onGroup: (notice) => void screen.notices.push(notice),
       onStatus: (status) => alarmed(screen, status),
       catchesUp: true,
+      marksRead,
     });
     await inTime(this.service, () => this.service.sessions.size > 0);
     return screen;
   }
 
   /** A client that does not listen. */
-  async silent(process: Process): Promise<Screen> {
+  async silent(process: Process, options: ClientOptions = {}): Promise<Screen> {
     const alarms: GroupAlarm[] = [];
     const told = { received: [], sent: [], notices: [], alarms };
-    const client = await resume(process, { onStatus: (status) => alarmed({ alarms }, status) });
+    const client = await resume(process, {
+      ...options,
+      onStatus: (status) => alarmed({ alarms }, status),
+    });
     this.#clients.push({ client, process });
     return { client, process, ...told };
   }

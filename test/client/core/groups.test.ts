@@ -77,18 +77,17 @@ t.test("who writes by an old membership does not notice: all of now get it, once
   const all = await scene.done(Promise.all([...sending, more]));
   t.equal(new Set(all.map(({ id }) => id)).size, 6);
   t.ok(all.every(({ recipients }) => recipients === 2));
-  await scene.until(() => carol.received.length === 7 && alice.received.length === 6);
+  await scene.until(() => carol.received.length === 6 && alice.received.length === 6);
   t.same(
     texts(alice),
     ["1", "2", "3", "4", "5", "6"].map((text) => `bob: ${text}`),
   );
-  t.same(texts(carol), [CALLED, ...texts(alice)]);
+  t.same(texts(carol), texts(alice));
   await scene.quiet();
   t.same(await scene.history(bob), [
     "* alice made the group with bob",
     CALLED,
     "* alice added carol",
-    CALLED,
     ...texts(alice),
   ]);
   await scene.close();
@@ -147,7 +146,7 @@ t.test("of two admins who act at once both have their way, one after the other",
   if (other instanceof Error) {
     t.match(other, { code: "forbidden" }, "he was no admin any more");
   } else {
-    await scene.until(() => carol.received.length === 1);
+    await scene.until(() => carol.notices.length === 1);
     t.equal((await scene.done(alice.client.groups.info("Team"))).members.length, 3);
   }
   const again = await scene.done(

@@ -51,7 +51,9 @@ t.test(
           random,
         }),
         entries,
-        groups: { retitle: () => Promise.resolve() },
+        groups: { hearTitle: () => Promise.resolve() },
+        receipts: { take: () => Promise.resolve(), flush: () => undefined },
+        receiptSender: { got: () => Promise.resolve() },
         invites: { answer: () => Promise.resolve() },
         tellOfGroups: () => undefined,
         archive: {

@@ -45,7 +45,8 @@ export const historyCommand: CommandModule<GlobalOptions, HistoryOptions> = {
       .example("$0 history --limit 0 --json > all.jsonl", "everything, one object a line")
       .epilogue(
         "With --json: id, from, to, text, at (ISO 8601, UTC; null if unknown), " +
-          "direction (sent, received, invalid, waiting, missing), counter.",
+          "direction (sent, received, changed, invalid, waiting, missing), counter; of what you sent also recipients, " +
+          "delivered and read: how many there are, have it, and have read it, as they say.",
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
