@@ -4,6 +4,7 @@ import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { archiveCommand } from "./archive.js";
 import { faultsCommand } from "./faults.js";
+import { groupsCommand } from "./groups.js";
 import { loadCommand } from "./load.js";
 import { loginCommand } from "./login.js";
 import { pendingCommand } from "./pending.js";
@@ -24,6 +25,7 @@ await yargs(hideBin(process.argv))
   .command(pendingCommand)
   .command(recoveryCommand)
   .command(restartCommand)
+  .command(groupsCommand)
   .command(slowReaderCommand)
   .command(archiveCommand)
   .command(faultsCommand)

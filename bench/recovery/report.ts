@@ -31,7 +31,7 @@ export interface RecoveryResult extends RecoveryOptions {
   readonly load: number;
 }
 
-/** Issue-given bounds, in milliseconds. */
+/** What is wanted, in milliseconds. */
 const BACK_MS = 3000;
 const PART_MS = 5000;
 

@@ -1,8 +1,8 @@
 /** The relay bench's clients: as light as can be, the same for both servers, a window of messages on the way per pair. */
 import { createSecureContext, type TLSSocket } from "node:tls";
-import { HOT_HEADER_BYTES, Kind } from "../../src/protocol/hot.js";
+import { Kind } from "../../src/protocol/hot.js";
 import { Times } from "../percentiles.js";
-import { expectNoClosing, openLine, type Line } from "../service/line.js";
+import { acknowledge, expectNoClosing, openLine, type Line } from "../service/line.js";
 import { relayFrame, type RelayPair, type RelayPlan } from "./plan.js";
 
 /** First frame of a connection: a hello with a ticket, or what the bare relay wants to know. */
@@ -64,10 +64,7 @@ export class RelayClients {
 function acknowledgeAll(line: Line): void {
   line.onFrame = (frame) => {
     if (frame[0] === Kind.control) return;
-    const ack = Buffer.from(frame.subarray(0, HOT_HEADER_BYTES));
-    ack[0] = Kind.ack;
-    ack.writeUInt16BE(0, 2);
-    line.send(ack);
+    acknowledge(line, frame);
   };
 }
 

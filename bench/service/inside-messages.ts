@@ -20,6 +20,8 @@ export interface ThreadGauges {
   readonly externalBytes: number;
   /** CPU time that the thread itself has used since it began, in microseconds; 0 where the system does not tell. */
   readonly cpuMicros: number;
+  /** Bytes that it has sent to other chat servers since it began. */
+  readonly linkBytes: number;
 }
 
 export type FromInside =

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { BroadcastChannel, isMainThread, threadId } from "node:worker_threads";
 import { PRELOAD_VARIABLE, type FromInside, type ThreadGauges, type ToInside } from "./inside-messages.js";
+import { meterLinks } from "./link-meter.js";
 import { takeOrders, tellBench, watchThreads } from "./watched-threads.js";
 
 /** How often gauges are told, in milliseconds. */
@@ -75,6 +76,7 @@ function cpuMicros(): number {
 }
 
 function tellGauges(tell: (gauges: ThreadGauges) => void): void {
+  const links = meterLinks();
   const delay = monitorEventLoopDelay({ resolution: LOOP_TIMER_MS });
   delay.enable();
   setInterval(() => {
@@ -85,6 +87,7 @@ function tellGauges(tell: (gauges: ThreadGauges) => void): void {
       heapBytes: heapUsed,
       externalBytes: Math.max(external, arrayBuffers),
       cpuMicros: cpuMicros(),
+      linkBytes: links.bytes,
     });
     delay.reset();
   }, EVERY_MS).unref();

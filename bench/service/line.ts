@@ -5,7 +5,7 @@ import { atTickEnd } from "../../src/node/tick.js";
 import { fromBase64Url } from "../../src/protocol/bytes.js";
 import { PROTOCOL_VERSION, clientMessages, serverMessages } from "../../src/protocol/chat.js";
 import { FrameSplitter, LENGTH_BYTES } from "../../src/protocol/frame.js";
-import { Kind } from "../../src/protocol/hot.js";
+import { HOT_HEADER_BYTES, Kind } from "../../src/protocol/hot.js";
 import type { Placement } from "../../src/protocol/http.js";
 
 /** Well within the time after which silence means death, in milliseconds. */
@@ -80,6 +80,14 @@ export async function openSession(placement: Placement, attach: boolean): Promis
   const pings = setInterval(() => line.send(clientMessages.encode({ type: "ping", ref: ref++ })), PING_MS);
   line.socket.once("close", () => clearInterval(pings));
   return line;
+}
+
+/** Acknowledges a delivery. */
+export function acknowledge(line: Line, frame: Uint8Array): void {
+  const ack = Buffer.from(frame.subarray(0, HOT_HEADER_BYTES));
+  ack[0] = Kind.ack;
+  ack.writeUInt16BE(0, 2);
+  line.send(ack);
 }
 
 /** @throws Error where the frame is a server's goodbye in the middle of a measurement */

@@ -133,6 +133,7 @@ export class WatchedSystem {
         heapBytes: Math.max(before?.heapBytes ?? 0, message.heapBytes),
         externalBytes: Math.max(before?.externalBytes ?? 0, message.externalBytes),
         cpuMicros: message.cpuMicros,
+        linkBytes: message.linkBytes,
       });
     }
     this.#heard({ from: "inside", message });

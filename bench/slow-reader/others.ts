@@ -1,23 +1,15 @@
 /** The other people: pairs who write to each other at a pace, and how long their messages take. */
-import { HOT_HEADER_BYTES, Kind } from "../../src/protocol/hot.js";
+import { Kind } from "../../src/protocol/hot.js";
 import type { SignedIn } from "../../src/protocol/http.js";
 import type { AccountId } from "../../src/protocol/ids.js";
 import { Times } from "../percentiles.js";
 import type { Connections } from "../service/connections.js";
-import { expectNoClosing, openSession, type Line } from "../service/line.js";
+import { acknowledge, expectNoClosing, openSession, type Line } from "../service/line.js";
 import { MessageMaker, markOf } from "../service/message.js";
 
 const TICK_MS = 5;
 /** Marks of messages on the way, of one sender. */
 const MARKS = 1 << 16;
-
-/** Acknowledges a delivery. */
-export function acknowledge(line: Line, frame: Uint8Array): void {
-  const ack = Buffer.from(frame.subarray(0, HOT_HEADER_BYTES));
-  ack[0] = Kind.ack;
-  ack.writeUInt16BE(0, 2);
-  line.send(ack);
-}
 
 interface Pair {
   readonly line: Line;

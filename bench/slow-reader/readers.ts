@@ -2,9 +2,8 @@
 import { Kind, decodeSend } from "../../src/protocol/hot.js";
 import type { SignedIn } from "../../src/protocol/http.js";
 import type { Connections } from "../service/connections.js";
-import { openSession, type Line } from "../service/line.js";
+import { acknowledge, openSession, type Line } from "../service/line.js";
 import { numberOf } from "../service/message.js";
-import { acknowledge } from "./others.js";
 
 export class Reader {
   /** Different messages that came, and how many came again. */
