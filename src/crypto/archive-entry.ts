@@ -84,8 +84,10 @@ export interface ImportedEntry {
   readonly type: "imported";
   readonly direction: "sent" | "received";
   readonly message: MessageId;
-  /** The other one. */
+  /** The other one; of a message to a group who wrote it. */
   readonly peer: AccountId;
+  /** Where it was sent to a group. */
+  readonly group?: ConversationId;
   /** Names as the file had them. */
   readonly from: string;
   readonly to: string;
@@ -193,6 +195,8 @@ export interface EntryPlace {
 export const MAX_RECEIPT_MARKS = 500;
 /** The longest name in an imported entry, in UTF-16 code units: an account id, where no name was known. */
 export const MAX_IMPORTED_NAME = 64;
+/** To whom an imported message went, likewise: `#` and a title is the longest. */
+export const MAX_IMPORTED_TO = MAX_TITLE_BYTES + 1;
 
 const Header = Binary(ENVELOPE_HEADER_BYTES, ENVELOPE_HEADER_BYTES);
 const PayloadBytes = Binary(1, 128 * 1024);
@@ -231,8 +235,9 @@ const Imported = Type.Object({
   direction: Type.Union([Type.Literal("sent"), Type.Literal("received")]),
   message: MessageIdSchema,
   peer: AccountIdSchema,
+  group: Type.Optional(ConversationIdSchema),
   from: ImportedName,
-  to: ImportedName,
+  to: Type.String({ maxLength: MAX_IMPORTED_TO }),
   text: Type.String({ maxLength: MAX_PAYLOAD_BYTES }),
   sentAt: Counter,
   importedAt: Counter,

@@ -6,13 +6,13 @@ import { open, type FileHandle } from "node:fs/promises";
 import { JSONParser } from "@streamparser/json";
 import Type, { type Static } from "#typebox";
 import { Compile } from "#typebox/compile";
-import { MAX_IMPORTED_NAME } from "../../crypto/archive-entry.js";
+import { MAX_IMPORTED_NAME, MAX_IMPORTED_TO } from "../../crypto/archive-entry.js";
 import { isSealedExport, openExport } from "../../crypto/sealed-export.js";
 import { systemCode } from "../../node/private-file.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { AccountId } from "../../protocol/ids.js";
 import { MAX_PAYLOAD_BYTES } from "../../protocol/payload.js";
-import { AccountIdSchema, MessageIdSchema } from "../../protocol/schema.js";
+import { AccountIdSchema, ConversationIdSchema, MessageIdSchema } from "../../protocol/schema.js";
 import type { ImportedMessage } from "../core/imports.js";
 import { HISTORY_FORMAT, HISTORY_VERSION } from "./history-format.js";
 
@@ -30,9 +30,11 @@ const Name = Type.String({ minLength: 1, maxLength: MAX_IMPORTED_NAME });
 const Message = Type.Object({
   id: MessageIdSchema,
   from: Name,
-  to: Name,
+  to: Type.String({ minLength: 1, maxLength: MAX_IMPORTED_TO }),
   fromAccount: AccountIdSchema,
-  toAccounts: Type.Array(AccountIdSchema, { minItems: 1, maxItems: 1 }),
+  /** One; none for a message to a group. */
+  toAccounts: Type.Array(AccountIdSchema, { maxItems: 1 }),
+  group: Type.Optional(Type.Object({ id: ConversationIdSchema })),
   text: Type.String({ maxLength: MAX_PAYLOAD_BYTES }),
   at: Type.Union([Type.String({ maxLength: 40 }), Type.Null()]),
   direction: Type.Union([Type.Literal("sent"), Type.Literal("received")]),
@@ -49,7 +51,7 @@ export interface HistoryHead {
 export interface ReadMessage {
   /** Its place in the file, from 1. */
   readonly number: number;
-  /** `null` for what is no message that could be taken over: one that was missing or not genuine when it was exported. */
+  /** `null` for what is no message that could be taken over: one that was missing or not genuine when it was exported, and a change of a group. */
   readonly message: ImportedMessage | null;
 }
 
@@ -216,7 +218,14 @@ class Parsing {
       const where = first === undefined ? "" : ` (${first.instancePath || "the whole"}: ${first.message})`;
       throw new FastChatError("badRequest", `Message ${number} of ${this.path} is none${where}.`);
     }
-    this.#read.push({ number, message: messageOf(value) });
+    const message = messageOf(value);
+    if (message === null) {
+      throw new FastChatError(
+        "badRequest",
+        `Message ${number} of ${this.path} does not say to whom it went.`,
+      );
+    }
+    this.#read.push({ number, message });
   }
 
   #headOf(): HistoryHead {
@@ -243,7 +252,7 @@ class Parsing {
 }
 
 /** Entries that have no text to take over. */
-const LEFT_OUT: ReadonlySet<string> = new Set(["invalid", "waiting", "missing"]);
+const LEFT_OUT: ReadonlySet<string> = new Set(["changed", "invalid", "waiting", "missing"]);
 
 function messageOf({
   id,
@@ -251,14 +260,22 @@ function messageOf({
   to,
   fromAccount,
   toAccounts,
+  group,
   text,
   at,
   direction,
-}: Static<typeof Message>): ImportedMessage {
-  const [toAccount = fromAccount] = toAccounts;
+}: Static<typeof Message>): ImportedMessage | null {
+  const [account] = toAccounts;
+  const toWhom =
+    group !== undefined
+      ? ({ kind: "group", group: group.id } as const)
+      : account !== undefined && to.length <= MAX_IMPORTED_NAME
+        ? ({ kind: "person", account } as const)
+        : null;
+  if (toWhom === null) return null;
   const time = at === null ? 0 : Date.parse(at);
   const known = Number.isInteger(time) && time > 0 && time <= LATEST;
-  return { id, from, to, fromAccount, toAccount, text, at: known ? time : 0, direction };
+  return { id, from, to, fromAccount, toWhom, text, at: known ? time : 0, direction };
 }
 
 function readError(error: unknown, path: string): unknown {

@@ -210,7 +210,10 @@ export async function assemble(
     onAlarm: (alarm) => onStatus({ kind: "groupAltered", alarm }),
   });
   const conversations = new Conversations({ keys, device, contacts, groups, entries, clock, random });
-  const peers = new Peers(contacts, groups, conversations);
+  const peers = new Peers(contacts, groups, conversations, async (conversation) => {
+    const chat = await entries.chat(conversation);
+    return (await archive.read({ type: "before", chat, limit: 1 })).entries.length > 0;
+  });
   const groupAdmin = new GroupAdmin({ keys, groups, clock, random });
   const ledger = new Ledger({
     account: me,

@@ -104,8 +104,12 @@ async function changed(counter: number, { group, event: bytes }: GroupEventEntry
 }
 
 function imported(me: AccountId, counter: number, entry: ImportedEntry): Line {
-  const { direction, message, peer, from, to, text, sentAt } = entry;
-  const ends = direction === "sent" ? { from: me, to: [peer] } : { from: peer, to: [me] };
+  const { direction, message, peer, from, to, text, sentAt, group } = entry;
+  const isSent = direction === "sent";
+  const ends =
+    group === undefined
+      ? { from: isSent ? me : peer, to: [isSent ? peer : me] }
+      : { from: isSent ? me : peer, to: [], group };
   return { counter, direction, id: message, ...ends, text, at: sentAt, imported: { from, to } };
 }
 

@@ -1,11 +1,11 @@
 /** Takes messages over from a file into the archive: marked as what they are, each once, beside those that stand there. */
-import { MAX_IMPORTED_NAME } from "../../crypto/archive-entry.js";
+import { MAX_IMPORTED_NAME, MAX_IMPORTED_TO } from "../../crypto/archive-entry.js";
 import { directConversation } from "../../crypto/conversation.js";
 import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
-import { parseUserName, type AccountId, type MessageId } from "../../protocol/ids.js";
+import { parseUserName, type AccountId, type ConversationId, type MessageId } from "../../protocol/ids.js";
 import { MAX_PAYLOAD_BYTES } from "../../protocol/payload.js";
 import type { Clock } from "../../protocol/runtime.js";
-import type { Archive } from "./archive.js";
+import type { Archive, NewEntry } from "./archive.js";
 import type { Contacts } from "./contacts.js";
 import type { Entries } from "./entries.js";
 import { RecentMap } from "./recent-map.js";
@@ -14,11 +14,14 @@ import { RecentMap } from "./recent-map.js";
 export interface ImportedMessage {
   readonly id: MessageId;
   readonly direction: "sent" | "received";
-  /** Names, of at most {@link MAX_IMPORTED_NAME} UTF-16 code units. */
+  /** Names, of at most {@link MAX_IMPORTED_NAME} and {@link MAX_IMPORTED_TO} UTF-16 code units. */
   readonly from: string;
   readonly to: string;
   readonly fromAccount: AccountId;
-  readonly toAccount: AccountId;
+  /** To one person, or to a group. */
+  readonly toWhom:
+    | { readonly kind: "person"; readonly account: AccountId }
+    | { readonly kind: "group"; readonly group: ConversationId };
   /** At most {@link MAX_PAYLOAD_BYTES} of UTF-8. */
   readonly text: string;
   /** Milliseconds since 1970; 0 where it is not known. */
@@ -84,16 +87,23 @@ export class Import {
     return { imported: results.length - alreadyThere, alreadyThere };
   }
 
-  async #entryOf({ id, direction, from, to, text, at, ...message }: ImportedMessage, importedAt: number) {
+  async #entryOf(
+    { id, direction, from, to, text, at, fromAccount, toWhom }: ImportedMessage,
+    importedAt: number,
+  ): Promise<NewEntry> {
     const { me, entries } = this.context;
-    const [sender, peer] =
-      direction === "sent"
-        ? [this.account, await this.#accountOf(to, message.toAccount)]
-        : [message.fromAccount, await this.#accountOf(from, message.fromAccount)];
-    return entries.imported(await directConversation(me, peer), sender, {
+    const sender = direction === "sent" ? this.account : fromAccount;
+    const peer =
+      direction === "sent" && toWhom.kind === "person"
+        ? await this.#accountOf(to, toWhom.account)
+        : await this.#accountOf(from, sender);
+    const isToGroup = toWhom.kind === "group";
+    const conversation = isToGroup ? toWhom.group : await directConversation(me, peer);
+    return entries.imported(conversation, sender, {
       direction,
       message: id,
       peer,
+      ...(isToGroup ? { group: toWhom.group } : {}),
       from,
       to,
       text,
@@ -125,11 +135,8 @@ export class Import {
 }
 
 function refuseTooLong({ id, from, to, text }: ImportedMessage): void {
-  if (Math.max(from.length, to.length) > MAX_IMPORTED_NAME) {
-    throw new FastChatError(
-      "tooLarge",
-      `A name in message ${id} is longer than ${MAX_IMPORTED_NAME} characters.`,
-    );
+  if (from.length > MAX_IMPORTED_NAME || to.length > MAX_IMPORTED_TO) {
+    throw new FastChatError("tooLarge", `A name in message ${id} is longer than any that people have here.`);
   }
   if (text.length > MAX_PAYLOAD_BYTES || encoder.encode(text).length > MAX_PAYLOAD_BYTES) {
     throw new FastChatError("tooLarge", `Message ${id} is longer than ${MAX_PAYLOAD_BYTES} bytes.`);

@@ -41,6 +41,8 @@ export class Peers {
     private readonly contacts: Pick<Contacts, "byName">,
     private readonly groups: Pick<Groups, "named" | "titleOf">,
     private readonly conversations: Pick<Conversations, "of">,
+    /** Whether anything of a conversation stands in the archive. */
+    private readonly stands: (conversation: ConversationId) => Promise<boolean>,
   ) {}
 
   /**
@@ -53,8 +55,16 @@ export class Peers {
     return { kind: "group", group, title: await this.groups.titleOf(group) };
   }
 
-  /** The conversation with them. @throws FastChatError as {@link find} */
+  /**
+   * The conversation with them. Something may have been imported of a group that this account never was in.
+   *
+   * @throws FastChatError as {@link find}
+   */
   async place(name: PeerName): Promise<Place> {
+    const id = name.kind === "group" ? parseConversationId(name.text.toLowerCase()) : null;
+    if (id !== null && (await this.stands(id))) {
+      return { conversation: id, shown: shownGroup(id, await this.groups.titleOf(id)) };
+    }
     const peer = await this.find(name);
     const conversation = await this.conversations.of(peer);
     const shown = peer.kind === "group" ? shownGroup(peer.group, peer.title) : peer.card.name;

@@ -72,7 +72,7 @@ t.test("what was exported is read as it was, in whatever layout", async (t) => {
         from: "alice",
         to: "bob",
         fromAccount: ACCOUNT,
-        toAccount: PEER,
+        toWhom: { kind: "person", account: PEER },
         text: "message 1",
         at: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
         direction: "sent",
@@ -160,7 +160,7 @@ t.test("a message that is none is named by its number and what is wrong with it"
     [{ direction: "sideways" }, /\/direction/],
     [{ direction: undefined }, /./],
     [{ fromAccount: "alice" }, /\/fromAccount/],
-    [{ toAccounts: [] }, /\/toAccounts/],
+    [{ toAccounts: [] }, /to whom it went/],
     [{ toAccounts: [PEER, ACCOUNT] }, /\/toAccounts/],
   ];
   for (const [over, where] of cases) {
@@ -228,4 +228,17 @@ t.test("what is not there, or no file, is told", async (t) => {
   });
   await mkdir(join(folder, "inner"));
   await t.rejects(HistoryFile.open(join(folder, "inner"), password), { code: "badRequest" });
+});
+
+t.test("what was sent to a group says to which; a change of one has no text to take over", async (t) => {
+  const group = { id: "5c".repeat(32), title: "Climbing" };
+  const toGroup = { toAccounts: [], to: `#${"x".repeat(512)}`, group };
+  const { messages } = await read(fileOf([message(1, toGroup), message(2, { direction: "changed", group })]));
+  t.match(messages, [
+    { message: { toWhom: { kind: "group", group: group.id }, to: toGroup.to } },
+    { number: 2, message: null },
+  ]);
+  for (const over of [{ toAccounts: [] }, { to: "x".repeat(100) }, { ...toGroup, to: "x".repeat(600) }]) {
+    await t.rejects(read(fileOf([message(1, over)])), { code: "badRequest", message: /Message 1 of/ });
+  }
 });

@@ -3,12 +3,16 @@ import t from "tap";
 import type { Client } from "../../../src/client/core/client.js";
 import { MOST_IMPORTED_AT_ONCE, type ImportedMessage } from "../../../src/client/core/imports.js";
 import type { HistoryEntry } from "../../../src/client/core/messages.js";
-import { readId16, type AccountId, type MessageId } from "../../../src/protocol/ids.js";
+import { readId16, type AccountId, type ConversationId, type MessageId } from "../../../src/protocol/ids.js";
 import { inTime, listenTo, resume, signedIn, twoPeople } from "./device.js";
 import { Service } from "./service.js";
 
 function idOf<T extends AccountId | MessageId>(number: number): T {
   return readId16<T>(new Uint8Array(16).fill(number));
+}
+
+function toPerson(account: AccountId): ImportedMessage["toWhom"] {
+  return { kind: "person", account };
 }
 
 /** Alice, who wrote to bob and heard from him, and what a file says besides. */
@@ -24,7 +28,7 @@ async function scene() {
     from: "bob",
     to: "alice",
     fromAccount: bobs.me.account,
-    toAccount: me,
+    toWhom: toPerson(me),
     text: `from a file ${number}`,
     at: 1_600_000_000_000 + number,
     ...over,
@@ -47,7 +51,7 @@ t.test("imported messages stand in their chat, marked, on every device, and are 
   const { service, person, alice, me, message, close } = await scene();
   const taking = alice.import(me);
   const sent = message(2, { direction: "sent", from: "alice", to: "bob", fromAccount: me });
-  const toBob = { ...sent, toAccount: message(1).fromAccount };
+  const toBob = { ...sent, toWhom: toPerson(message(1).fromAccount) };
   t.same(await inTime(service, taking.add([message(1), toBob])), { imported: 2, alreadyThere: 0 });
   const other = await resume(await signedIn(service, person, "alice"));
   for (const device of [alice, other]) {
@@ -87,7 +91,7 @@ t.test("a genuine message keeps its place, whatever a file says of it", async (t
       id: entry?.id ?? idOf(0),
       direction: entry?.direction === "sent" ? "sent" : "received",
       fromAccount: entry?.fromAccount ?? me,
-      toAccount: entry?.toAccounts[0] ?? me,
+      toWhom: toPerson(entry?.toAccounts[0] ?? me),
       text: "other words",
     }),
   );
@@ -123,10 +127,15 @@ t.test("of another account's history people are who has their names here", async
   await inTime(
     service,
     taking.add([
-      message(1, { from: "bob", fromAccount: bobElsewhere, to: "alice2", toAccount: elsewhere }),
-      message(2, { ...toBob, toAccount: bobElsewhere }),
-      message(3, { from: "nobody", fromAccount: stranger, to: "alice2", toAccount: elsewhere }),
-      message(4, { from: "no name at all", fromAccount: stranger, to: "alice2", toAccount: elsewhere }),
+      message(1, { from: "bob", fromAccount: bobElsewhere, to: "alice2", toWhom: toPerson(elsewhere) }),
+      message(2, { ...toBob, toWhom: toPerson(bobElsewhere) }),
+      message(3, { from: "nobody", fromAccount: stranger, to: "alice2", toWhom: toPerson(elsewhere) }),
+      message(4, {
+        from: "no name at all",
+        fromAccount: stranger,
+        to: "alice2",
+        toWhom: toPerson(elsewhere),
+      }),
     ]),
   );
   t.match(await historyOf(service, alice, "bob"), [
@@ -156,5 +165,34 @@ t.test("what is too long or too much is refused before anything is taken", async
   const many = Array.from({ length: MOST_IMPORTED_AT_ONCE + 1 }, () => message(1));
   await t.rejects(inTime(service, alice.import(me).add(many)), { code: "badRequest" });
   t.equal(archive().length, before);
+  await close();
+});
+
+t.test("what was sent to groups stands in the group's chat, also where one never was in it", async (t) => {
+  const { service, alice, me, message, close } = await scene();
+  const id = "5c".repeat(32) as ConversationId;
+  const toWhom = { kind: "group", group: id } as const;
+  const messages = [
+    message(1, { toWhom, to: "#Climbing" }),
+    message(2, { toWhom, to: "#Climbing", direction: "sent", from: "alice", fromAccount: me }),
+  ];
+  t.same(await inTime(service, alice.import(me).add(messages)), { imported: 2, alreadyThere: 0 });
+  t.same(await inTime(service, alice.import(me).add(messages)), { imported: 0, alreadyThere: 2 });
+  t.match(await historyOf(service, alice, id), [
+    {
+      text: "from a file 1",
+      imported: true,
+      direction: "received",
+      from: "bob",
+      to: "#Climbing",
+      group: { id },
+    },
+    { text: "from a file 2", imported: true, direction: "sent", from: "alice", receipts: null },
+  ]);
+  const chats = (await inTime(service, alice.chats()))?.chats ?? [];
+  t.match(chats[0], { with: "#Climbing", unread: 0, group: { id } });
+  t.equal((await historyOf(service, alice, "bob")).length, 1, "and not between the two");
+  await t.rejects(inTime(service, alice.send(id, "anybody there?")), { code: "noSuchGroup" });
+  await t.rejects(historyOf(service, alice, "6d".repeat(32)), { code: "noSuchGroup" });
   await close();
 });
