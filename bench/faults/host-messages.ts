@@ -9,6 +9,18 @@ export interface PersonPlan {
   /** The person's user name. */
   readonly account: string;
   readonly contacts: readonly string[];
+  /** The group that this device makes, and changes now and then. */
+  readonly leads: LedGroup | null;
+}
+
+/** A group of simulated people. */
+export interface LedGroup {
+  /** Unlike that of any other group. */
+  readonly title: string;
+  /** Others who are in it from the beginning to the end. */
+  readonly members: readonly string[];
+  /** Others who come and go. */
+  readonly floaters: readonly string[];
 }
 
 export interface HostPlan {
@@ -41,6 +53,8 @@ export type ToHost =
   | { readonly type: "begin"; readonly plan: HostPlan; readonly sending: boolean }
   /** Logs people's second devices in, once everybody is signed up. */
   | { readonly type: "join" }
+  /** Has those who lead groups make them. */
+  | { readonly type: "gather" }
   /** People write from now on, or write no more. */
   | { readonly type: "send"; readonly sending: boolean }
   | { readonly type: "break"; readonly person: number; readonly what: ClientBreak }
@@ -57,6 +71,7 @@ export type FromHost =
   /** Everybody listens; before anybody joined, everybody's first device. */
   | { readonly type: "begun" }
   | { readonly type: "joined" }
+  | { readonly type: "gathered" }
   /** A person's session is live, or is no more. Times are those of {@link elapsed}. */
   | { readonly type: "live"; readonly person: number; readonly at: number; readonly server: string }
   | {

@@ -37,6 +37,9 @@ class Host {
       case "join":
         await this.#each(AT_ONCE, this.#people.filter(isSecond), (person) => person.begin());
         return tell({ type: "joined" });
+      case "gather":
+        await this.#each(1, this.#people, (person) => person.gather());
+        return tell({ type: "gathered" });
       case "send":
         for (const person of this.#people) person.send(message.sending);
         return;

@@ -94,6 +94,7 @@ export class Hosts extends EventEmitter<PeopleEvents> {
   async start(): Promise<void> {
     await Promise.all(this.#hosts.map((host) => host.start(this.#planOf(host), false)));
     await Promise.all(this.#hosts.map((host) => host.ask({ type: "join" }, "joined")));
+    await Promise.all(this.#hosts.map((host) => host.ask({ type: "gather" }, "gathered")));
   }
 
   tellAll(message: ToHost): void {
@@ -182,6 +183,7 @@ export class Hosts extends EventEmitter<PeopleEvents> {
         return this.#plan.onProblem(message.text);
       case "begun":
       case "joined":
+      case "gathered":
       case "polled":
       case "closed":
       case "readBack":

@@ -15,10 +15,12 @@ import { systemClock } from "../../src/node/clock.js";
 import { fromBase64Url } from "../../src/protocol/bytes.js";
 import { FastChatError, errorRecord } from "../../src/protocol/errors.js";
 import type { ArchivedMessage, ArchiveRecord } from "../history/events.js";
+import { isPeoples } from "../history/own-texts.js";
 import type { Chance } from "../simulation/chance.js";
 import { FaultyTransport, type FrameFaults } from "./faulty-transport.js";
 import { Gate } from "./gate.js";
 import { elapsed, type ClientBreak, type FromHost, type HostPlan, type PersonPlan } from "./host-messages.js";
+import { Leader } from "./leader.js";
 import type { Recorder } from "./recorder.js";
 
 export const PASSWORD = "simulated people need no secret";
@@ -52,11 +54,19 @@ export class Person {
   #next: NodeJS.Timeout | undefined;
   #server: string | null = null;
   #closing = false;
+  readonly #leader: Leader | null;
 
   constructor(
     readonly plan: PersonPlan,
     private readonly context: PersonContext,
-  ) {}
+  ) {
+    const { recorder, chance, tell } = context;
+    const onProblem = (text: string): void => tell({ type: "problem", text });
+    this.#leader =
+      plan.leads === null
+        ? null
+        : new Leader(plan.leads, { account: plan.account, recorder, chance, onProblem });
+  }
 
   /** Signs up, or logs in to the account of the first device, or takes the device up again. @returns once everything that waited has come */
   async begin(): Promise<void> {
@@ -89,10 +99,16 @@ export class Person {
     await this.#listen(this.#client);
   }
 
-  /** Starts or stops writing. */
+  /** Makes the group that this device leads. */
+  async gather(): Promise<void> {
+    if (this.#client !== null) await this.#leader?.gather(this.#client);
+  }
+
+  /** Starts or stops writing, and changing groups. */
   send(sending: boolean): void {
     clearTimeout(this.#next);
     this.#next = undefined;
+    this.#leader?.lead(sending ? this.#client : null);
     if (sending) this.#sendLater();
   }
 
@@ -188,7 +204,11 @@ export class Person {
         more = page.length === PAGE;
       }
       await client.close();
-      return pages.reverse().flat().map(archived);
+      return pages
+        .reverse()
+        .flat()
+        .filter(({ direction, text }) => direction !== "changed" && isPeoples(text))
+        .map(archived);
     } finally {
       await device.close();
     }
@@ -236,6 +256,7 @@ export class Person {
   }
 
   #received({ from, text }: ReceivedMessage): void {
+    if (!isPeoples(text)) return;
     const { name, account } = this.plan;
     this.context.recorder.write({
       type: "received",
@@ -249,6 +270,7 @@ export class Person {
   }
 
   #mirrored({ text }: SentElsewhere): void {
+    if (!isPeoples(text)) return;
     const { name, account } = this.plan;
     const { start } = this.context.host;
     this.context.recorder.write({
@@ -284,16 +306,16 @@ export class Person {
       type: "sent",
       device: name,
       account,
-      conversation: conversationOf(account, to),
+      conversation: isGroup(to) ? to : conversationOf(account, to),
       message,
-      recipients: [to],
+      recipients: isGroup(to) ? null : [to],
       digest: digestOf(text),
     });
     this.waiting += 1;
     client.send(to, text).then(
-      () => {
+      ({ missed }) => {
         this.waiting -= 1;
-        recorder.write({ type: "accepted", message, refused: [] });
+        recorder.write({ type: "accepted", message, refused: missed });
       },
       (error: unknown) => {
         this.waiting -= 1;
@@ -308,6 +330,9 @@ export class Person {
     switch (code) {
       case "queueFull":
       case "noSuchAccount":
+      // Whoever is not in a group, or has not heard of it yet.
+      case "forbidden":
+      case "noSuchGroup":
         return this.context.recorder.write({ type: "refused", message, code });
       // The recipient's card could not be looked up: the client never took the message.
       case "unreachable":
@@ -347,12 +372,12 @@ export class Person {
   }
 }
 
-function archived({ id, from, to, text, direction, counter }: HistoryEntry): ArchivedMessage {
+function archived({ id, from, to, text, direction, counter, group }: HistoryEntry): ArchivedMessage {
   const shown = direction === "sent" || direction === "received";
   return {
     message: shown ? nameIn(text) : `${direction} entry ${counter} (${id ?? "without an id"})`,
     sender: from,
-    conversation: conversationOf(from, to),
+    conversation: group === null ? conversationOf(from, to) : to,
     digest: digestOf(text),
   };
 }
@@ -360,6 +385,10 @@ function archived({ id, from, to, text, direction, counter }: HistoryEntry): Arc
 /** Every text begins with its message's name. */
 function nameIn(text: string): string {
   return text.split(" ", 1)[0] ?? "";
+}
+
+function isGroup(to: string): boolean {
+  return to.startsWith("#");
 }
 
 function conversationOf(one: string, other: string): string {

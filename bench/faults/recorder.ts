@@ -14,9 +14,10 @@ export class Recorder {
     this.#file = openSync(path, "ax");
   }
 
-  write(event: Timeless<HistoryEvent>): void {
+  /** @param at when it was, as `elapsed()` tells time */
+  write(event: Timeless<HistoryEvent>, at = elapsed()): void {
     this.lastAt = elapsed();
-    writeSync(this.#file, `${JSON.stringify({ ...event, at: this.lastAt })}\n`);
+    writeSync(this.#file, `${JSON.stringify({ ...event, at })}\n`);
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import { checkHistory } from "../history/checker.js";
 import type { ArchiveRecord, FaultEvent, HistoryEvent } from "../history/events.js";
 import type { Verdict } from "../history/verdict.js";
 import { Chance } from "../simulation/chance.js";
-import { elapsed, type PersonPlan } from "./host-messages.js";
+import { elapsed, type LedGroup, type PersonPlan } from "./host-messages.js";
 import { Hosts, type Absence } from "./hosts.js";
 import { Injector } from "./injector.js";
 import { openRunDatabases, type RunDatabases } from "./postgres.js";
@@ -49,6 +49,9 @@ export interface RunResult {
 
 /** How many others each person writes to. */
 const CONTACTS = 6;
+/** People of a group, of whom so many come and go. */
+const GROUP_SIZE = 10;
+const FLOATERS = 3;
 /** Of so many people one has a second device. */
 const ONE_ON_TWO_DEVICES = 4;
 /** How long everything may take to come to rest, in milliseconds. */
@@ -172,7 +175,11 @@ class Run {
     archives.sort((one, other) => Number(one.device !== null) - Number(other.device !== null));
 
     progress("checking");
-    const since = (event: HistoryEvent): HistoryEvent => ({ ...event, at: event.at - start });
+    const since = (event: HistoryEvent): HistoryEvent => ({
+      ...event,
+      at: event.at - start,
+      ...("until" in event && event.until !== null ? { until: event.until - start } : {}),
+    });
     const told = faults.map((fault) => ({
       ...fault,
       at: fault.at - start,
@@ -263,10 +270,36 @@ function planPeople({ seed, clients }: RunOptions): PersonPlan[] {
       if (other !== number) contacts.add(nameOf(other));
     }
     const name = nameOf(number);
-    return { number, name, account: name, contacts: [...contacts] };
+    return { number, name, account: name, contacts: [...contacts], leads: null };
   });
-  const seconds = people.slice(1, 1 + Math.floor(clients / ONE_ON_TWO_DEVICES)).map((first, index) => {
-    return { ...first, number: clients + index, name: `${first.name}.2` };
+  const led = withGroups(people);
+  const seconds = led.slice(1, 1 + Math.floor(clients / ONE_ON_TWO_DEVICES)).map((first, index) => {
+    return { ...first, number: clients + index, name: `${first.name}.2`, leads: null };
   });
-  return [...people, ...seconds];
+  return [...led, ...seconds];
+}
+
+/** Every tenth person leads a group of their neighbours, of whom a few come and go; all of them write to it, too. */
+function withGroups(people: readonly PersonPlan[]): readonly PersonPlan[] {
+  const groups = new Map<string, LedGroup>();
+  for (let first = 0; first + GROUP_SIZE <= people.length; first += GROUP_SIZE) {
+    const [leader, ...others] = people.slice(first, first + GROUP_SIZE).map(({ account }) => account);
+    if (leader === undefined) continue;
+    groups.set(leader, {
+      title: `team of ${leader}`,
+      members: others.slice(FLOATERS),
+      floaters: others.slice(0, FLOATERS),
+    });
+  }
+  return people.map((person) => {
+    const ofMine = [...groups].filter(
+      ([leader, { members, floaters }]) =>
+        leader === person.account || members.includes(person.account) || floaters.includes(person.account),
+    );
+    return {
+      ...person,
+      contacts: [...person.contacts, ...ofMine.map(([, { title }]) => `#${title}`)],
+      leads: groups.get(person.account) ?? null,
+    };
+  });
 }

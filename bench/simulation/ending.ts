@@ -4,6 +4,7 @@ import type { MessageId } from "../../src/protocol/ids.js";
 import { checkHistory } from "../history/checker.js";
 import { describeViolation, type HistoryCounts } from "../history/verdict.js";
 import type { ArchiveRecord } from "../history/events.js";
+import { isPeoples } from "../history/own-texts.js";
 import { archiveRecord, wholeHistory } from "./person.js";
 import type { World } from "./world.js";
 
@@ -110,16 +111,25 @@ class EndOfWorld {
     for (const entries of archives.values()) {
       for (const { id, text } of entries) if (id !== null && text !== "") texts.set(id, text);
     }
+    const users = new Map(
+      [...this.world.people.values()].map(({ account, user }) => [account, user] as const),
+    );
     for (const { name, wireAnswers } of this.world.people.values()) {
-      for (const [id, { at, refused }] of wireAnswers) {
+      for (const [id, { at, refused, refusing, toGroup }] of wireAnswers) {
         const message = texts.get(id);
-        if (message === undefined && !refused) {
+        // A title that is told once more stands in nobody's history.
+        if (message === undefined && !refused && !toGroup) {
           this.#violations.push(`${id}, which ${name} sent, was accepted and stands nowhere`);
-        } else if (message !== undefined) {
+        } else if (message !== undefined && isPeoples(message)) {
           this.world.events.push(
             refused
               ? { type: "refused", at, message, code: "queueFull" }
-              : { type: "accepted", at, message, refused: [] },
+              : {
+                  type: "accepted",
+                  at,
+                  message,
+                  refused: refusing.map((account) => users.get(account) ?? account),
+                },
           );
         }
       }

@@ -1,6 +1,7 @@
 /** Does to a world what a schedule says, and makes it whole again. */
 import type { FaultEvent } from "../history/events.js";
 import type { Connection } from "./connection.js";
+import type { GroupChanges } from "./group-changes.js";
 import type { Gate } from "./gate.js";
 import type { Action, Fault } from "./schedule.js";
 import type { World } from "./world.js";
@@ -9,11 +10,19 @@ export class Faults {
   /** What is broken at the moment, each with how it is mended. */
   readonly #broken = new Set<() => void>();
 
-  constructor(private readonly world: World) {}
+  constructor(
+    private readonly world: World,
+    private readonly groups: GroupChanges,
+  ) {}
 
   perform(action: Action): void {
     if (action.do === "send") {
-      this.world.person(action.from).say(action.to, action.text);
+      const { from, to, text } = action;
+      this.world.person(from).say(to.startsWith("#") ? this.groups.nameOf(to.slice(1)) : to, text);
+      return;
+    }
+    if (action.do === "changeGroup") {
+      this.groups.change(action.title, action.by, action.action, action.who);
       return;
     }
     const until = "forMs" in action ? this.world.clock.now() + action.forMs : this.world.clock.now();

@@ -3,9 +3,11 @@ import { Client } from "../../src/client/core/client.js";
 import type { HistoryEntry } from "../../src/client/core/messages.js";
 import { MAX_ENTRIES } from "../../src/protocol/archive.js";
 import { errorRecord, type ErrorCode } from "../../src/protocol/errors.js";
-import { isRefusal, type AcceptedFrame } from "../../src/protocol/hot.js";
+import { isRefusal, Outcome, type AcceptedFrame } from "../../src/protocol/hot.js";
 import type { AccountId, MessageId } from "../../src/protocol/ids.js";
 import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
+import { isPeoples } from "../history/own-texts.js";
+import { groupName } from "./group-changes.js";
 import { Device, type DeviceOptions } from "./device.js";
 
 export const PASSWORD = "correct horse battery staple";
@@ -19,7 +21,13 @@ const MOST_TRIES = 20;
 const RESTART_MS = 1000;
 
 /** What the client says of a message that it will not send, or that is refused for good. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set(["queueFull", "noSuchAccount", "tooLarge", "badRequest"]);
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  "queueFull",
+  "noSuchAccount",
+  "tooLarge",
+  "badRequest",
+  "forbidden",
+]);
 
 /** Where a person's doings are written down. */
 export interface Record {
@@ -29,12 +37,20 @@ export interface Record {
   onFault(name: string, what: string): void;
 }
 
+export interface WireAnswer {
+  readonly at: number;
+  /** By all recipients. */
+  readonly refused: boolean;
+  readonly refusing: readonly AccountId[];
+  readonly toGroup: boolean;
+}
+
 export class Person {
   readonly device: Device;
   /** Texts that were to be sent while no client ran. */
   readonly #wishes: { readonly to: string; readonly text: string }[] = [];
   /** What the wire said of messages, by the ids that the service knows them by. */
-  readonly wireAnswers = new Map<MessageId, { readonly at: number; readonly refused: boolean }>();
+  readonly wireAnswers = new Map<MessageId, WireAnswer>();
   readonly wireSent = new Set<MessageId>();
   /** Sends that the client has not answered. */
   readonly open = new Set<string>();
@@ -108,6 +124,7 @@ export class Person {
     const shown = { account: this.user, device: this.name, start: process.run };
     const listening = await client.listen({
       onMessage: ({ from, text }) => {
+        if (!isPeoples(text)) return;
         this.record.events.push({
           type: "received",
           at: this.record.now(),
@@ -119,6 +136,7 @@ export class Person {
       },
       catchesUp: true,
       onSent: ({ text }) => {
+        if (!isPeoples(text)) return;
         this.record.events.push({
           type: "mirrored",
           at: this.record.now(),
@@ -171,9 +189,9 @@ export class Person {
       at: now(),
       device: this.name,
       account: this.user,
-      conversation: conversationOf(this.user, to),
+      conversation: isGroup(to) ? to : conversationOf(this.user, to),
       message: text,
-      recipients: [to],
+      recipients: isGroup(to) ? null : [to],
       digest: text,
     });
     this.open.add(text);
@@ -183,7 +201,7 @@ export class Person {
       if (event !== null) events.push(event);
     };
     client.send(to, text).then(
-      () => answered({ type: "accepted", at: now(), message: text, refused: [] }),
+      ({ missed }) => answered({ type: "accepted", at: now(), message: text, refused: missed }),
       (error: unknown) => {
         const { code, message } = errorRecord(error);
         if (REFUSALS.has(code)) return answered({ type: "refused", at: now(), message: text, code });
@@ -230,10 +248,17 @@ export class Person {
     this.device.options.clock.after(RESTART_MS, () => this.revive());
   }
 
-  #acceptedOnWire({ message, recipients }: AcceptedFrame): void {
-    if (this.wireAnswers.has(message)) return;
-    const refused = recipients.every(({ outcome }) => isRefusal(outcome));
-    this.wireAnswers.set(message, { at: this.record.now(), refused });
+  #acceptedOnWire({ message, recipients, epoch }: AcceptedFrame): void {
+    if (recipients.some(({ outcome }) => outcome === Outcome.staleEpoch)) {
+      // No answer to the message: it is sealed for the members of now, and goes again, unless its sender is none of them.
+      if (!this.wireAnswers.has(message)) this.wireSent.delete(message);
+      return;
+    }
+    // To a group it may be sent once more after a crash, and then goes to those who are in it by then: the last answer counts.
+    if (epoch === 0 && this.wireAnswers.has(message)) return;
+    const refusing = recipients.filter(({ outcome }) => isRefusal(outcome)).map(({ recipient }) => recipient);
+    const refused = refusing.length === recipients.length;
+    this.wireAnswers.set(message, { at: this.record.now(), refused, refusing, toGroup: epoch > 0 });
   }
 }
 
@@ -260,14 +285,20 @@ export function archiveRecord(
   return {
     account,
     device,
-    entries: entries.map(({ id, from, to, text, direction }) => {
-      const whole = direction === "sent" || direction === "received";
-      return {
-        message: whole ? text : `${direction} ${id}`,
-        sender: from,
-        conversation: conversationOf(from, to),
-        digest: text,
-      };
-    }),
+    entries: entries
+      .filter(({ direction, text }) => direction !== "changed" && isPeoples(text))
+      .map(({ id, from, to, text, direction, group }) => {
+        const whole = direction === "sent" || direction === "received";
+        return {
+          message: whole ? text : `${direction} ${id}`,
+          sender: from,
+          conversation: group === null ? conversationOf(from, to) : groupName(group.id),
+          digest: text,
+        };
+      }),
   };
+}
+
+function isGroup(to: string): boolean {
+  return to.startsWith("#");
 }

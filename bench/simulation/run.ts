@@ -4,6 +4,7 @@ import type { HistoryEvent } from "../history/events.js";
 import type { HistoryCounts } from "../history/verdict.js";
 import { end } from "./ending.js";
 import { Faults } from "./faults.js";
+import { GroupChanges } from "./group-changes.js";
 import { isFault, secondDeviceOf, type FaultKind, type Schedule } from "./schedule.js";
 import type { Sabotage } from "./system.js";
 import { World } from "./world.js";
@@ -40,7 +41,9 @@ async function run(schedule: Schedule, world: World): Promise<RunReport> {
   await world.until(() => world.system.complete);
   for (const name of schedule.people) await world.join(name);
   for (const user of schedule.onTwoDevices) await world.join(secondDeviceOf(user), user);
-  await perform(schedule, world);
+  const groups = new GroupChanges(world);
+  for (const group of schedule.groups) await groups.create(group);
+  await perform(schedule, world, groups);
   const { counts, violations, archives } = await end(world);
   const faults: Partial<Record<FaultKind, number>> = {};
   for (const action of schedule.actions) {
@@ -53,8 +56,8 @@ async function run(schedule: Schedule, world: World): Promise<RunReport> {
   return { seed: schedule.seed, counts, faults, violations, hash, history: world.events };
 }
 
-async function perform(schedule: Schedule, world: World): Promise<void> {
-  const faults = new Faults(world);
+async function perform(schedule: Schedule, world: World, groups: GroupChanges): Promise<void> {
+  const faults = new Faults(world, groups);
   const begin = world.clock.now();
   for (const action of schedule.actions) {
     await world.pass(Math.max(0, begin + action.at - world.clock.now()));

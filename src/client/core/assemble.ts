@@ -235,6 +235,7 @@ export async function assemble(
     files: new SearchFiles(files, keys.archive.id),
     historyAfter: () => historyAfter,
   });
+  const failSpell = (error: unknown): void => spell?.fail(error as Error);
   const session = new Session(ports, () => placer.server(), {
     onOpened: (welcome) => {
       outbox.onOpened(welcome);
@@ -246,14 +247,14 @@ export async function assemble(
       groupService.onDown();
     },
     onLive: () => {
-      spell?.onLive(groups.catchUpAll());
+      if (spell !== null) spell.onLive(groups.catchUpAll().catch(failSpell));
     },
     onAccepted: (accepted) => outbox.onAccepted(accepted),
     onDeliver: (delivery) => spell?.onDeliver(delivery),
     onDrain: () => outbox.onDrain(),
     onGroupChanged: (group, epoch) => {
       // Whoever does not listen asks when they write.
-      if (spell !== null) void groups.hear(group, epoch);
+      if (spell !== null) groups.hear(group, epoch).catch(failSpell);
     },
     onGroupReply: (reply) => groupService.onReply(reply),
     onClosed: (error) => {

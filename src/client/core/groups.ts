@@ -183,7 +183,7 @@ export class Groups {
     if (!own) throw new FastChatError("noSuchGroup", "You were never in that group.");
   }
 
-  /** Looks whether groups have changed while nobody told of it. Never throws. */
+  /** Looks whether groups have changed while nobody told of it. It throws only where this device fails. */
   async catchUpAll(): Promise<void> {
     try {
       await this.#load();
@@ -202,7 +202,7 @@ export class Groups {
     }
   }
 
-  /** Somebody says that a group has come to an epoch. Never throws. */
+  /** Somebody says that a group has come to an epoch. It throws only where this device fails. */
   async hear(id: ConversationId, epoch: number): Promise<void> {
     try {
       await this.#load();

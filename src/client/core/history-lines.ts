@@ -7,6 +7,7 @@ import type {
 } from "../../crypto/archive-entry.js";
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import { openGroupEvent, type SignedGroupEvent } from "../../crypto/group-event.js";
+import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { HotHeader } from "../../protocol/hot.js";
@@ -58,6 +59,9 @@ export interface Line {
   readonly imported?: { readonly from: string; readonly to: string };
 }
 
+/** Entries of a chat, before one that came late to judgement, among which the same message is looked for. */
+const TWIN_WITHIN = 500;
+
 /** @returns `null` for what people do not see */
 export async function lineOf(context: LineContext, entry: PageEntry): Promise<Line | null> {
   const { counter, chat } = entry;
@@ -67,13 +71,8 @@ export async function lineOf(context: LineContext, entry: PageEntry): Promise<Li
     context.deletions.finish(counter, chat).catch(() => undefined);
     return null;
   }
-  let content: ArchiveEntry;
-  try {
-    content = await context.entries.open(entry);
-  } catch (error) {
-    if (!(error instanceof FastChatError && error.code === "undecryptable")) throw error;
-    return unknown(counter, "invalid");
-  }
+  const content = await openOrNull(context.entries, entry);
+  if (content === null) return unknown(counter, "invalid");
   switch (content.type) {
     case "sent":
       return genuine(context.me, counter, content.header, content.payload, content.recipients);
@@ -82,7 +81,7 @@ export async function lineOf(context: LineContext, entry: PageEntry): Promise<Li
     case "invalid":
       return doubtful(context.me, counter, "invalid", content.frame, content.receivedAt);
     case "unjudged":
-      return judged(context, counter, content);
+      return judged(context, entry, content);
     case "imported":
       return imported(context.me, counter, content);
     case "groupEvent":
@@ -138,7 +137,11 @@ function attachmentOf(payload: Payload): Attachment | null {
 }
 
 /** What could not be judged when it came may be by now. */
-async function judged(context: LineContext, counter: number, entry: UnjudgedEntry): Promise<Line | null> {
+async function judged(
+  context: LineContext,
+  { counter, chat }: PageEntry,
+  entry: UnjudgedEntry,
+): Promise<Line | null> {
   const { me, conversations, entries, archive } = context;
   const judgement = await conversations.judge(entry);
   if (judgement.kind !== "genuine") {
@@ -150,7 +153,46 @@ async function judged(context: LineContext, counter: number, entry: UnjudgedEntr
   const tag = await entries.tagOf(header.sender, header.message);
   const again = await archive.read({ type: "find", entry: tag });
   const stands = again.entries.some(({ entry }) => equalBytes(entry, tag));
-  return stands ? null : genuine(me, counter, header, payload, [me]);
+  if (stands || (header.epoch > 0 && (await hasTwinBefore(context, chat, counter, header)))) return null;
+  return genuine(me, counter, header, payload, [me]);
+}
+
+/**
+ * Whether a message to a group stands earlier in its chat as it was sealed before: where the group had changed meanwhile, it came
+ * as two envelopes, and neither may have been judged when it did. One so far away that it is not looked for there is shown twice.
+ */
+async function hasTwinBefore(
+  { archive, entries, conversations }: LineContext,
+  chat: Uint8Array,
+  counter: number,
+  { sender, message }: EnvelopeHeader,
+): Promise<boolean> {
+  let before = counter;
+  for (let left = TWIN_WITHIN; left > 0;) {
+    const page = await archive.read({ type: "before", chat, before, limit: Math.min(left, MAX_ENTRIES) });
+    for (const entry of page.entries) {
+      if (entry.counter >= before) throw outOfOrder();
+      before = entry.counter;
+      const content = await openOrNull(entries, entry);
+      if (content?.type !== "unjudged") continue;
+      const { frame } = content;
+      if (frame.account !== sender || frame.message !== message) continue;
+      if ((await conversations.judge(content)).kind === "genuine") return true;
+    }
+    left = page.more ? left - page.entries.length : 0;
+    if (page.entries.length === 0) break;
+  }
+  return false;
+}
+
+/** @returns `null` for what is damaged */
+async function openOrNull(entries: Entries, entry: PageEntry): Promise<ArchiveEntry | null> {
+  try {
+    return await entries.open(entry);
+  } catch (error) {
+    if (error instanceof FastChatError && error.code === "undecryptable") return null;
+    throw error;
+  }
 }
 
 /** What the archive ought to have, and does not show. */

@@ -121,6 +121,11 @@ export class ListeningSpell implements Listening {
     });
   }
 
+  /** What this device does for it beside has failed, as where its disk is full. */
+  fail(error: Error): void {
+    void this.#finish(error);
+  }
+
   onStatus(status: ConnectionStatus): void {
     this.#told(() => this.#handlers.onStatus?.(status));
   }
