@@ -31,7 +31,7 @@ export class Leader {
   async gather(client: Client): Promise<void> {
     const { title, members } = this.group;
     const at = elapsed();
-    await client.groups.create(title, members as readonly string[] as UserName[]);
+    await client.groups.create(title, members as UserName[]);
     for (const account of [this.context.account, ...members]) this.#write(account, true, at, elapsed());
   }
 
@@ -52,7 +52,7 @@ export class Leader {
   }
 
   async #change(client: Client): Promise<void> {
-    const { chance, onProblem } = this.context;
+    const { chance } = this.context;
     const { title, floaters } = this.group;
     try {
       const { members } = await client.groups.info(title);
@@ -64,7 +64,7 @@ export class Leader {
       this.#write(who, !isIn, at, elapsed());
     } catch (error) {
       const { code, message } = errorRecord(error);
-      if (!AWAY.has(code)) onProblem(`the group "${title}" could not be changed: ${message}`);
+      if (!AWAY.has(code)) this.context.onProblem(`the group "${title}" could not be changed: ${message}`);
     }
   }
 
