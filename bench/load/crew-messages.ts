@@ -25,6 +25,8 @@ export type ToCrew =
   | { readonly type: "signUp" }
   /** Connects everybody but those who are away. */
   | { readonly type: "connect" }
+  /** Has the makers of groups make them. */
+  | { readonly type: "gather" }
   /** Begins to write. @param start of the warm-up, as `elapsed()` tells time */
   | { readonly type: "begin"; readonly start: number }
   /** Sends nothing more that is planned. */
@@ -42,6 +44,10 @@ export interface CrewState {
   readonly sent: number;
   readonly answered: number;
   readonly received: number;
+  /** Deliveries that are due for what was accepted. */
+  readonly due: number;
+  /** Members who have heard what their group is called. */
+  readonly gathered: number;
   /** How far the newest message was behind its plan when it was handed to its client, in milliseconds. */
   readonly lateMs: number;
   readonly readBack: number;

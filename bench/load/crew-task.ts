@@ -40,7 +40,16 @@ class Crew {
   readonly #accepted = new Latencies();
   readonly #lateness = new Latencies();
   readonly #crypto = countCrypto();
-  readonly #state = { signedUp: 0, sent: 0, answered: 0, received: 0, lateMs: 0, readBack: 0 };
+  readonly #state = {
+    signedUp: 0,
+    sent: 0,
+    answered: 0,
+    received: 0,
+    due: 0,
+    gathered: 0,
+    lateMs: 0,
+    readBack: 0,
+  };
   readonly #timers = new Set<NodeJS.Timeout>();
   #placed: Record<string, number> = {};
   /** Measured messages are those that should have been sent from here to there. */
@@ -48,10 +57,9 @@ class Crew {
   #stopped = false;
 
   constructor(private readonly order: CrewOrder) {
-    const { plan, people, prefix, service, size } = order;
+    const { plan, people, service, size } = order;
     const pin = service.pin === null ? null : fromBase64Url(service.pin);
     const trust = new ServiceTrust({ ...service, pin }, null, () => Promise.resolve());
-    const nameOf = (person: number): string => prefix + (plan.people[person]?.name ?? "");
     const isMeasured = (planned: number): boolean =>
       planned >= this.#measured.from && planned < this.#measured.to;
     this.#members = people.map((number) => {
@@ -60,12 +68,15 @@ class Crew {
       return new Member(person, {
         trust,
         opaque: this.#opaque,
-        nameOf,
+        nameOf: (person) => this.#nameOf(person),
+        groupOf: (group) => this.#groupOf(group),
         size,
         record: (event) => void this.#events.push(event),
         onSent: () => void this.#state.sent++,
-        onAccepted: (planned, now) => {
+        onGathered: () => void this.#state.gathered++,
+        onAccepted: (planned, now, due) => {
           this.#state.answered++;
+          this.#state.due += due;
           if (isMeasured(planned)) this.#accepted.record(now - planned);
         },
         onRefused: () => void this.#state.answered++,
@@ -78,6 +89,14 @@ class Crew {
       });
     });
     this.#byNumber = new Map(this.#members.map((member) => [member.plan.number, member]));
+  }
+
+  #nameOf(person: number): string {
+    return this.order.prefix + (this.order.plan.people[person]?.name ?? "");
+  }
+
+  #groupOf(group: number): string {
+    return this.order.prefix + (this.order.plan.groups[group]?.title ?? "");
   }
 
   run(): Promise<CrewResult> {
@@ -124,6 +143,8 @@ class Crew {
         );
         this.#placed = this.#countPlaced();
         return;
+      case "gather":
+        return this.#gather();
       case "begin":
         return this.#begin(message.start);
       case "stop":
@@ -138,14 +159,22 @@ class Crew {
     }
   }
 
+  async #gather(): Promise<void> {
+    for (const [number, { members }] of this.order.plan.groups.entries()) {
+      const [maker, ...others] = members;
+      await this.#byNumber.get(maker ?? -1)?.gather(number, others);
+    }
+  }
+
   /** Every message and every break at its moment, whatever became of those before. */
   #begin(start: number): void {
     const { sends, breaks, measured } = this.order.plan;
     this.#measured = { from: start + measured.from, to: start + measured.to };
     const acts = [
-      ...sends.flatMap(({ at, from, to }, index) => {
+      ...sends.flatMap(({ at, from, to, toGroup }, index) => {
         const member = this.#byNumber.get(from);
-        return member === undefined ? [] : [{ at, act: () => this.#send(member, to, index, start + at) }];
+        const name = toGroup ? `#${this.#groupOf(to)}` : this.#nameOf(to);
+        return member === undefined ? [] : [{ at, act: () => this.#send(member, name, index, start + at) }];
       }),
       ...breaks.flatMap(({ at, person, awayMs }) => {
         const member = this.#byNumber.get(person);
@@ -165,7 +194,7 @@ class Crew {
     work();
   }
 
-  #send(member: Member, to: number, index: number, planned: number): void {
+  #send(member: Member, to: string, index: number, planned: number): void {
     const lateMs = Math.max(0, elapsed() - planned);
     this.#state.lateMs = lateMs;
     if (planned >= this.#measured.from) this.#lateness.record(lateMs);

@@ -31,6 +31,8 @@ const NOTHING: CrewState = {
   sent: 0,
   answered: 0,
   received: 0,
+  due: 0,
+  gathered: 0,
   lateMs: 0,
   readBack: 0,
 };
@@ -79,6 +81,8 @@ export class Crews {
         sent: sum.sent + state.sent,
         answered: sum.answered + state.answered,
         received: sum.received + state.received,
+        due: sum.due + state.due,
+        gathered: sum.gathered + state.gathered,
         lateMs: Math.max(sum.lateMs, state.lateMs),
         readBack: sum.readBack + state.readBack,
       }),

@@ -14,9 +14,11 @@ import type { ServiceTrust } from "../../src/client/node/pin.js";
 import { TlsTransport } from "../../src/client/node/transport.js";
 import { systemClock, systemRandom } from "../../src/node/clock.js";
 import { errorRecord, type ErrorCode } from "../../src/protocol/errors.js";
+import type { UserName } from "../../src/protocol/ids.js";
 import type { FrameChannel } from "../../src/protocol/runtime.js";
 import { elapsed } from "../faults/host-messages.js";
 import type { ArchivedMessage, ArchiveRecord, HistoryEvent } from "../history/events.js";
+import { isPeoples } from "../history/own-texts.js";
 import { DeviceMemory } from "./device-memory.js";
 import type { PlannedPerson } from "./plan.js";
 
@@ -32,12 +34,18 @@ export interface MemberContext {
   readonly trust: ServiceTrust;
   readonly opaque: OpaqueClient;
   readonly nameOf: (person: number) => string;
+  readonly groupOf: (group: number) => string;
   readonly record: (event: HistoryEvent) => void;
   /** Bytes of a text. */
   readonly size: number;
   onSent(): void;
-  /** @param planned when it should have been sent, as `elapsed()` tells time */
-  onAccepted(planned: number, now: number): void;
+  /** It has heard what its group is called. */
+  onGathered(): void;
+  /**
+   * @param planned when it should have been sent, as `elapsed()` tells time
+   * @param due to so many it is to be delivered
+   */
+  onAccepted(planned: number, now: number, due: number): void;
   onRefused(): void;
   onReceived(planned: number, now: number): void;
   onProblem(text: string): void;
@@ -108,36 +116,53 @@ export class Member {
     for (const later of this.#later.splice(0)) later(client);
   }
 
-  /** @param index of the message among all @param planned when it should have been sent, as `elapsed()` tells time */
-  send(to: number, index: number, planned: number): void {
+  /** Makes a group. @param others numbers of people */
+  async gather(group: number, others: readonly number[]): Promise<void> {
+    const { nameOf, groupOf, record } = this.context;
+    const names = others.map(nameOf);
+    const title = groupOf(group);
+    const at = elapsed();
+    await this.#client?.groups.create(title, names as UserName[]);
+    const until = elapsed();
+    for (const account of [this.name, ...names]) {
+      record({ type: "membership", at, until, conversation: `#${title}`, account, member: true });
+    }
+  }
+
+  /**
+   * @param to a user name, or `#` and a group's title
+   * @param index of the message among all
+   * @param planned when it should have been sent, as `elapsed()` tells time
+   */
+  send(to: string, index: number, planned: number): void {
     this.context.onSent();
     // Whoever is away at that moment writes once they are back.
     if (this.#client === null) this.#later.push((client) => this.#send(client, to, index, planned));
     else this.#send(this.#client, to, index, planned);
   }
 
-  #send(client: Client, to: number, index: number, planned: number): void {
-    const { nameOf, record, size } = this.context;
+  #send(client: Client, to: string, index: number, planned: number): void {
+    const { record, size } = this.context;
+    const isGroup = to.startsWith("#");
     const message = `m${index}`;
     const head = `${message} ${Math.round(planned * 1000)} `;
     const text = head.padEnd(size, "x");
-    const recipient = nameOf(to);
     const { name } = this;
     record({
       type: "sent",
       at: elapsed(),
       device: name,
       account: name,
-      conversation: conversationOf(name, recipient),
+      conversation: isGroup ? to : conversationOf(name, to),
       message,
-      recipients: [recipient],
+      recipients: isGroup ? null : [to],
       digest: digestOf(text),
     });
-    client.send(recipient, text).then(
-      () => {
+    client.send(to, text).then(
+      ({ recipients, missed }) => {
         const now = elapsed();
-        record({ type: "accepted", at: now, message, refused: [] });
-        this.context.onAccepted(planned, now);
+        record({ type: "accepted", at: now, message, refused: missed });
+        this.context.onAccepted(planned, now, recipients - missed.length);
       },
       (error: unknown) => {
         const { code, message: reason } = errorRecord(error);
@@ -186,7 +211,11 @@ export class Member {
       pages.push(page);
       more = page.length === PAGE;
     }
-    return { account: this.name, device: null, entries: pages.reverse().flat().map(archived) };
+    return {
+      account: this.name,
+      device: null,
+      entries: pages.reverse().flat().filter(isMessage).map(archived),
+    };
   }
 
   async close(): Promise<void> {
@@ -227,6 +256,7 @@ export class Member {
 
   #received({ from, text }: ReceivedMessage, start: number): void {
     const now = elapsed();
+    if (!isPeoples(text)) return this.context.onGathered();
     const [message = "", planned = "0"] = text.split(" ", 2);
     this.context.record({
       type: "received",
@@ -250,14 +280,18 @@ export class Member {
   }
 }
 
-function archived({ id, from, to, text, direction, counter }: HistoryEntry): ArchivedMessage {
+function isMessage({ direction, text }: HistoryEntry): boolean {
+  return direction !== "changed" && isPeoples(text);
+}
+
+function archived({ id, from, to, text, direction, counter, group }: HistoryEntry): ArchivedMessage {
   const shown = direction === "sent" || direction === "received";
   return {
     message: shown
       ? (text.split(" ", 1)[0] ?? "")
       : `${direction} entry ${counter} (${id ?? "without an id"})`,
     sender: from,
-    conversation: conversationOf(from, to),
+    conversation: group === null ? conversationOf(from, to) : to,
     digest: digestOf(text),
   };
 }

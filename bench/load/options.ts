@@ -2,6 +2,7 @@
 import type { Argv } from "yargs";
 import { STRATEGIES } from "../../src/lb/strategy-choice.js";
 import { FastChatError } from "../../src/protocol/errors.js";
+import { MAX_GROUP_MEMBERS } from "../../src/protocol/groups.js";
 import { DATABASE_OPTIONS, type DatabaseOptions } from "../databases.js";
 import { WORKLOADS, type Workload } from "./plan.js";
 
@@ -13,6 +14,7 @@ export interface LoadOptions extends DatabaseOptions {
   readonly strategy: string;
   readonly workload: Workload;
   readonly zipf: number;
+  readonly groupSizes: readonly number[];
   readonly rate: number;
   readonly seconds: number;
   readonly warmup: number;
@@ -51,9 +53,15 @@ export function loadOptions(args: Argv): Argv<LoadOptions> {
       choices: WORKLOADS,
       default: "pairs",
       describe:
-        "pairs: each writes to one other; zipf: few write most; churn: people come and go; storm: all come back at once",
+        "pairs: each writes to one other; zipf: few write most; groups: each writes to their group; " +
+        "churn: people come and go; storm: all come back at once",
     })
     .option("zipf", { type: "number", default: 1, describe: "exponent of the zipf workload" })
+    .option("group-sizes", {
+      type: "string",
+      default: "10",
+      describe: "members of the groups workload's groups, as 5,50: in turns",
+    })
     .option("rate", {
       type: "number",
       default: 100,
@@ -79,6 +87,7 @@ export function loadOptions(args: Argv): Argv<LoadOptions> {
     .option("threads", { type: "number", default: 2, describe: "threads that the simulated people share" })
     .option("out", { type: "string", describe: "folder for report.json, report.html and events.jsonl" })
     .option("json", { type: "boolean", default: false, describe: "print the report as one JSON object" })
+    .coerce("group-sizes", (text: string) => text.split(",").map(Number))
     .coerce("slow", (texts: readonly string[]) => texts.map(slowServer))
     .check((options) => {
       check(options as unknown as LoadOptions);
@@ -116,6 +125,13 @@ function check(options: LoadOptions): void {
   within("warmup", 0, 3_600);
   within("offline", 0, 0.9);
   within("zipf", 0, 10);
+  for (const size of options.groupSizes) {
+    if (Number.isInteger(size) && size >= 2 && size <= MAX_GROUP_MEMBERS) continue;
+    throw new FastChatError(
+      "badRequest",
+      `--group-sizes takes whole numbers from 2 to ${MAX_GROUP_MEMBERS}, with commas between them.`,
+    );
+  }
   for (const [server] of options.slow) {
     if (Number(server.slice("chat-".length)) > options.servers) {
       throw new FastChatError("badRequest", `--slow names ${server}; there are ${options.servers} servers.`);

@@ -7,7 +7,7 @@
  */
 import { Chance } from "../simulation/chance.js";
 
-export const WORKLOADS = ["pairs", "zipf", "churn", "storm"] as const;
+export const WORKLOADS = ["pairs", "zipf", "groups", "churn", "storm"] as const;
 export type Workload = (typeof WORKLOADS)[number];
 
 export interface PlanOptions {
@@ -25,6 +25,8 @@ export interface PlanOptions {
   readonly offline: number;
   /** Exponent of `zipf`. */
   readonly zipf: number;
+  /** Members of the groups of `groups`, of which people fill one after the other. */
+  readonly groupSizes: readonly number[];
 }
 
 export interface PlannedPerson {
@@ -34,12 +36,20 @@ export interface PlannedPerson {
   readonly offline: boolean;
 }
 
+export interface PlannedGroup {
+  readonly title: string;
+  /** Numbers of people; the first makes it, and is not away. */
+  readonly members: readonly number[];
+}
+
 export interface PlannedSend {
   /** When it should be sent, in milliseconds from the beginning of the warm-up. */
   readonly at: number;
-  /** Numbers of people. */
+  /** Number of a person. */
   readonly from: number;
+  /** Likewise; or the number of a group, its place in the plan. */
   readonly to: number;
+  readonly toGroup: boolean;
 }
 
 /** Somebody ends their session, or everybody does at once, and comes back. */
@@ -52,6 +62,7 @@ export interface PlannedBreak {
 
 export interface LoadPlan {
   readonly people: readonly PlannedPerson[];
+  readonly groups: readonly PlannedGroup[];
   /** In order. */
   readonly sends: readonly PlannedSend[];
   /** In order. */
@@ -67,7 +78,7 @@ const LEAVES_PER_MINUTE = 1;
 const AWAY_MS = 3_000;
 
 export function planLoad(options: PlanOptions): LoadPlan {
-  const { seed, clients, workload, rate, warmup, seconds, offline, zipf } = options;
+  const { seed, clients, workload, rate, warmup, seconds, offline, zipf, groupSizes } = options;
   const chance = new Chance(seed);
   const away = new Set(pick(chance.fork("offline"), clients, Math.round(clients * offline)));
   const people = Array.from({ length: clients }, (_, number) => ({
@@ -77,15 +88,22 @@ export function planLoad(options: PlanOptions): LoadPlan {
   }));
   const senders = people.filter((person) => !person.offline).map(({ number }) => number);
   const length = (warmup + seconds) * 1000;
+  const groups =
+    workload === "groups" ? planGroups(chance.fork("groups"), clients, new Set(senders), groupSizes) : [];
   const pairOf =
-    workload === "zipf" ? zipfPairs(chance, clients, senders, zipf) : pairs(chance, clients, senders);
+    workload === "zipf"
+      ? zipfPairs(chance, clients, senders, zipf)
+      : workload === "groups"
+        ? groupPairs(chance, senders, groups)
+        : pairs(chance, clients, senders);
   const times = chance.fork("times");
   const sends: PlannedSend[] = [];
   for (let at = nextAfter(times, 0, rate); at < length; at = nextAfter(times, at, rate)) {
-    sends.push({ at, ...pairOf() });
+    sends.push({ at, ...pairOf(), toGroup: groups.length > 0 });
   }
   return {
     people,
+    groups,
     sends,
     breaks: planBreaks(chance.fork("breaks"), workload, senders, warmup * 1000, length),
     measured: { from: warmup * 1000, to: length },
@@ -111,6 +129,39 @@ function pairs(chance: Chance, clients: number, senders: readonly number[]) {
   return (): { from: number; to: number } => {
     const from = draws.one(senders);
     return { from, to: partner.get(from) ?? from };
+  };
+}
+
+/** Everybody is in one group; they are filled one after the other, with as many as their sizes in turn say. */
+function planGroups(
+  chance: Chance,
+  clients: number,
+  present: ReadonlySet<number>,
+  sizes: readonly number[],
+): readonly PlannedGroup[] {
+  const left = pick(chance, clients, clients);
+  const groups: PlannedGroup[] = [];
+  while (left.length > 0) {
+    const size = sizes[groups.length % sizes.length] ?? left.length;
+    // Nobody stays behind alone.
+    const members = left.splice(0, left.length - size === 1 ? size + 1 : size);
+    const maker = members.find((person) => present.has(person)) ?? members[0];
+    if (maker === undefined) break;
+    const others = members.filter((person) => person !== maker);
+    groups.push({ title: `g${String(groups.length).padStart(5, "0")}`, members: [maker, ...others] });
+  }
+  return groups;
+}
+
+/** Everybody writes to the group that they are in. */
+function groupPairs(chance: Chance, senders: readonly number[], groups: readonly PlannedGroup[]) {
+  const groupOf = new Map(
+    groups.flatMap(({ members }, number) => members.map((member) => [member, number] as const)),
+  );
+  const draws = chance.fork("senders");
+  return (): { from: number; to: number } => {
+    const from = draws.one(senders);
+    return { from, to: groupOf.get(from) ?? 0 };
   };
 }
 

@@ -194,6 +194,7 @@ function commandOf(options: LoadOptions): string {
   const flags = OPTION_NAMES.filter((name) => options[name] !== undefined).map(
     (name) => `--${name} ${String(options[name])}`,
   );
+  if (options.workload === "groups") flags.push(`--group-sizes ${options.groupSizes.join(",")}`);
   for (const [server, factor] of options.slow) flags.push(`--slow ${server}:${factor}`);
   if (options.database !== undefined) flags.push("--database …");
   return `npm run bench -- load ${flags.join(" ")}`;
@@ -224,6 +225,7 @@ function plainOptions(options: LoadOptions): LoadReportFile["run"]["options"] {
   >;
   return {
     ...plain,
+    groupSizes: options.groupSizes,
     database: server !== undefined ? "unknown" : database === undefined ? "embedded" : "PostgreSQL",
     slow: Object.fromEntries(slow),
   };

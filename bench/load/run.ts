@@ -145,6 +145,8 @@ class LoadRun {
     await this.#timed("connect", () =>
       this.#follow("connecting", crews.order({ type: "connect" }), () => crews.state.live, present),
     );
+    const members = plan.groups.reduce((sum, group) => sum + group.members.length, 0);
+    if (members > 0) await this.#timed("gather", () => this.#gather(crews, plan));
     // A report of each server that knows of the last one.
     await this.#pause(this.#system === null ? 0 : FRESH_MS);
     const connected = this.#gauges.rss;
@@ -230,6 +232,16 @@ class LoadRun {
     return system.address;
   }
 
+  /** Until all members who are there have heard of their group. */
+  async #gather(crews: Crews, { groups, people }: LoadPlan): Promise<void> {
+    const others = groups.flatMap(({ members }) => members.slice(1));
+    const due = others.filter((person) => people[person]?.offline === false).length;
+    const gathered = (): number => crews.state.gathered;
+    await this.#follow("making groups", crews.order({ type: "gather" }), gathered, due);
+    const late = elapsed() + STILL_MS;
+    while (gathered() < due && elapsed() < late) await this.#pause(LOOK_MS);
+  }
+
   /** @returns when it was interrupted, in milliseconds of the plan; `null` if it was not */
   async #write(crews: Crews, plan: LoadPlan, start: number): Promise<number | null> {
     const length = plan.measured.to;
@@ -253,11 +265,7 @@ class LoadRun {
     const count = (): number => crews.state.answered + crews.state.received;
     await this.#whileMoving("waiting for answers", count, () => crews.state.answered >= crews.state.sent);
     await crews.order({ type: "connectRest" });
-    await this.#whileMoving(
-      "waiting for deliveries",
-      count,
-      () => crews.state.received >= crews.state.answered,
-    );
+    await this.#whileMoving("waiting for deliveries", count, () => crews.state.received >= crews.state.due);
   }
 
   async #whileMoving(name: string, count: () => number, isOver: () => boolean): Promise<void> {

@@ -19,6 +19,7 @@ const OPTIONS: LoadOptions = {
   strategy: "least-connections",
   workload: "pairs",
   zipf: 1,
+  groupSizes: [10],
   rate: 20,
   seconds: 3,
   warmup: 1,
@@ -44,6 +45,16 @@ async function load(
   const result = await runLoad(options, (phase) => onPhase(phase, stop), stop.signal, preload);
   return { result, report: reportOf(options, result) };
 }
+
+t.test("a run with groups: every member who is due has every message", async (t) => {
+  const { result, report } = await load({ workload: "groups", groupSizes: [3, 5], offline: 0.25 });
+  t.ok(isClean(report), JSON.stringify(report.problems));
+  const { sent, accepted, received } = report.check;
+  const due = result.plan.sends.reduce((sum, { to }) => {
+    return sum + (result.plan.groups[to]?.members.length ?? 0) - 1;
+  }, 0);
+  t.same([sent, accepted, received], [result.plan.sends.length, sent, due]);
+});
 
 t.test("a run on a good system: everything is checked, measured and written down", async (t) => {
   const phases = new Set<string>();

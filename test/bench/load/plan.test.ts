@@ -13,6 +13,7 @@ const OPTIONS: PlanOptions = {
   size: 100,
   offline: 0,
   zipf: 1,
+  groupSizes: [10],
 };
 
 t.test("the same seed gives the same plan, another one another", async (t) => {
@@ -95,4 +96,27 @@ t.test("in a storm all come back at once, in the middle; with churn some at any 
   });
   t.same(early, [], "nobody leaves who is away");
   t.same(planLoad(OPTIONS).breaks, []);
+});
+
+t.test("everybody is in one group, and writes to that one; whoever makes it is there", async (t) => {
+  for (const [clients, groupSizes, sizes] of [
+    [50, [10], [10, 10, 10, 10, 10]],
+    [50, [5, 20], [5, 20, 5, 20]],
+    [21, [10], [10, 11]],
+    [3, [100], [3]],
+  ] as const) {
+    const options = { ...OPTIONS, workload: "groups", clients, groupSizes, offline: 0.3 } as const;
+    const { groups, people, sends } = planLoad(options);
+    t.same(
+      groups.map(({ members }) => members.length),
+      sizes,
+    );
+    const all = groups.flatMap(({ members }) => members);
+    t.equal(new Set(all).size, clients);
+    t.ok(groups.every(({ members }) => people[members[0] ?? -1]?.offline === false));
+    t.ok(
+      sends.length > 0 &&
+        sends.every(({ from, to, toGroup }) => toGroup && groups[to]?.members.includes(from)),
+    );
+  }
 });
