@@ -247,7 +247,10 @@ export async function assemble(
       groupService.onDown();
     },
     onLive: () => {
-      if (spell !== null) spell.onLive(groups.catchUpAll().catch(failSpell));
+      if (spell !== null) {
+        spell.onLive(groups.catchUpAll().catch(failSpell));
+        groupActions.tellTitlesLeft().catch(failSpell);
+      }
     },
     onAccepted: (accepted) => outbox.onAccepted(accepted),
     onDeliver: (delivery) => spell?.onDeliver(delivery),

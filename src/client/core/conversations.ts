@@ -33,6 +33,8 @@ export type Judgement =
       readonly sender: VerifiedCard;
       /** `null` between two people; `byAdmin`: whether its sender was one of the group's then. */
       readonly group: (GroupRef & { readonly byAdmin: boolean }) | null;
+      /** To a group: whether it is not certainly the newest of its device, and so may have come before, sealed otherwise. */
+      readonly mayRepeat: boolean;
     })
   | { readonly kind: "invalid" }
   /** `soon`: what is missing may turn up at any moment. */
@@ -196,16 +198,17 @@ export class Conversations {
         recipient: keys.identity.account,
         privateKeys: keys.privateKeys,
       });
-      if (standing === null) return { kind: "genuine", ...opened, sender, group: null };
+      if (standing === null) return { kind: "genuine", ...opened, sender, group: null, mayRepeat: false };
       if (standing.kind !== "member") {
         // Its sender has signed it: what the service shows here is not what it showed there.
         this.#context.groups.accuse(header.conversation, standing.kind);
         return standing.kind === "forked" ? { kind: "invalid" } : { kind: "unjudged", soon: false };
       }
-      if (!this.#advances(header)) return { kind: "invalid" };
+      const advance = this.#advance(header);
+      if (advance === "back") return { kind: "invalid" };
       const title = await this.#context.groups.titleOf(header.conversation);
       const group = { id: header.conversation, title, byAdmin: standing.admin };
-      return { kind: "genuine", ...opened, sender, group };
+      return { kind: "genuine", ...opened, sender, group, mayRepeat: advance === "unknown" };
     } catch (error) {
       if (error instanceof FastChatError && error.code === "undecryptable") return { kind: "invalid" };
       throw error;
@@ -213,12 +216,12 @@ export class Conversations {
   }
 
   /** A device does not go back to a membership that it knew to be over: what says so was held back, or made with an old key. */
-  #advances({ conversation, device, sender, sequence, epoch }: EnvelopeHeader): boolean {
+  #advance({ conversation, device, sender, sequence, epoch }: EnvelopeHeader): "on" | "back" | "unknown" {
     const key = `${conversation}${sender}${device}`;
     const newest = this.#newest.get(key);
-    if (newest !== undefined && sequence <= newest.sequence) return true;
-    if (newest !== undefined && epoch < newest.epoch) return false;
+    if (newest !== undefined && sequence <= newest.sequence) return "unknown";
+    if (newest !== undefined && epoch < newest.epoch) return "back";
     this.#newest.set(key, { sequence, epoch });
-    return true;
+    return newest === undefined ? "unknown" : "on";
   }
 }

@@ -21,7 +21,10 @@ import { shownGroup } from "./peers.js";
 
 export interface GroupActionsContext {
   readonly me: AccountId;
-  readonly groups: Pick<Groups, "catchUp" | "find" | "list" | "named" | "retitle" | "titleOf" | "readOn">;
+  readonly groups: Pick<
+    Groups,
+    "catchUp" | "find" | "list" | "named" | "retitle" | "titleOf" | "readOn" | "noteUntitled" | "untitled"
+  >;
   readonly admin: GroupAdmin;
   readonly contacts: Pick<Contacts, "byName" | "namesOf">;
   readonly outbox: Pick<Outbox, "send">;
@@ -71,6 +74,7 @@ export class GroupActions {
     const id = await groups.named(text);
     const accounts = await this.#accountsOf(names);
     const shown = shownGroup(id, await groups.titleOf(id));
+    if (action === "add") await groups.noteUntitled(id, true);
     await admin.change(id, (group) => changeOf(group, action, accounts, shown));
     if (action === "add") await this.tellTitle(id);
     return this.summary(id);
@@ -78,8 +82,22 @@ export class GroupActions {
 
   /** Who came is to know what the group is called. */
   async tellTitle(id: ConversationId): Promise<void> {
-    const title = await this.context.groups.titleOf(id);
+    const { groups } = this.context;
+    const title = await groups.titleOf(id);
     if (title !== "") await this.#tell(id, { type: "title", title, again: true });
+    await groups.noteUntitled(id, false);
+  }
+
+  /** Tells titles that a crash, or the service's being away, has kept from being told. Never throws but where this device fails. */
+  async tellTitlesLeft(): Promise<void> {
+    for (const id of await this.context.groups.untitled()) {
+      try {
+        await this.tellTitle(id);
+      } catch (error) {
+        // When it comes back next.
+        if (!(error instanceof FastChatError)) throw error;
+      }
+    }
   }
 
   /** @throws FastChatError `noSuchGroup`; `forbidden` for who is no member; what keeps the service from answering */

@@ -19,6 +19,8 @@ const StoredGroup = Type.Object({
   titleAt: Counter,
   /** Number of the newest event that the archive has. */
   archived: Counter,
+  /** Whether this device has let people in who have not been told the title. */
+  untitled: Type.Optional(Type.Boolean()),
   events: Type.Array(Binary(1, MAX_GROUP_EVENT_BYTES)),
 });
 export type StoredGroup = Omit<Static<typeof StoredGroup>, "version">;

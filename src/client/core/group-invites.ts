@@ -16,7 +16,7 @@ import type { Outbox } from "./outbox.js";
 export interface GroupInvitesContext {
   readonly me: AccountId;
   readonly keys: Pick<AccountKeys, "identity" | "archive">;
-  readonly groups: Pick<Groups, "catchUp" | "named">;
+  readonly groups: Pick<Groups, "catchUp" | "named" | "noteUntitled">;
   readonly admin: GroupAdmin;
   readonly actions: Pick<GroupActions, "tellTitle">;
   readonly contacts: Pick<Contacts, "byAccount">;
@@ -97,6 +97,7 @@ export class GroupInvites {
     try {
       const before = await groups.catchUp(id);
       if (before.members.get(me)?.admin !== true || before.members.has(sender)) return;
+      await groups.noteUntitled(id, true);
       await admin.change(id, ({ members }) => {
         // Another device of this account may have been first.
         if (members.has(sender)) throw new FastChatError("conflict", "They are in the group already.");

@@ -55,6 +55,8 @@ interface Known {
   titleAt: number;
   /** Number of the newest event that the archive has. */
   archived: number;
+  /** Whether this device has let people in who have not been told the title. */
+  untitled: boolean;
 }
 
 /** The most events that are read of a group at a time. */
@@ -235,6 +237,26 @@ export class Groups {
     await this.retitle(id, title, message);
   }
 
+  /**
+   * This device is about to let people in, or has told those the title whom it let in: noted on disk, so that a crash between
+   * the two leaves nobody without one.
+   */
+  async noteUntitled(id: ConversationId, untitled: boolean): Promise<void> {
+    await this.#load();
+    await this.#alone(async () => {
+      const known = this.#entry(id);
+      if (known.untitled === untitled) return;
+      known.untitled = untitled;
+      await this.#save(known);
+    });
+  }
+
+  /** Groups into which this device has let people who have not been told the title. */
+  async untitled(): Promise<ConversationId[]> {
+    await this.#load();
+    return [...this.#known.values()].filter(({ untitled }) => untitled).map(({ log }) => log.id);
+  }
+
   /** A group is called so from here on. */
   async retitle(
     id: ConversationId,
@@ -387,7 +409,13 @@ export class Groups {
   }
 
   #entry(id: ConversationId): Known {
-    const known = this.#known.get(id) ?? { log: new GroupLog(id), title: "", titleAt: 0, archived: 0 };
+    const known = this.#known.get(id) ?? {
+      log: new GroupLog(id),
+      title: "",
+      titleAt: 0,
+      archived: 0,
+      untitled: false,
+    };
     this.#known.set(id, known);
     return known;
   }
@@ -410,8 +438,8 @@ export class Groups {
 
   async #readFiles(): Promise<void> {
     const { files } = this.#context;
-    for (const { id, title, titleAt, archived, events } of await files.load()) {
-      const known = { log: new GroupLog(id), title, titleAt, archived };
+    for (const { id, title, titleAt, archived, events, untitled = false } of await files.load()) {
+      const known = { log: new GroupLog(id), title, titleAt, archived, untitled };
       for (const bytes of events) await known.log.offer(bytes);
       this.#known.set(id, known);
       for (const event of known.log.events.slice(archived)) await this.#archive(known, event);
@@ -419,9 +447,9 @@ export class Groups {
     this.#upTo = await files.position();
   }
 
-  #save({ log, title, titleAt, archived }: Known): Promise<void> {
+  #save({ log, title, titleAt, archived, untitled }: Known): Promise<void> {
     const events = log.events.map(({ bytes }) => bytes);
-    return this.#context.files.save({ id: log.id, title, titleAt, archived, events });
+    return this.#context.files.save({ id: log.id, title, titleAt, archived, events, untitled });
   }
 }
 

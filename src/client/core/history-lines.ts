@@ -1,15 +1,8 @@
 /** Entries of the personal archive as people see them. */
-import type {
-  ArchiveEntry,
-  GroupEventEntry,
-  ImportedEntry,
-  UnjudgedEntry,
-} from "../../crypto/archive-entry.js";
+import type { GroupEventEntry, ImportedEntry, UnjudgedEntry } from "../../crypto/archive-entry.js";
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import { openGroupEvent, type SignedGroupEvent } from "../../crypto/group-event.js";
-import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { equalBytes } from "../../protocol/bytes.js";
-import { FastChatError } from "../../protocol/errors.js";
 import type { HotHeader } from "../../protocol/hot.js";
 import type { AccountId, ConversationId, MessageId, UserName } from "../../protocol/ids.js";
 import type { Payload } from "../../protocol/payload.js";
@@ -24,8 +17,10 @@ import type { Groups } from "./groups.js";
 import type { Ledger } from "./ledger.js";
 import type { HistoryEntry, ReceiptState, ReceiptSummary, SentFile } from "./messages.js";
 import { fileOf, isSeen, textOf } from "./payload-text.js";
+import { openOrNull, outOfOrder } from "./page-entries.js";
 import { shownGroup } from "./peers.js";
 import type { OwnMessage, ReceiptBook } from "./receipt-book.js";
+import { standsUnjudged } from "./twins.js";
 
 export interface LineContext {
   readonly me: AccountId;
@@ -58,9 +53,6 @@ export interface Line {
   /** What the file said that it was imported from. */
   readonly imported?: { readonly from: string; readonly to: string };
 }
-
-/** Entries of a chat, before one that came late to judgement, among which the same message is looked for. */
-const TWIN_WITHIN = 500;
 
 /** @returns `null` for what people do not see */
 export async function lineOf(context: LineContext, entry: PageEntry): Promise<Line | null> {
@@ -153,46 +145,8 @@ async function judged(
   const tag = await entries.tagOf(header.sender, header.message);
   const again = await archive.read({ type: "find", entry: tag });
   const stands = again.entries.some(({ entry }) => equalBytes(entry, tag));
-  if (stands || (header.epoch > 0 && (await hasTwinBefore(context, chat, counter, header)))) return null;
+  if (stands || (header.epoch > 0 && (await standsUnjudged(context, chat, counter, header)))) return null;
   return genuine(me, counter, header, payload, [me]);
-}
-
-/**
- * Whether a message to a group stands earlier in its chat as it was sealed before: where the group had changed meanwhile, it came
- * as two envelopes, and neither may have been judged when it did. One so far away that it is not looked for there is shown twice.
- */
-async function hasTwinBefore(
-  { archive, entries, conversations }: LineContext,
-  chat: Uint8Array,
-  counter: number,
-  { sender, message }: EnvelopeHeader,
-): Promise<boolean> {
-  let before = counter;
-  for (let left = TWIN_WITHIN; left > 0;) {
-    const page = await archive.read({ type: "before", chat, before, limit: Math.min(left, MAX_ENTRIES) });
-    for (const entry of page.entries) {
-      if (entry.counter >= before) throw outOfOrder();
-      before = entry.counter;
-      const content = await openOrNull(entries, entry);
-      if (content?.type !== "unjudged") continue;
-      const { frame } = content;
-      if (frame.account !== sender || frame.message !== message) continue;
-      if ((await conversations.judge(content)).kind === "genuine") return true;
-    }
-    left = page.more ? left - page.entries.length : 0;
-    if (page.entries.length === 0) break;
-  }
-  return false;
-}
-
-/** @returns `null` for what is damaged */
-async function openOrNull(entries: Entries, entry: PageEntry): Promise<ArchiveEntry | null> {
-  try {
-    return await entries.open(entry);
-  } catch (error) {
-    if (error instanceof FastChatError && error.code === "undecryptable") return null;
-    throw error;
-  }
 }
 
 /** What the archive ought to have, and does not show. */
@@ -309,10 +263,6 @@ async function notDeleted(
     if (stoodIn === null || !(await deletions.covers(counter, stoodIn))) gone.push(counter);
   }
   return gone;
-}
-
-export function outOfOrder(): FastChatError {
-  return new FastChatError("badFrame", "The archive's page is not in order.");
 }
 
 /** Lines with names in the place of accounts, as far as these are known, and with what has become of own messages. */

@@ -4,16 +4,9 @@ import { FastChatError } from "../../protocol/errors.js";
 import type { ConversationId, MessageId } from "../../protocol/ids.js";
 import type { PageEntry } from "./archive.js";
 import type { Attachment } from "./files.js";
-import {
-  attachmentIn,
-  lineOf,
-  linesOf,
-  outOfOrder,
-  withNames,
-  type Line,
-  type LineContext,
-} from "./history-lines.js";
+import { attachmentIn, lineOf, linesOf, withNames, type Line, type LineContext } from "./history-lines.js";
 import type { HistoryEntry } from "./messages.js";
+import { outOfOrder } from "./page-entries.js";
 import type { OwnMessage } from "./receipt-book.js";
 
 export interface HistoryContext extends LineContext {

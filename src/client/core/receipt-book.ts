@@ -19,6 +19,7 @@ import type { DeviceFiles } from "./device-files.js";
 import type { Entries } from "./entries.js";
 import type { Groups } from "./groups.js";
 import type { ReceiptState } from "./messages.js";
+import { openOrNull, outOfOrder } from "./page-entries.js";
 import { isInRanges, withRange, type NumberRange } from "./number-ranges.js";
 
 export interface ReceiptBookContext {
@@ -179,9 +180,7 @@ export class ReceiptBook {
     for (let more = true; more;) {
       const page = await archive.read({ type: "after", after: this.#upTo, chat, limit: MAX_ENTRIES });
       for (const entry of page.entries) {
-        if (entry.counter <= this.#upTo) {
-          throw new FastChatError("badFrame", "The archive's page is not in order.");
-        }
+        if (entry.counter <= this.#upTo) throw outOfOrder();
         this.#upTo = entry.counter;
         if (equalBytes(entry.chat, chat)) for (const mark of await this.#marksOf(entry)) this.#learn(mark);
       }
@@ -192,13 +191,8 @@ export class ReceiptBook {
 
   /** What is damaged tells nothing here; the ledger tells that it is. */
   async #marksOf(entry: PageEntry): Promise<readonly ReceiptMark[]> {
-    try {
-      const content = await this.context.entries.open(entry);
-      return content.type === "receipts" ? content.marks : [];
-    } catch (error) {
-      if (error instanceof FastChatError && error.code === "undecryptable") return [];
-      throw error;
-    }
+    const content = await openOrNull(this.context.entries, entry);
+    return content?.type === "receipts" ? content.marks : [];
   }
 
   #learn({ conversation, member, device, from, to, read }: ReceiptMark): void {

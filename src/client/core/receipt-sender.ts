@@ -12,6 +12,7 @@ import { chanceOf } from "./backoff.js";
 import type { Contacts } from "./contacts.js";
 import type { Entries } from "./entries.js";
 import type { Groups } from "./groups.js";
+import { openOrNull, outOfOrder } from "./page-entries.js";
 import type { Outbox } from "./outbox.js";
 
 export interface ReceiptSenderContext {
@@ -107,7 +108,7 @@ export class ReceiptSender {
     for (let more = true; more && last < upTo;) {
       const page = await archive.read({ type: "after", after: last, chat, limit: MAX_ENTRIES });
       for (const entry of page.entries) {
-        if (entry.counter <= last) throw new FastChatError("badFrame", "The archive's page is not in order.");
+        if (entry.counter <= last) throw outOfOrder();
         last = entry.counter;
         const header = last <= upTo ? await this.#receivedIn(entry) : null;
         if (header !== null) await this.got(header, true);
@@ -118,13 +119,8 @@ export class ReceiptSender {
 
   /** @returns `null` for what nobody sent to this account, as far as that is certain */
   async #receivedIn(entry: PageEntry): Promise<EnvelopeHeader | null> {
-    try {
-      const content = await this.#context.entries.open(entry);
-      return content.type === "received" ? content.header : null;
-    } catch (error) {
-      if (error instanceof FastChatError && error.code === "undecryptable") return null;
-      throw error;
-    }
+    const content = await openOrNull(this.#context.entries, entry);
+    return content?.type === "received" ? content.header : null;
   }
 
   /** @returns once all that was due is accepted, or on disk, or given up */

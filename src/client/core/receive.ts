@@ -5,6 +5,7 @@
  */
 import { bodyHash } from "../../crypto/archive-entry.js";
 import { toHex } from "../../protocol/bytes.js";
+import { FastChatError } from "../../protocol/errors.js";
 import { encodeAck, type HotHeader, type SendFrame } from "../../protocol/hot.js";
 import type { AccountId, DeviceId } from "../../protocol/ids.js";
 import type { Clock, Random, Timer } from "../../protocol/runtime.js";
@@ -22,6 +23,7 @@ import type { ReceiptBook } from "./receipt-book.js";
 import type { ReceiptSender } from "./receipt-sender.js";
 import { RecentMap } from "./recent-map.js";
 import { Signal } from "./signal.js";
+import { standsUnjudged } from "./twins.js";
 import { within } from "./within.js";
 
 export interface ReceiverContext {
@@ -32,7 +34,7 @@ export interface ReceiverContext {
   readonly groups: Pick<Groups, "hearTitle">;
   readonly invites: Pick<GroupInvites, "answer">;
   readonly entries: Entries;
-  readonly archive: Pick<Archive, "append">;
+  readonly archive: Pick<Archive, "append" | "away" | "read">;
   readonly receipts: Pick<ReceiptBook, "flush" | "take">;
   readonly receiptSender: Pick<ReceiptSender, "got">;
   readonly clock: Clock;
@@ -194,6 +196,10 @@ export class Receiver {
       await this.#answer(judgement);
     }
     if (judgement.kind === "unjudged" && judgement.soon) this.#judgeLater(delivered);
+    if (judgement.kind === "genuine" && judgement.mayRepeat && (await this.#stands(entry, judgement))) {
+      this.#settleOnce(Promise.resolve(), key, delivered);
+      return;
+    }
     this.#archive(entry, key, delivered, judgement);
   }
 
@@ -213,6 +219,18 @@ export class Receiver {
   async #learnTitle({ group, payload, header }: Genuine): Promise<void> {
     if (group?.byAdmin === true && payload.type === "title") {
       await this.#context.groups.hearTitle(group.id, payload, header);
+    }
+  }
+
+  /** Whether it stands in the archive already, as it was sealed before; where the archive cannot be asked, it may come to stand twice. */
+  async #stands({ chat }: NewEntry, { header }: Genuine): Promise<boolean> {
+    // What comes behind it is not kept waiting for one that is away.
+    if (this.#context.archive.away) return false;
+    try {
+      return await standsUnjudged(this.#context, chat, Infinity, header);
+    } catch (error) {
+      if (error instanceof FastChatError) return false;
+      throw error;
     }
   }
 

@@ -301,3 +301,72 @@ t.test("a process that was killed after its event was taken has it when it start
   await inTime(scene.service, again.close());
   await scene.close();
 });
+
+t.test("who was let in right before a crash is told the title once the admin is back", async (t) => {
+  const scene = await Scene.open();
+  const [alice, bob, carol] = await scene.everybody();
+  await scene.create(alice, "Team", "bob");
+  await scene.until(() => bob.received.length === 1);
+  await scene.quiet();
+  // The change is taken, and nothing more of Alice's.
+  scene.service.onSend = (session) => session.account === alice.client.me.account;
+  void alice.client.groups.change("Team", "add", ["carol" as UserName]).catch(() => undefined);
+  await scene.until(() => carol.notices.length === 2);
+  t.equal(carol.notices[1]?.group.title, "", "she is in, and does not know in what");
+  const process = alice.process.restart();
+  // What the dead process had in its outbox is lost with its disk's last write.
+  for (const name of [...process.storage.files.keys()]) {
+    if (name.startsWith("outbox-")) process.storage.files.delete(name);
+  }
+  scene.service.onSend = () => false;
+  const before = scene.service.sends.length;
+  await scene.listening("alice", process);
+  await scene.until(() => scene.service.sends.length > before);
+  await scene.quiet();
+  t.match(await scene.done(carol.client.groups.list(false)), [{ title: "Team" }]);
+  t.same(texts(bob), [CALLED], "those who knew it are not told again");
+  await scene.close();
+});
+
+t.test("a message that came by an old membership unjudged, and then anew, keeps its place", async (t) => {
+  const scene = await Scene.open();
+  const [alice, bob, carol] = await scene.everybody();
+  await scene.create(alice, "Team", "bob");
+  await scene.until(() => bob.received.length === 1);
+  await scene.quiet();
+  await scene.done(bob.client.close());
+  // On a new device nobody's card is at hand.
+  const late = await scene.listening("bob");
+  const { account } = late.client.me;
+  await scene.until(() => [...scene.service.sessions].some((session) => session.account === account));
+  scene.service.balancerAway = true;
+  const held: (() => void)[] = [];
+  scene.service.onSend = (session, frame) => {
+    if (session.account !== alice.client.me.account) return false;
+    // It reaches its recipients, and its sender hears that the membership is an old one.
+    for (const { recipient, key } of frame.keys) {
+      const single = { ...frame, keys: [{ recipient, key }] };
+      scene.service.mailbox(recipient).push(single);
+      for (const other of scene.service.sessions) if (other.account === recipient) other.deliver(single);
+    }
+    held.push(() => scene.service.answer(session, frame, 19));
+    return true;
+  };
+  const sending = [alice.client.send("#Team", "first"), alice.client.send("#Team", "second")];
+  await scene.until(() => held.length === 2);
+  scene.service.onSend = () => false;
+  await scene.until(() => scene.service.mailbox(account).length === 0);
+  t.same(texts(late), [], "nothing can be judged");
+  scene.service.balancerAway = false;
+  await scene.until(() => late.received.length === 2);
+  // Its title waits behind what is on the way.
+  const changing = alice.client.groups.change("Team", "add", ["carol" as UserName]);
+  await scene.until(() => carol.notices.length > 0);
+  for (const answer of held) answer();
+  await scene.done(Promise.all([...sending, changing]));
+  await scene.until(() => scene.service.mailbox(account).length === 0);
+  t.same(texts(late), ["alice: first", "alice: second"]);
+  const lines_ = (await scene.history(late)).filter((line) => !line.startsWith("*") && line !== CALLED);
+  t.same(lines_, ["alice: first", "alice: second"]);
+  await scene.close();
+});

@@ -57,6 +57,8 @@ t.test(
         invites: { answer: () => Promise.resolve() },
         tellOfGroups: () => undefined,
         archive: {
+          away: false,
+          read: () => Promise.resolve({ type: "page", ref: 0, entries: [], more: false }),
           append: (entry) =>
             new Promise((resolve) => {
               held.push(() => {
