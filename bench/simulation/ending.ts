@@ -3,7 +3,7 @@ import type { HistoryEntry } from "../../src/client/core/messages.js";
 import type { MessageId } from "../../src/protocol/ids.js";
 import { checkHistory } from "../history/checker.js";
 import { describeViolation, type HistoryCounts } from "../history/verdict.js";
-import type { ArchiveRecord } from "../history/events.js";
+import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
 import { isPeoples } from "../history/own-texts.js";
 import { archiveRecord, wholeHistory } from "./person.js";
 import type { World } from "./world.js";
@@ -43,10 +43,10 @@ class EndOfWorld {
       views.push(archiveRecord(user, name, await world.finish(wholeHistory(client))));
     }
     this.#addWireAnswers(archives);
-    const verdict = checkHistory(world.events, [
-      ...[...archives].map(([name, entries]) => archiveRecord(name, null, entries)),
-      ...views,
-    ]);
+    const verdict = checkHistory(
+      world.events.map((event) => this.#named(event)),
+      [...[...archives].map(([name, entries]) => archiveRecord(name, null, entries)), ...views],
+    );
     const told = verdict.violations.map(describeViolation);
     return {
       counts: verdict.counts,
@@ -105,15 +105,20 @@ class EndOfWorld {
     if (!condition()) this.#violations.push(`not within ${QUIET_MS} ms: ${what}`);
   }
 
+  /** Whom a client knows no name of it tells by their account. */
+  #named(event: HistoryEvent): HistoryEvent {
+    if (event.type !== "accepted" || event.refused.length === 0) return event;
+    const people = [...this.world.people.values()];
+    const nameOf = (told: string): string => people.find(({ account }) => account === told)?.user ?? told;
+    return { ...event, refused: event.refused.map(nameOf) };
+  }
+
   /** What the wire said and the client died before it could say: it was said all the same. */
   #addWireAnswers(archives: ReadonlyMap<string, readonly HistoryEntry[]>): void {
     const texts = new Map<MessageId, string>();
     for (const entries of archives.values()) {
       for (const { id, text } of entries) if (id !== null && text !== "") texts.set(id, text);
     }
-    const users = new Map(
-      [...this.world.people.values()].map(({ account, user }) => [account, user] as const),
-    );
     for (const { name, wireAnswers } of this.world.people.values()) {
       for (const [id, { at, refused, refusing, toGroup }] of wireAnswers) {
         const message = texts.get(id);
@@ -128,7 +133,7 @@ class EndOfWorld {
                   type: "accepted",
                   at,
                   message,
-                  refused: refusing.map((account) => users.get(account) ?? account),
+                  refused: refusing,
                 },
           );
         }

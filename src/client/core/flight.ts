@@ -53,8 +53,8 @@ export class Flight {
   readonly #refusedBy = new Set<AccountId>();
   /** Refused, with nobody who could be told: they go again in the next session. */
   readonly #putOff = new Set<OutboxItem>();
-  /** Recipients of those that this hold of the lock has tried: what is behind them must not come before them. */
-  readonly #putOffFor = new Set<AccountId>();
+  /** Recipients, or groups, of those that this hold of the lock has tried: what is behind them must not come before them. */
+  readonly #putOffFor = new Set<AccountId | ConversationId>();
   /** Messages to each group that are on the way: all are sealed for one epoch of it, or a later one could be taken before them. */
   readonly #toGroups = new Map<ConversationId, Set<OutboxItem>>();
   /** Refused for the membership that they were sealed for, and not sealed anew yet. */
@@ -143,7 +143,7 @@ export class Flight {
       if (item === undefined || onTheWay >= welcome.sendWindow) break;
       const { frame } = item.entry;
       if (this.#waitsForGroup(item)) break;
-      if (namesOneOf(frame, this.#putOffFor)) {
+      if (this.#putOffFor.size > 0 && targetsOf(item).some((target) => this.#putOffFor.has(target))) {
         // What left in a session before may have been taken there: to call it refused would invite to write it again.
         if (item.sent) this.#putOffItem(item);
         else this.#refuse(item, refused(Outcome.queueFull, item.entry.to));
@@ -371,7 +371,7 @@ export class Flight {
    */
   #refuse(item: OutboxItem, error: FastChatError): void {
     if (error.code === "queueFull" && !isAwaited(item)) {
-      for (const recipient of recipientsOf(item)) this.#putOffFor.add(recipient);
+      for (const target of targetsOf(item)) this.#putOffFor.add(target);
       this.#putOffItem(item);
       return;
     }
@@ -431,6 +431,11 @@ function namesOneOf(frame: Uint8Array, accounts: ReadonlySet<AccountId>): boolea
     frameEpoch(frame) === 0 &&
     decodeSend(frame).keys.some(({ recipient }) => accounts.has(recipient))
   );
+}
+
+/** What keeps its order: each person whom it is for, or the group. */
+function targetsOf(item: OutboxItem): readonly (AccountId | ConversationId)[] {
+  return isGroups(item) ? [item.entry.conversation] : recipientsOf(item);
 }
 
 function recipientsOf({ entry }: OutboxItem): AccountId[] {

@@ -42,11 +42,14 @@ export interface HomeOptions {
 /** Mailboxes that one statement opens, at most. */
 const OPENED_AT_ONCE = 256;
 
+/** The most views that are remembered. */
+const MOST_VIEWS = 64;
+
 export class Home {
   #view: View = EMPTY_VIEW;
   /** Prepared since the view that holds, in order. */
   #prepared: View[] = [];
-  /** How this server came to the view that holds. */
+  /** How this server came to the view that holds, by all views before: what waits on a link may be of one long ago. */
   #path: ViewPath = [EMPTY_VIEW];
   readonly #mailboxes = new Map<AccountId, Mailbox>();
   /** Mailboxes that hold messages for an acknowledgement, in the order in which they began to. */
@@ -163,7 +166,8 @@ export class Home {
 
   activate(view: View): void {
     if (view.number <= this.#view.number) return;
-    this.#path = viewPath(this.#view, this.#prepared, view);
+    const [, ...onward] = viewPath(this.#view, this.#prepared, view);
+    this.#path = [...this.#path, ...onward].slice(-MOST_VIEWS);
     this.#prepared = this.#prepared.filter(({ number }) => number > view.number);
     this.#view = view;
     for (const mailbox of [...this.#mailboxes.values()]) {
@@ -195,7 +199,13 @@ export class Home {
    * would be in front of it, so it is left to come again in its order.
    */
   #mailboxFor(account: AccountId, view: number): Mailbox | null {
-    return view < this.#view.number && movedAlong(this.#path, account) ? null : this.#mailbox(account);
+    return view < this.#view.number && this.#movedSince(view, account) ? null : this.#mailbox(account);
+  }
+
+  /** Whether an account's mailbox began anew somewhere on the way from that view to the present one. */
+  #movedSince(view: number, account: AccountId): boolean {
+    const from = this.#path.findLastIndex(({ number }) => number <= view);
+    return movedAlong(this.#path.slice(Math.max(0, from)), account);
   }
 
   /** The mailbox of an account that is at home here, or `null`: then its sender's server will send it where it is. */
