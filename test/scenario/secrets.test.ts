@@ -147,7 +147,8 @@ t.test("a story with secrets in it", async (t) => {
   const rows = (name: string, database: readonly Column[]): number =>
     database.find((column) => column.name === name)?.values.length ?? 0;
   t.equal(rows("accounts.id", databases.service), 2);
-  t.equal(rows("deliveries.message", databases.service), 1);
+  // The message, and perhaps what tells its author of it.
+  t.ok(rows("deliveries.message", databases.service) >= 1);
   t.equal(rows("file_grants.mib", databases.service), 1);
   t.equal(rows("file_chunks.sealed", databases.archive), 1);
   t.ok(rows("entries.sealed", databases.archive) >= 6);

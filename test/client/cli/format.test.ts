@@ -8,21 +8,25 @@ import {
   messageLine,
   receivedJson,
 } from "../../../src/client/cli/format.js";
+import type { ConversationId, MessageId } from "../../../src/protocol/ids.js";
 import type { HistoryEntry, ReceivedMessage } from "../../../src/client/core/messages.js";
 
 process.env["TZ"] = "UTC";
 const plain = new Chalk({ level: 0 });
 const at = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 const id = "0192".padEnd(32, "0");
-const entry = {
-  id,
-  from: "alice",
-  to: "bob",
-  text: "hello",
+const told = { id, from: "alice", to: "bob", text: "hello", direction: "sent", counter: 7 } as const;
+const entry: HistoryEntry = {
+  ...told,
+  id: id as MessageId,
   at,
-  direction: "sent",
-  counter: 7,
-} as unknown as HistoryEntry;
+  group: null,
+  fromAccount: null,
+  toAccounts: [],
+  imported: false,
+  file: null,
+  receipts: null,
+};
 
 t.test("a message is a line with its local time and its sender", (t) => {
   t.equal(messageLine(at, "bob", "hello", plain), "[2026-01-02 03:04:05] bob: hello");
@@ -57,7 +61,30 @@ t.test("JSON of a received message has id, from, text, at and conversation", (t)
 t.test("history names the other end where more than one conversation is shown", (t) => {
   t.equal(historyLine(entry, false, plain), "[2026-01-02 03:04:05] alice: hello");
   t.equal(historyLine(entry, true, plain), "[2026-01-02 03:04:05] alice → bob: hello");
-  t.same(JSON.parse(historyJson(entry)), { ...entry, at: "2026-01-02T03:04:05.678Z" });
+  t.same(JSON.parse(historyJson(entry)), { ...told, at: "2026-01-02T03:04:05.678Z" });
+  t.end();
+});
+
+t.test("what others tell of a message stands behind it", (t) => {
+  const group = { id: "0b".repeat(32) as ConversationId, title: "Climbing" };
+  const cases = [
+    [null, null, "hello"],
+    [null, { recipients: 1, delivered: 0, read: 0 }, "hello"],
+    [null, { recipients: 1, delivered: 1, read: 0 }, "hello (delivered)"],
+    [null, { recipients: 1, delivered: 1, read: 1 }, "hello (read)"],
+    [group, { recipients: 9, delivered: 7, read: 0 }, "hello (delivered to 7 of 9)"],
+    [group, { recipients: 9, delivered: 7, read: 5 }, "hello (delivered to 7 of 9, read by 5)"],
+    [group, { recipients: 0, delivered: 0, read: 0 }, "hello"],
+  ] as const;
+  for (const [where, receipts, line] of cases) {
+    const shown = historyLine({ ...entry, group: where, receipts }, false, plain);
+    t.equal(shown, `[2026-01-02 03:04:05] alice: ${line}`);
+  }
+  t.match(JSON.parse(historyJson({ ...entry, receipts: { recipients: 9, delivered: 7, read: 5 } })), {
+    recipients: 9,
+    delivered: 7,
+    read: 5,
+  });
   t.end();
 });
 
