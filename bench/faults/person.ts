@@ -15,7 +15,7 @@ import { systemClock } from "../../src/node/clock.js";
 import { fromBase64Url } from "../../src/protocol/bytes.js";
 import { FastChatError, errorRecord } from "../../src/protocol/errors.js";
 import type { ArchivedMessage, ArchiveRecord } from "../history/events.js";
-import { isPeoples } from "../history/own-texts.js";
+import { conversationOf, isMessage, isPeoples, recipientsOf } from "../history/naming.js";
 import type { Chance } from "../simulation/chance.js";
 import { FaultyTransport, type FrameFaults } from "./faulty-transport.js";
 import { Gate } from "./gate.js";
@@ -204,11 +204,7 @@ export class Person {
         more = page.length === PAGE;
       }
       await client.close();
-      return pages
-        .reverse()
-        .flat()
-        .filter(({ direction, text }) => direction !== "changed" && isPeoples(text))
-        .map(archived);
+      return pages.reverse().flat().filter(isMessage).map(archived);
     } finally {
       await device.close();
     }
@@ -306,9 +302,9 @@ export class Person {
       type: "sent",
       device: name,
       account,
-      conversation: isGroup(to) ? to : conversationOf(account, to),
+      conversation: conversationOf(account, to),
       message,
-      recipients: isGroup(to) ? null : [to],
+      recipients: recipientsOf(to),
       digest: digestOf(text),
     });
     this.waiting += 1;
@@ -372,12 +368,12 @@ export class Person {
   }
 }
 
-function archived({ id, from, to, text, direction, counter, group }: HistoryEntry): ArchivedMessage {
+function archived({ id, from, to, text, direction, counter }: HistoryEntry): ArchivedMessage {
   const shown = direction === "sent" || direction === "received";
   return {
     message: shown ? nameIn(text) : `${direction} entry ${counter} (${id ?? "without an id"})`,
     sender: from,
-    conversation: group === null ? conversationOf(from, to) : to,
+    conversation: conversationOf(from, to),
     digest: digestOf(text),
   };
 }
@@ -385,14 +381,6 @@ function archived({ id, from, to, text, direction, counter, group }: HistoryEntr
 /** Every text begins with its message's name. */
 function nameIn(text: string): string {
   return text.split(" ", 1)[0] ?? "";
-}
-
-function isGroup(to: string): boolean {
-  return to.startsWith("#");
-}
-
-function conversationOf(one: string, other: string): string {
-  return [one, other].sort().join("+");
 }
 
 function digestOf(text: string): string {

@@ -53,6 +53,19 @@ export interface CrewState {
   readonly readBack: number;
 }
 
+/** Before anything has happened. */
+export const NO_STATE: CrewState = {
+  signedUp: 0,
+  live: 0,
+  sent: 0,
+  answered: 0,
+  received: 0,
+  due: 0,
+  gathered: 0,
+  lateMs: 0,
+  readBack: 0,
+};
+
 export type FromCrew =
   | { readonly type: "state"; readonly state: CrewState }
   /** An order of that type is carried out. */

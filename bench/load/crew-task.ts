@@ -5,7 +5,15 @@ import { fromBase64Url } from "../../src/protocol/bytes.js";
 import { FastChatError, errorRecord } from "../../src/protocol/errors.js";
 import { elapsed } from "../faults/host-messages.js";
 import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
-import type { CrewFailure, CrewOrder, CrewResult, CrewState, FromCrew, ToCrew } from "./crew-messages.js";
+import {
+  NO_STATE,
+  type CrewFailure,
+  type CrewOrder,
+  type CrewResult,
+  type CrewState,
+  type FromCrew,
+  type ToCrew,
+} from "./crew-messages.js";
 import { countCrypto } from "./crypto-clock.js";
 import { Latencies } from "./latencies.js";
 import { Member } from "./member.js";
@@ -40,16 +48,7 @@ class Crew {
   readonly #accepted = new Latencies();
   readonly #lateness = new Latencies();
   readonly #crypto = countCrypto();
-  readonly #state = {
-    signedUp: 0,
-    sent: 0,
-    answered: 0,
-    received: 0,
-    due: 0,
-    gathered: 0,
-    lateMs: 0,
-    readBack: 0,
-  };
+  readonly #state: { -readonly [Key in keyof CrewState]: number } = { ...NO_STATE };
   readonly #timers = new Set<NodeJS.Timeout>();
   #placed: Record<string, number> = {};
   /** Measured messages are those that should have been sent from here to there. */

@@ -4,7 +4,15 @@ import { Piscina } from "piscina";
 import type { ServiceAddress } from "../../src/protocol/address.js";
 import { toBase64Url } from "../../src/protocol/bytes.js";
 import { FastChatError } from "../../src/protocol/errors.js";
-import type { CrewFailure, CrewOrder, CrewResult, CrewState, FromCrew, ToCrew } from "./crew-messages.js";
+import {
+  NO_STATE,
+  type CrewFailure,
+  type CrewOrder,
+  type CrewResult,
+  type CrewState,
+  type FromCrew,
+  type ToCrew,
+} from "./crew-messages.js";
 import type { LoadPlan } from "./plan.js";
 
 export interface CrewOptions {
@@ -24,18 +32,6 @@ interface CrewThread {
   /** Who waits for an order to be carried out. */
   readonly waiting: Map<ToCrew["type"], () => void>;
 }
-
-const NOTHING: CrewState = {
-  signedUp: 0,
-  live: 0,
-  sent: 0,
-  answered: 0,
-  received: 0,
-  due: 0,
-  gathered: 0,
-  lateMs: 0,
-  readBack: 0,
-};
 
 export class Crews {
   readonly #pool: Piscina<CrewOrder, CrewResult | CrewFailure>;
@@ -86,7 +82,7 @@ export class Crews {
         lateMs: Math.max(sum.lateMs, state.lateMs),
         readBack: sum.readBack + state.readBack,
       }),
-      NOTHING,
+      NO_STATE,
     );
   }
 
@@ -120,7 +116,7 @@ export class Crews {
     });
     // Whoever gives the next order hears of it.
     result.catch(() => undefined);
-    const thread: CrewThread = { port: port1, result, state: NOTHING, waiting: new Map() };
+    const thread: CrewThread = { port: port1, result, state: NO_STATE, waiting: new Map() };
     port1.on("message", (message: FromCrew) => {
       if (message.type === "state") thread.state = message.state;
       else if (message.type === "problem") options.onProblem(message.text);

@@ -18,7 +18,7 @@ import type { UserName } from "../../src/protocol/ids.js";
 import type { FrameChannel } from "../../src/protocol/runtime.js";
 import { elapsed } from "../faults/host-messages.js";
 import type { ArchivedMessage, ArchiveRecord, HistoryEvent } from "../history/events.js";
-import { isPeoples } from "../history/own-texts.js";
+import { conversationOf, isMessage, isPeoples, recipientsOf } from "../history/naming.js";
 import { DeviceMemory } from "./device-memory.js";
 import type { PlannedPerson } from "./plan.js";
 
@@ -143,7 +143,6 @@ export class Member {
 
   #send(client: Client, to: string, index: number, planned: number): void {
     const { record, size } = this.context;
-    const isGroup = to.startsWith("#");
     const message = `m${index}`;
     const head = `${message} ${Math.round(planned * 1000)} `;
     const text = head.padEnd(size, "x");
@@ -153,9 +152,9 @@ export class Member {
       at: elapsed(),
       device: name,
       account: name,
-      conversation: isGroup ? to : conversationOf(name, to),
+      conversation: conversationOf(name, to),
       message,
-      recipients: isGroup ? null : [to],
+      recipients: recipientsOf(to),
       digest: digestOf(text),
     });
     client.send(to, text).then(
@@ -280,24 +279,16 @@ export class Member {
   }
 }
 
-function isMessage({ direction, text }: HistoryEntry): boolean {
-  return direction !== "changed" && isPeoples(text);
-}
-
-function archived({ id, from, to, text, direction, counter, group }: HistoryEntry): ArchivedMessage {
+function archived({ id, from, to, text, direction, counter }: HistoryEntry): ArchivedMessage {
   const shown = direction === "sent" || direction === "received";
   return {
     message: shown
       ? (text.split(" ", 1)[0] ?? "")
       : `${direction} entry ${counter} (${id ?? "without an id"})`,
     sender: from,
-    conversation: group === null ? conversationOf(from, to) : to,
+    conversation: conversationOf(from, to),
     digest: digestOf(text),
   };
-}
-
-function conversationOf(one: string, other: string): string {
-  return [one, other].sort().join("+");
 }
 
 function digestOf(text: string): string {

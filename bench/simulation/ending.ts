@@ -4,7 +4,7 @@ import type { MessageId } from "../../src/protocol/ids.js";
 import { checkHistory } from "../history/checker.js";
 import { describeViolation, type HistoryCounts } from "../history/verdict.js";
 import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
-import { isPeoples } from "../history/own-texts.js";
+import { isPeoples } from "../history/naming.js";
 import { archiveRecord, wholeHistory } from "./person.js";
 import type { World } from "./world.js";
 

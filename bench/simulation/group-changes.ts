@@ -2,7 +2,7 @@
 import { errorRecord } from "../../src/protocol/errors.js";
 import type { ConversationId, UserName } from "../../src/protocol/ids.js";
 import type { HistoryEvent, MembershipEvent } from "../history/events.js";
-import type { PlannedGroup } from "./schedule.js";
+import type { PlannedGroup } from "./group-schedule.js";
 import type { World } from "./world.js";
 
 /** How long a change is waited for whose client may have died, in milliseconds. */

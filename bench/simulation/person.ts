@@ -6,7 +6,7 @@ import { errorRecord, type ErrorCode } from "../../src/protocol/errors.js";
 import { isRefusal, Outcome, type AcceptedFrame } from "../../src/protocol/hot.js";
 import type { AccountId, MessageId } from "../../src/protocol/ids.js";
 import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
-import { isPeoples } from "../history/own-texts.js";
+import { conversationOf, isMessage, isPeoples, recipientsOf } from "../history/naming.js";
 import { groupName } from "./group-changes.js";
 import { Device, type DeviceOptions } from "./device.js";
 
@@ -189,9 +189,9 @@ export class Person {
       at: now(),
       device: this.name,
       account: this.user,
-      conversation: isGroup(to) ? to : conversationOf(this.user, to),
+      conversation: conversationOf(this.user, to),
       message: text,
-      recipients: isGroup(to) ? null : [to],
+      recipients: recipientsOf(to),
       digest: text,
     });
     this.open.add(text);
@@ -272,10 +272,6 @@ export async function wholeHistory(client: Client): Promise<HistoryEntry[]> {
   }
 }
 
-export function conversationOf(one: string, other: string): string {
-  return [one, other].sort().join("+");
-}
-
 /** What stands in a history, as the checker takes it. Entries that are not messages, or not whole, count as invented. */
 export function archiveRecord(
   account: string,
@@ -285,20 +281,14 @@ export function archiveRecord(
   return {
     account,
     device,
-    entries: entries
-      .filter(({ direction, text }) => direction !== "changed" && isPeoples(text))
-      .map(({ id, from, to, text, direction, group }) => {
-        const whole = direction === "sent" || direction === "received";
-        return {
-          message: whole ? text : `${direction} ${id}`,
-          sender: from,
-          conversation: group === null ? conversationOf(from, to) : groupName(group.id),
-          digest: text,
-        };
-      }),
+    entries: entries.filter(isMessage).map(({ id, from, to, text, direction, group }) => {
+      const whole = direction === "sent" || direction === "received";
+      return {
+        message: whole ? text : `${direction} ${id}`,
+        sender: from,
+        conversation: conversationOf(from, group === null ? to : groupName(group.id)),
+        digest: text,
+      };
+    }),
   };
-}
-
-function isGroup(to: string): boolean {
-  return to.startsWith("#");
 }

@@ -21,6 +21,7 @@ import {
   Counter,
   DeviceIdSchema,
   MessageIdSchema,
+  RunningNumber,
 } from "../protocol/schema.js";
 import {
   decodeEnvelopeHeader,
@@ -263,7 +264,6 @@ const GroupTitle = Type.Object({
   title: Type.String({ minLength: 1, maxLength: MAX_TITLE_BYTES }),
 });
 
-const RunningNumber = Type.Integer({ minimum: 1, maximum: 0xffffffff });
 const Receipts = Type.Object({
   type: Type.Literal("receipts"),
   marks: Type.Array(

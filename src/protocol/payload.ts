@@ -14,6 +14,7 @@ import {
   Counter,
   DeviceIdSchema,
   MessageIdSchema,
+  RunningNumber,
 } from "./schema.js";
 
 /** The longest text, in bytes of UTF-8. */
@@ -88,7 +89,6 @@ const Timer = Type.Object({
   type: Type.Literal("timer"),
   seconds: Type.Integer({ minimum: 0, maximum: 10 * 365 * 86400 }),
 });
-const RunningNumber = Type.Integer({ minimum: 1, maximum: 0xffffffff });
 /** Tells the author of messages that they have arrived, or were read: those of one device in one conversation, by number. */
 const Receipt = Type.Object({
   type: Type.Literal("receipt"),

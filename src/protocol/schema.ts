@@ -53,5 +53,7 @@ export function Base64Url(min: number, max: number, description: string) {
 
 /** A whole number that JavaScript holds exactly. */
 export const Counter = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+/** Of a device's messages in a conversation: from 1. */
+export const RunningNumber = Type.Integer({ minimum: 1, maximum: 0xffffffff });
 /** Numbers a request, so that its reply can name it. */
 export const Ref = Type.Integer({ minimum: 0, maximum: 0xffffffff });

@@ -294,7 +294,7 @@ export async function assemble(
     outbox,
     clock,
     random,
-    tells: () => ({ delivered: options.sendsReceipts === true, read: !hidesReading }),
+    tells: () => (options.sendsReceipts !== true ? "nothing" : hidesReading ? "arrival" : "reading"),
   });
   const groupActions = new GroupActions({ me, groups, admin: groupAdmin, contacts, outbox, random });
   const groupInvites = new GroupInvites({

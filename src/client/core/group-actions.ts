@@ -2,7 +2,7 @@
 import type { GroupChange } from "../../crypto/group-event.js";
 import type { Group } from "../../crypto/membership.js";
 import { utf8 } from "../../protocol/bytes.js";
-import { FastChatError } from "../../protocol/errors.js";
+import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
 import {
   readId16,
   type AccountId,
@@ -33,6 +33,15 @@ export interface GroupActionsContext {
 
 /** What an admin does to members. */
 export type MemberAction = "add" | "remove" | "promote" | "demote";
+
+/** What says that a change was not made. */
+const REFUSED: ReadonlySet<ErrorCode> = new Set([
+  "forbidden",
+  "tooLarge",
+  "badRequest",
+  "conflict",
+  "noSuchGroup",
+]);
 
 export class GroupActions {
   constructor(private readonly context: GroupActionsContext) {}
@@ -74,14 +83,32 @@ export class GroupActions {
     const id = await groups.named(text);
     const accounts = await this.#accountsOf(names);
     const shown = shownGroup(id, await groups.titleOf(id));
-    if (action === "add") await groups.noteUntitled(id, true);
-    await admin.change(id, (group) => changeOf(group, action, accounts, shown));
-    if (action === "add") await this.tellTitle(id);
+    const change = (group: Group): GroupChange => changeOf(group, action, accounts, shown);
+    if (action === "add") await this.letIn(id, change);
+    else await admin.change(id, change);
     return this.summary(id);
   }
 
-  /** Who came is to know what the group is called. */
-  async tellTitle(id: ConversationId): Promise<void> {
+  /**
+   * Adds people, and tells what the group is called, so that they know it.
+   *
+   * @param change made of the group as it is by then
+   * @throws FastChatError as {@link GroupAdmin.change}
+   */
+  async letIn(id: ConversationId, change: (group: Group) => GroupChange): Promise<void> {
+    const { groups, admin } = this.context;
+    const before = await groups.noteUntitled(id, true);
+    try {
+      await admin.change(id, change);
+    } catch (error) {
+      // Of all else it is not certain that nobody came.
+      if (error instanceof FastChatError && REFUSED.has(error.code)) await groups.noteUntitled(id, before);
+      throw error;
+    }
+    await this.#tellTitle(id);
+  }
+
+  async #tellTitle(id: ConversationId): Promise<void> {
     const { groups } = this.context;
     const title = await groups.titleOf(id);
     if (title !== "") await this.#tell(id, { type: "title", title, again: true });
@@ -92,7 +119,7 @@ export class GroupActions {
   async tellTitlesLeft(): Promise<void> {
     for (const id of await this.context.groups.untitled()) {
       try {
-        await this.tellTitle(id);
+        await this.#tellTitle(id);
       } catch (error) {
         // When it comes back next.
         if (!(error instanceof FastChatError)) throw error;

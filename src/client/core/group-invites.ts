@@ -16,9 +16,9 @@ import type { Outbox } from "./outbox.js";
 export interface GroupInvitesContext {
   readonly me: AccountId;
   readonly keys: Pick<AccountKeys, "identity" | "archive">;
-  readonly groups: Pick<Groups, "catchUp" | "named" | "noteUntitled">;
+  readonly groups: Pick<Groups, "catchUp" | "named">;
   readonly admin: GroupAdmin;
-  readonly actions: Pick<GroupActions, "tellTitle">;
+  readonly actions: Pick<GroupActions, "letIn">;
   readonly contacts: Pick<Contacts, "byAccount">;
   readonly outbox: Pick<Outbox, "send">;
   readonly clock: Clock;
@@ -91,19 +91,17 @@ export class GroupInvites {
    * this device fails.
    */
   async answer(sender: AccountId, { group: id, invite, until, proof }: JoinPayload): Promise<void> {
-    const { me, keys, groups, admin, actions, clock } = this.context;
+    const { me, keys, groups, actions, clock } = this.context;
     const terms = { group: id, invite, until };
     if (until <= clock.now() || !(await isInviteProof(keys.archive.indexKey, terms, sender, proof))) return;
     try {
       const before = await groups.catchUp(id);
       if (before.members.get(me)?.admin !== true || before.members.has(sender)) return;
-      await groups.noteUntitled(id, true);
-      await admin.change(id, ({ members }) => {
+      await actions.letIn(id, ({ members }) => {
         // Another device of this account may have been first.
         if (members.has(sender)) throw new FastChatError("conflict", "They are in the group already.");
         return { type: "add", members: [sender], invite };
       });
-      await actions.tellTitle(id);
     } catch (error) {
       if (!(error instanceof FastChatError)) throw error;
     }

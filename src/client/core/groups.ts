@@ -240,14 +240,17 @@ export class Groups {
   /**
    * This device is about to let people in, or has told those the title whom it let in: noted on disk, so that a crash between
    * the two leaves nobody without one.
+   *
+   * @returns how it was noted before
    */
-  async noteUntitled(id: ConversationId, untitled: boolean): Promise<void> {
+  async noteUntitled(id: ConversationId, untitled: boolean): Promise<boolean> {
     await this.#load();
-    await this.#alone(async () => {
+    return this.#alone(async () => {
       const known = this.#entry(id);
-      if (known.untitled === untitled) return;
+      const before = known.untitled;
       known.untitled = untitled;
-      await this.#save(known);
+      if (before !== untitled) await this.#save(known);
+      return before;
     });
   }
 

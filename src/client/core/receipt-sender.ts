@@ -24,8 +24,8 @@ export interface ReceiptSenderContext {
   readonly outbox: Pick<Outbox, "send">;
   readonly clock: Clock;
   readonly random: Random;
-  /** Whether authors are told at all, and whether they are told what was read. */
-  tells(): { readonly delivered: boolean; readonly read: boolean };
+  /** What authors are told: nothing, that their messages have arrived, or also that they were read. */
+  tells(): "nothing" | "arrival" | "reading";
 }
 
 interface Due {
@@ -68,8 +68,8 @@ export class ReceiptSender {
   ): Promise<void> {
     const { me, clock, groups } = this.#context;
     const tells = this.#context.tells();
-    if (author === me || !tells.delivered) return;
-    const says = read && tells.read;
+    if (author === me || tells === "nothing") return;
+    const says = read && tells === "reading";
     const key = `${conversation}${author}${device}${says}`;
     // Looked up before what is due is, since more may be due by then.
     const members = epoch === 0 ? 0 : (await groups.membersAt(conversation, epoch)).length;
@@ -102,7 +102,7 @@ export class ReceiptSender {
    */
   async readUpTo(conversation: ConversationId, after: number, upTo: number): Promise<void> {
     const { archive, entries } = this.#context;
-    if (!this.#context.tells().read) return;
+    if (this.#context.tells() !== "reading") return;
     const chat = await entries.chat(conversation);
     let last = Math.max(after, upTo - MOST_READ_AT_ONCE);
     for (let more = true; more && last < upTo;) {

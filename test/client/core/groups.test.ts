@@ -1,7 +1,7 @@
 /** Groups, as their members see them (PROTOCOL.md, "Groups"). */
 import t from "tap";
 import type { UserName } from "../../../src/protocol/ids.js";
-import { inTime, resume } from "./device.js";
+import { inTime, resume, turns } from "./device.js";
 import { Scene, lines, texts } from "./groups-scene.js";
 
 const MADE = "* alice made the group with bob, carol";
@@ -255,6 +255,13 @@ t.test("titles and names that are none are refused before anything is done", asy
   ] as const;
   for (const [act, error] of wrong) await t.rejects(scene.done<unknown>(act()), error);
   t.equal((await scene.done(groups.info("Team"))).epoch, 1, "the log is as it was");
+  await scene.quiet();
+  const sent = scene.service.sends.length;
+  const hellos = scene.service.hellos.length;
+  scene.service.cut();
+  await scene.until(() => scene.service.hellos.length === hellos + 3);
+  await turns(300);
+  t.equal(scene.service.sends.length, sent, "and nobody is told a title for the sake of who was not let in");
   await scene.create(alice, "Team", "carol");
   await t.rejects(scene.done(alice.client.send("#Team", "to whom?")), {
     code: "badRequest",
