@@ -265,10 +265,26 @@ async function notDeleted(
   return gone;
 }
 
-/** Lines with names in the place of accounts, as far as these are known, and with what has become of own messages. */
-export async function withNames(
-  { contacts, groups, receipts }: Pick<LineContext, "contacts" | "groups" | "receipts">,
+/** As {@link withNames}, with what others have told of own messages. */
+export async function withReceipts(
+  context: Pick<LineContext, "contacts" | "groups" | "receipts">,
   lines: readonly Line[],
+): Promise<HistoryEntry[]> {
+  const own = lines.flatMap((line) => line.own ?? []);
+  const states = await context.receipts.of(own);
+  const summaries = new Map(own.map((message, at) => [message, summedUp(states[at] ?? new Map())]));
+  return withNames(context, lines, summaries);
+}
+
+/**
+ * Lines with names in the place of accounts, as far as these are known.
+ *
+ * @param receipts of own messages; none where nobody asks, as in a list of chats, which a new device shows before all else
+ */
+export async function withNames(
+  { contacts, groups }: Pick<LineContext, "contacts" | "groups">,
+  lines: readonly Line[],
+  receipts: ReadonlyMap<OwnMessage, ReceiptSummary> = new Map(),
 ): Promise<HistoryEntry[]> {
   // What was imported brings its names.
   const nameless = lines.filter(({ imported }) => imported === undefined);
@@ -280,10 +296,7 @@ export async function withNames(
     ]),
   );
   const titles = await groups.titlesOf(lines.flatMap(({ group }) => group ?? []));
-  const own = lines.flatMap((line) => line.own ?? []);
-  const states = await receipts.of(own);
-  const summaries = new Map(own.map((message, at) => [message, summedUp(states[at] ?? new Map())]));
-  return lines.map((line) => named(line, names, titles, summaries));
+  return lines.map((line) => named(line, names, titles, receipts));
 }
 
 function named(

@@ -4,7 +4,7 @@ import { FastChatError } from "../../protocol/errors.js";
 import type { ConversationId, MessageId } from "../../protocol/ids.js";
 import type { PageEntry } from "./archive.js";
 import type { Attachment } from "./files.js";
-import { attachmentIn, lineOf, linesOf, withNames, type Line, type LineContext } from "./history-lines.js";
+import { attachmentIn, lineOf, linesOf, withReceipts, type Line, type LineContext } from "./history-lines.js";
 import type { HistoryEntry } from "./messages.js";
 import { outOfOrder } from "./page-entries.js";
 import type { OwnMessage } from "./receipt-book.js";
@@ -52,7 +52,7 @@ export async function readHistory(
     lines.push(...(await linesOf(context, "before", shown, chat, low, before ?? Infinity, count)));
     before = end;
   }
-  return withNames(context, lines.slice(0, query.limit).reverse());
+  return withReceipts(context, lines.slice(0, query.limit).reverse());
 }
 
 /**
@@ -88,7 +88,7 @@ export async function findSent(
   for await (const entry of newestFirst(context, place.conversation)) {
     const line = await lineOf(context, entry);
     if (line?.own === undefined || (message !== null && line.id !== message)) continue;
-    const [named] = await withNames(context, [line]);
+    const [named] = await withReceipts(context, [line]);
     if (named !== undefined) return { line: named, own: line.own };
   }
   const which = message === null ? "No message" : `No message ${message}`;
@@ -153,7 +153,7 @@ export async function* wholeHistory(
       end === Infinity ? end : end + 1,
       count,
     );
-    yield await withNames(context, lines);
+    yield await withReceipts(context, lines);
     after = end;
   }
 }

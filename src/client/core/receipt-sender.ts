@@ -13,6 +13,7 @@ import type { Contacts } from "./contacts.js";
 import type { Entries } from "./entries.js";
 import type { Groups } from "./groups.js";
 import { openOrNull, outOfOrder } from "./page-entries.js";
+import { isSeen } from "./payload-text.js";
 import type { Outbox } from "./outbox.js";
 
 export interface ReceiptSenderContext {
@@ -117,10 +118,10 @@ export class ReceiptSender {
     }
   }
 
-  /** @returns `null` for what nobody sent to this account, as far as that is certain */
+  /** @returns `null` for what nobody sent to this account, as far as that is certain, and for what nobody sees */
   async #receivedIn(entry: PageEntry): Promise<EnvelopeHeader | null> {
     const content = await openOrNull(this.#context.entries, entry);
-    return content?.type === "received" ? content.header : null;
+    return content?.type === "received" && isSeen(content.payload) ? content.header : null;
   }
 
   /** @returns once all that was due is accepted, or on disk, or given up */

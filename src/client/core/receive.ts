@@ -262,6 +262,8 @@ export class Receiver {
     const archived = archive.append(entry).then(({ counter }) => {
       if (judgement.kind !== "genuine") return;
       readMarks?.seen(judgement.header.conversation, counter);
+      // What nobody sees needs none: a title told once more would bring its author one from each member.
+      if (!isSeen(judgement.payload)) return;
       receiptSender
         .got(judgement.header, readMarks !== null)
         .catch((error: unknown) => this.#fail(error as Error));
@@ -317,9 +319,9 @@ export class Receiver {
         .catch((error: unknown) => this.#fail(error as Error));
       return;
     }
-    await receiptSender.got(judgement.header, readMarks !== null);
     await this.#learnTitle(judgement);
     if (!isSeen(judgement.payload)) return;
+    await receiptSender.got(judgement.header, readMarks !== null);
     const { sender, message } = judgement.header;
     await display.show(await entries.tagOf(sender, message), messageOf(judgement));
   }

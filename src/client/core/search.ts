@@ -5,7 +5,7 @@
 import { MAX_ENTRIES, MOST_ARCHIVE_ENTRIES } from "../../protocol/archive.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { PageEntry } from "./archive.js";
-import { lineOf, withNames, type Line, type LineContext } from "./history-lines.js";
+import { lineOf, withReceipts, type Line, type LineContext } from "./history-lines.js";
 import type { HistoryEntry } from "./messages.js";
 import { SEGMENT_ENTRIES, SearchSegment, type SearchFiles } from "./search-files.js";
 
@@ -43,7 +43,7 @@ export class Search {
       if (damaged || segment.waiting.size > 0) segment = await this.#mend(number, onProgress);
       await this.#findIn(segment, words, limit, lines);
     }
-    return withNames(this.context, lines.reverse());
+    return withReceipts(this.context, lines.reverse());
   }
 
   /**
@@ -128,7 +128,7 @@ export class Search {
       more = page.more && page.entries.length > 0;
     }
     const found = index.find(words).slice(0, limit).reverse();
-    return withNames(
+    return withReceipts(
       this.context,
       found.flatMap((counter) => shown.get(counter) ?? []),
     );

@@ -81,7 +81,13 @@ t.test(
     await scene.done(alice.client.send("#Team", "before Carol"));
     await untilTold(scene, alice, "#Team", { recipients: 1, delivered: 1, read: 1 });
 
+    const fromBob = (): number =>
+      scene.service.sends.filter((send) => send.account === bob.client.me.account).length;
+    await inTime(scene.service, wait(scene, 10_000));
+    const before = fromBob();
     await scene.change(alice, "add", "carol");
+    await inTime(scene.service, wait(scene, 60_000));
+    t.equal(fromBob(), before, "the title is for Carol: Bob sees nothing of it, and says nothing");
     const { id } = await scene.done(alice.client.send("#Team", "to both"));
     await untilTold(scene, alice, "#Team", { recipients: 2, delivered: 1, read: 1 });
     const carol = await scene.listening("carol", undefined, TELLS);

@@ -46,7 +46,7 @@ export const chatsCommand: CommandModule<GlobalOptions, ChatsOptions> = {
       .example("$0 chats mute bob --hours 8", "not before tomorrow")
       .epilogue(
         "Pinned chats come first. With --json: with, unread (100: that many or more), pinned, mutedUntil, draft (typed " +
-          "in fastchat chat and not sent) and newest (as history prints it; null if it is none that is shown).",
+          "in fastchat chat and not sent) and newest (as history prints it, but for receipts; null if it is none that is shown).",
       ),
   handler: (argv) =>
     runCommand(argv, async (context) => {
