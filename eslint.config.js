@@ -42,6 +42,11 @@ const ROOMS = [
     except: ["signature.ts", "card.ts", "account-id.ts", "labels.ts", "group-event.ts", "membership.ts"],
     message: "Servers import no decryption code: of crypto they may use signature checks only.",
   },
+  {
+    target: ["src/lb", "src/workers", "src/store", "src/supervisor", "src/client", "src/node"],
+    from: "src/operator",
+    message: "Operators' commands stand above the system that they speak to.",
+  },
   { target: "src", from: ["bench", "test"], message: "Nothing imports bench or test." },
 ];
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-/** Entry of `system`: runs a whole FastChat service. */
+/** Entry of `system`: runs a whole FastChat service, or an operator's command to one that runs. */
 import { constants } from "node:os";
 import { createLog } from "./node/log.js";
+import { OPERATOR_COMMANDS } from "./operator/commands.js";
 import { configOf } from "./supervisor/command-line.js";
 import { explain, recordOf } from "./supervisor/explain.js";
 import { openScreen } from "./supervisor/screen.js";
@@ -16,6 +17,12 @@ const SAME_WISH_MS = 1000;
 
 /** @returns the exit code */
 async function main(): Promise<number> {
+  if (OPERATOR_COMMANDS.has(process.argv[2] ?? "")) {
+    // Its own imports: a start need not load what commands need, nor the other way round.
+    const { runOperatorProgram } = await import("./operator/program.js");
+    await runOperatorProgram(process.argv.slice(2));
+    return Number(process.exitCode ?? 0);
+  }
   const config = await configOf(process.argv.slice(2), process.env, process.cwd());
   if (config === null) return 0;
   // Whatever is written from here on is its owner's alone.

@@ -102,6 +102,8 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bod
           return;
         case "ping":
         case "stop":
+        case "fleet":
+        case "ordered":
         case "link":
         case "unlink":
         case "balancer":

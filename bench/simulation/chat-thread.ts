@@ -103,6 +103,8 @@ export function startChat(options: ChatThreadOptions, say: (message: FromThread)
           return server.activate(message.view);
         case "ping":
         case "stop":
+        case "fleet":
+        case "ordered":
         case "server":
         case "serverGone":
         case "archive":

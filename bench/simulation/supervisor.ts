@@ -14,6 +14,7 @@ import {
   type ThreadPlan,
 } from "../../src/supervisor/state.js";
 import { step } from "../../src/supervisor/step.js";
+import { threadEventOf } from "../../src/supervisor/thread-event.js";
 import { SimulatedPort } from "./port.js";
 import { DelayedQueue } from "./queue.js";
 import type { SimulatedThread } from "./thread.js";
@@ -174,7 +175,7 @@ export class Supervisor {
       delay,
       run: main.run,
       deliver: (message) => {
-        const event = eventOf(message, incarnation);
+        const event = threadEventOf(message, incarnation);
         if (event !== null) tell(event);
       },
     });
@@ -214,23 +215,5 @@ export class Supervisor {
         );
       }),
     );
-  }
-}
-
-function eventOf(message: FromThread, incarnation: Incarnation): ThreadEvent | null {
-  switch (message.type) {
-    case "ready":
-      return { type: "ready", listening: message.listening ?? null, incarnation };
-    case "pong":
-      return { type: "pong" };
-    case "prepared":
-      return { type: "prepared", view: message.view };
-    case "failed":
-      return { type: "failed", error: message.error };
-    case "trouble":
-      return { type: "trouble", trouble: message.trouble };
-    case "report":
-    case "stopped":
-      return null;
   }
 }

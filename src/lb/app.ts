@@ -153,6 +153,7 @@ async function describeApi(app: App): Promise<void> {
       components: {
         securitySchemes: {
           session: { type: "http", scheme: "bearer", description: "Session token, base64url" },
+          operator: { type: "http", scheme: "bearer", description: "Operator token, base64url" },
         },
       },
     },
@@ -178,7 +179,8 @@ function answerFailure(log: Log, request: FastifyRequest, reply: FastifyReply, e
   // How the database fares is told where that is watched, once and not at each request.
   if (ours) log[isPassing(error) ? "debug" : "error"]({ request: request.id, error }, "a request failed");
   if (retryAfterSeconds !== null) void reply.header("retry-after", retryAfterSeconds);
-  if (body.code === "notSignedIn") void reply.header("www-authenticate", "Bearer");
+  if (body.code === "notSignedIn" || body.code === "notOperator")
+    void reply.header("www-authenticate", "Bearer");
   return reply.code(status).send(body);
 }
 

@@ -16,6 +16,8 @@ import { Admission } from "./admission.js";
 import { createApp, listen } from "./app.js";
 import { LastUsed } from "./last-used.js";
 import { LoadView } from "./load-view.js";
+import { Fleet, type AskSupervisor } from "./operator/fleet.js";
+import { addOperatorRoutes } from "./operator/routes.js";
 import { openOpaquePool } from "./opaque-pool.js";
 import { PasswordCosts } from "./password-costs.js";
 import { PendingLogins } from "./pending-logins.js";
@@ -50,6 +52,9 @@ export interface BalancerOptions {
   readonly opaqueThreads: number;
   /** Ed25519 private key of tickets and vouchers, PKCS #8 in PEM. */
   readonly grantKey: string;
+  /** SHA-256 of the operator token, 32 bytes. */
+  readonly operatorTokenHash: Uint8Array;
+  readonly askSupervisor: AskSupervisor;
   readonly limits: Config["limits"];
   readonly timeouts: Config["timeouts"];
 }
@@ -60,6 +65,8 @@ export interface Balancer {
   addServer(entry: ServerEntry, port: MessagePort): void;
   removeServer(id: ServerId, incarnation: Incarnation): void;
   setArchive(listening: Listening): void;
+  /** What the supervisor says of all threads, and of the orders that operators gave. */
+  readonly fleet: Pick<Fleet, "update" | "ordered">;
   /** Answers what was asked, then ends. */
   close(): Promise<void>;
 }
@@ -80,6 +87,11 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   const servers = new ServerPorts({ view, sessions, clock: steadyClock, log, ticketMs: timeouts.ticketMs });
   const admission = new Admission({ clock: steadyClock, perSecond: limits.placementsPerSecond });
   const lastUsed = new LastUsed(sessions, log);
+  const fleet = new Fleet({
+    ask: options.askSupervisor,
+    clock: steadyClock,
+    patienceMs: timeouts.databaseMs,
+  });
   let archive: Listening | null = null;
 
   const { app, rates, disconnect } = await createApp(options);
@@ -116,10 +128,19 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
     },
     rates,
   );
+  const { operatorTokenHash } = options;
+  await addOperatorRoutes(app, {
+    operatorTokenHash,
+    fleet,
+    view,
+    clock: steadyClock,
+    strategy: options.strategy,
+  });
 
   const close = async (): Promise<void> => {
     const late = clock.after(timeouts.stopMs * CLOSE_SHARE, disconnect);
     admission.close();
+    fleet.close();
     await app.close();
     late.cancel();
     await lastUsed.settled();
@@ -132,6 +153,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
       addServer: (entry, port) => servers.add(entry, port),
       removeServer: (id, incarnation) => servers.remove(id, incarnation),
       setArchive: (listening) => (archive = listening),
+      fleet,
       close,
     };
   } catch (error) {

@@ -22,7 +22,7 @@ export async function signedIn(
   { sessions, lastUsed, clock }: Pick<BalancerContext, "sessions" | "lastUsed" | "clock">,
   request: FastifyRequest,
 ): Promise<StoredSession> {
-  const token = tokenOf(request.headers.authorization);
+  const token = bearerToken(request.headers.authorization);
   // Found by its hash: how long that takes says nothing about tokens that exist.
   const session = token === null ? null : await sessions.find(hashToken(token));
   if (session === null) throw new FastChatError("notSignedIn", "This device is not signed in.");
@@ -36,7 +36,8 @@ export function hashToken(token: Uint8Array): Uint8Array {
   return createHash("sha256").update(token).digest();
 }
 
-function tokenOf(header: string | undefined): Uint8Array | null {
+/** The token in a header `Authorization`, 32 bytes; `null` where it holds none. */
+export function bearerToken(header: string | undefined): Uint8Array | null {
   const text = /^Bearer ([A-Za-z0-9_-]{43})$/i.exec(header ?? "")?.[1];
   return text === undefined ? null : fromBase64Url(text);
 }

@@ -23,6 +23,7 @@ await runThread<BalancerThreadData>(async (data, say) => {
     clock: systemClock,
     steadyClock: monotonicClock,
     random: systemRandom,
+    askSupervisor: say,
     opaqueThreads: Math.min(MOST_OPAQUE_THREADS, availableParallelism()),
   }).catch(async (error: unknown) => {
     await database.close();
@@ -38,6 +39,10 @@ await runThread<BalancerThreadData>(async (data, say) => {
           return balancer.removeServer(message.id, message.incarnation);
         case "archive":
           return balancer.setArchive(message.listening);
+        case "fleet":
+          return balancer.fleet.update(message.threads);
+        case "ordered":
+          return balancer.fleet.ordered(message.ref, message.error);
         case "ping":
         case "stop":
         case "link":

@@ -14,6 +14,11 @@ export const ERRORS = {
   badVersion: { http: 400, exit: 5, advice: "Update the older of client and service." },
   loginFailed: { http: 401, exit: 3, advice: "Check name and password." },
   notSignedIn: { http: 401, exit: 3, advice: "Log in again: fastchat login NAME." },
+  notOperator: {
+    http: 401,
+    exit: 3,
+    advice: "Operators show the token that stands in DIR/operator-token; name the folder with --data.",
+  },
   badTicket: {
     http: 401,
     exit: 4,
@@ -24,8 +29,16 @@ export const ERRORS = {
     exit: 4,
     advice: "Ask the balancer for a new voucher; clients do so by themselves.",
   },
+  suspended: { http: 403, exit: 4, advice: "Ask whoever runs the service." },
+  registrationClosed: {
+    http: 403,
+    exit: 4,
+    advice: "Ask whoever runs the service for an account, or for an invite to register with.",
+  },
+  badInvite: { http: 403, exit: 4, advice: "Ask whoever gave it to you for another one." },
   forbidden: { http: 403, exit: 4, advice: "This account may not do that." },
   noSuchAccount: { http: 404, exit: 4, advice: "Check the name; nobody of that name has an account here." },
+  noSuchServer: { http: 404, exit: 4, advice: "Check the id: fastchat-system status lists the servers." },
   noSuchArchive: {
     http: 404,
     exit: 4,

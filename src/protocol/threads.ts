@@ -45,6 +45,31 @@ export interface LoadReport {
   readonly overMs: number;
 }
 
+/** What a chat server is for at present: `draining` ones take nobody new; `retiring` ones end once nobody is left there. */
+export type Duty = "serving" | "draining" | "retiring";
+
+/** A thread as the supervisor sees it. */
+export interface ThreadStatus {
+  readonly id: string;
+  readonly kind: "database" | "balancer" | "archive" | "chat";
+  readonly life: "waiting" | "starting" | "running" | "dying" | "resting" | "stopping" | "ended";
+  /** Of a chat server; `serving` for all others. */
+  readonly duty: Duty;
+  /** How often it was started again. */
+  readonly restarts: number;
+  /** What it goes on without. */
+  readonly trouble: ErrorCode | null;
+}
+
+/** What an operator may have the supervisor do. */
+export type FleetOrder =
+  /** Nobody is placed there any more, and its sessions move away; it goes on running. */
+  | { readonly do: "drain"; readonly server: ServerId }
+  /** Takes that back. */
+  | { readonly do: "resume"; readonly server: ServerId }
+  /** So many chat servers from now on: the newest are drained and end, or more are started. */
+  | { readonly do: "scale"; readonly servers: number };
+
 /** Supervisor to any thread. */
 export type ToThread =
   | { readonly type: "ping"; readonly ref: number }
@@ -65,6 +90,10 @@ export type ToThread =
   | { readonly type: "activate"; readonly view: View }
   /** Where the archive listens now. */
   | { readonly type: "archive"; readonly listening: Listening }
+  /** To the balancer, whenever something of it changes: all threads there are. */
+  | { readonly type: "fleet"; readonly threads: readonly ThreadStatus[] }
+  /** To the balancer: an order was taken up, or, with `error`, refused. */
+  | { readonly type: "ordered"; readonly ref: number; readonly error: ErrorRecord | null }
   | { readonly type: "stop" };
 
 /** Any thread to the supervisor. */
@@ -76,6 +105,10 @@ export type FromThread =
   | { readonly type: "report"; readonly report: LoadReport }
   /** It goes on as well as it can without this; `null` once all is well again. */
   | { readonly type: "trouble"; readonly trouble: ErrorCode | null }
+  /** The balancer, for an operator; answered by `ordered`. */
+  | { readonly type: "order"; readonly ref: number; readonly order: FleetOrder }
+  /** The balancer: a server that is retiring has no session left. */
+  | { readonly type: "emptied"; readonly id: ServerId; readonly incarnation: Incarnation }
   /** It cannot go on, for a reason that a person can mend; it ends after this. */
   | { readonly type: "failed"; readonly error: ErrorRecord }
   /** Everything it had to finish is finished; the thread ends by itself now. */

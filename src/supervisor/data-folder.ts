@@ -13,13 +13,13 @@ import {
 import { acquireLock } from "../node/socket-lock.js";
 import { FastChatError } from "../protocol/errors.js";
 import { CERTIFICATE_FILE, KEY_FILE } from "./certificate.js";
-import { GRANT_KEY_FILE, OPAQUE_FILE } from "./secrets.js";
+import { GRANT_KEY_FILE, OPAQUE_FILE, OPERATOR_TOKEN_FILE } from "./secrets.js";
 
 /** Of the folder's form; the databases have versions of their own. */
 export const DATA_VERSION = 1;
 
 const VERSION_FILE = "version";
-const ADDRESS_FILE = "address";
+export const ADDRESS_FILE = "address";
 const LOCK_FILE = "lock";
 
 /** What a first start that was interrupted may have left. */
@@ -28,6 +28,7 @@ const BEGINNINGS = new Set([
   KEY_FILE,
   GRANT_KEY_FILE,
   OPAQUE_FILE,
+  OPERATOR_TOKEN_FILE,
   "service",
   "archive",
   "sockets",

@@ -1,15 +1,18 @@
 /** The service's own secrets, made at first start. All of them belong to every backup. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { ready, server } from "@serenity-kit/opaque";
 import type { Config } from "../config.js";
 import { readPrivateFile, writePrivateFile } from "../node/private-file.js";
-import { fromBase64Url } from "../protocol/bytes.js";
+import { fromBase64Url, toBase64Url } from "../protocol/bytes.js";
 import { FastChatError } from "../protocol/errors.js";
 import { ensureCertificate, readCertificate, type OwnCertificate } from "./certificate.js";
 
 export const OPAQUE_FILE = "opaque-setup";
 export const GRANT_KEY_FILE = "grant-key.pem";
+/** What operators show the balancer: 32 random bytes, base64url. */
+export const OPERATOR_TOKEN_FILE = "operator-token";
+const OPERATOR_TOKEN_BYTES = 32;
 
 /** An object of this class is never printed with what it holds. */
 export class Secrets {
@@ -21,6 +24,8 @@ export class Secrets {
     readonly grantKey: string,
     /** Its public half, SubjectPublicKeyInfo in PEM. */
     readonly grantPublicKey: string,
+    /** SHA-256 of the operator token, 32 bytes: whoever checks the token need not know it. */
+    readonly operatorTokenHash: Uint8Array,
   ) {}
 
   get tls() {
@@ -65,7 +70,19 @@ export async function loadSecrets(
 
   const grantFile = join(folder, GRANT_KEY_FILE);
   const grantKey = await ensure(grantFile, first, onNarrowed, makeGrantKey);
-  return new Secrets(certificate, opaqueSetup, grantKey, publicHalf(grantKey, grantFile));
+  const tokenHash = await operatorTokenHash(folder, onNarrowed);
+  return new Secrets(certificate, opaqueSetup, grantKey, publicHalf(grantKey, grantFile), tokenHash);
+}
+
+/** Whoever loses the operator token gets another one: nothing is sealed or signed with it. */
+async function operatorTokenHash(folder: string, onNarrowed: (path: string) => void): Promise<Uint8Array> {
+  const file = join(folder, OPERATOR_TOKEN_FILE);
+  const text = await ensure(file, true, onNarrowed, () => toBase64Url(randomBytes(OPERATOR_TOKEN_BYTES)));
+  const token = fromBase64Url(text);
+  if (token?.length !== OPERATOR_TOKEN_BYTES) {
+    throw new FastChatError("badConfig", `${file} is damaged; remove it, and another token is made.`);
+  }
+  return createHash("sha256").update(token).digest();
 }
 
 async function ensure(

@@ -17,6 +17,7 @@ import {
   type ThreadPlan,
 } from "./state.js";
 import { step } from "./step.js";
+import { threadEventOf } from "./thread-event.js";
 
 /** A thread that was started. */
 export interface Worker {
@@ -162,7 +163,7 @@ export class Shell {
       const worker = this.ports.spawn(plan, port, incarnation, {
         onMessage: (message) => {
           if (message.type === "report") return this.ports.onReport(thread, message.report);
-          const event = eventOf(message, incarnation);
+          const event = threadEventOf(message, incarnation);
           if (event !== null) tell(event);
         },
         onExit: (reason) => {
@@ -188,26 +189,5 @@ export class Shell {
     this.ports.log.error(told, "the system cannot go on");
     this.ports.log.debug({ error }, "where that came up");
     this.#dispatch({ type: "giveUp", error: record, now: this.#now() });
-  }
-}
-
-function eventOf(
-  message: Exclude<FromThread, { type: "report" }>,
-  incarnation: Incarnation,
-): ThreadEvent | null {
-  switch (message.type) {
-    case "ready":
-      return { type: "ready", listening: message.listening ?? null, incarnation };
-    case "pong":
-      return { type: "pong" };
-    case "prepared":
-      return { type: "prepared", view: message.view };
-    case "trouble":
-      return { type: "trouble", trouble: message.trouble };
-    case "failed":
-      return { type: "failed", error: message.error };
-    case "stopped":
-      // What counts is that the thread has ended, which follows.
-      return null;
   }
 }

@@ -5,7 +5,7 @@
 import type { Timeouts } from "../config.js";
 import type { ErrorCode, ErrorRecord } from "../protocol/errors.js";
 import type { Incarnation, ServerId } from "../protocol/ids.js";
-import type { Listening, ServerEntry, ToThread } from "../protocol/threads.js";
+import type { FleetOrder, Listening, ServerEntry, ToThread } from "../protocol/threads.js";
 import type { View } from "../protocol/view.js";
 
 export type ThreadKind = "database" | "balancer" | "archive" | "chat";
@@ -101,6 +101,9 @@ export type ThreadEvent =
   | { readonly type: "prepared"; readonly view: number }
   | { readonly type: "trouble"; readonly trouble: ErrorCode | null }
   | { readonly type: "failed"; readonly error: ErrorRecord }
+  /** Of the balancer: an operator's order; and a retiring server that nobody is left on. */
+  | { readonly type: "order"; readonly ref: number; readonly order: FleetOrder }
+  | { readonly type: "emptied"; readonly id: ServerId; readonly incarnation: Incarnation }
   /** The thread is no more; `reason` where it threw, for the log and for people. */
   | { readonly type: "exited"; readonly reason: string | null };
 

@@ -115,6 +115,9 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
       // It ends by itself, once it has said its last; unless what it began keeps it.
       isDead(draft, thread, event.error.message, { by: now + LAST_WORDS_MS, terminated: false });
       return;
+    case "order":
+    case "emptied":
+      return;
     case "exited":
       exited(draft, thread, event.reason);
   }

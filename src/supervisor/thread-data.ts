@@ -73,6 +73,7 @@ export function threadData(
         password: config.password,
         opaqueSetup: secrets.opaqueSetup,
         grantKey: secrets.grantKey,
+        operatorTokenHash: secrets.operatorTokenHash,
       };
     case "chat":
       return {

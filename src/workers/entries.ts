@@ -39,6 +39,8 @@ export interface BalancerThreadData extends Common {
   readonly opaqueSetup: string;
   /** Ed25519 private key of tickets and vouchers, PKCS #8 in PEM. */
   readonly grantKey: string;
+  /** SHA-256 of the operator token, 32 bytes. */
+  readonly operatorTokenHash: Uint8Array;
 }
 
 export interface ChatThreadData extends Common {

@@ -1,5 +1,5 @@
 /** A balancer in the test's own thread, spoken to over real HTTPS, and a client's half of OPAQUE with a tiny cost. */
-import { generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes, type KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
@@ -12,6 +12,7 @@ import type { Config } from "../../src/config.js";
 import { identityFromSeed, newIdentitySeed } from "../../src/crypto/identity.js";
 import { signCard } from "../../src/crypto/card.js";
 import { createBalancer, type Balancer, type BalancerOptions } from "../../src/lb/balancer.js";
+import type { AskSupervisor } from "../../src/lb/operator/fleet.js";
 import { createLog } from "../../src/node/log.js";
 import { systemRandom } from "../../src/node/clock.js";
 import { toBase64Url } from "../../src/protocol/bytes.js";
@@ -47,6 +48,9 @@ const encryptionKey = generateKeyPairSync("rsa", { modulusLength: 2048 }).public
 });
 export const TINY_COST = { algorithm: "argon2id", iterations: 1, memoryKiB: 8, parallelism: 1 } as const;
 
+/** What operators show. */
+export const OPERATOR_TOKEN = randomBytes(32);
+
 export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -71,6 +75,8 @@ export interface Service {
   readonly db: Database;
   /** What the balancer logged, a JSON object a line. */
   readonly log: string[];
+  /** What the balancer asked of the supervisor. */
+  readonly asked: Parameters<AskSupervisor>[0][];
   ask(method: string, path: string, asked?: Asked): Promise<Reply>;
   /** A chat server of our own: what the balancer says comes out of its port. */
   addServer(entry: ServerEntry): ServerLine;
@@ -95,6 +101,7 @@ export interface Overrides {
 export async function startService(t: Test, over: Overrides = {}): Promise<Service> {
   const clock = new VirtualClock();
   const log: string[] = [];
+  const asked: Service["asked"] = [];
   const db = over.db ?? (await openDatabase(t));
   const options: BalancerOptions = {
     database: db,
@@ -109,6 +116,8 @@ export async function startService(t: Test, over: Overrides = {}): Promise<Servi
     opaqueSetup: setup,
     opaqueThreads: 1,
     grantKey: pem(grantKeys.privateKey),
+    operatorTokenHash: createHash("sha256").update(OPERATOR_TOKEN).digest(),
+    askSupervisor: (message) => asked.push(message),
     limits: { ...globals.limits, ...over.limits },
     timeouts: { ...globals.timeouts, ...over.timeouts },
   };
@@ -123,6 +132,7 @@ export async function startService(t: Test, over: Overrides = {}): Promise<Servi
     clock,
     db,
     log,
+    asked,
     ask: (method, path, asked = {}) => ask(agent, balancer.listening.port, method, path, asked),
     addServer(entry) {
       const { port1, port2 } = new MessageChannel();

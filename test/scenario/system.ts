@@ -2,7 +2,7 @@
  * A whole system in the test's own thread: balancer, archive and chat servers linked by MessagePorts, TLS sockets for
  * the clients, real clients with real keys. Only the password hash is light, as the laboratory's is.
  */
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +110,9 @@ export class System {
         opaqueSetup: opaque.createSetup(),
         opaqueThreads: 1,
         grantKey: grants.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+        // No operator comes here, and there is no supervisor to ask.
+        operatorTokenHash: randomBytes(32),
+        askSupervisor: () => undefined,
       }),
       { port: 0, stop: () => Promise.resolve() },
     );

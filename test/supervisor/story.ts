@@ -62,6 +62,10 @@ function told(effect: Effect): string {
           return `${thread}: serverGone ${message.id} ${message.incarnation}`;
         case "archive":
           return `${thread}: archive on ${message.listening.port}`;
+        case "fleet":
+          return `${thread}: fleet of ${message.threads.map(({ id, life, duty }) => `${id} ${life} ${duty}`).join()}`;
+        case "ordered":
+          return `${thread}: order ${message.ref} ${message.error === null ? "taken up" : message.error.code}`;
         case "ping":
         case "stop":
           return `${thread}: ${message.type}`;

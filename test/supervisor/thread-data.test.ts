@@ -14,6 +14,7 @@ const secrets = new Secrets(
   "OPAQUE-SETUP",
   "GRANT-KEY",
   "GRANT-PUBLIC-KEY",
+  new Uint8Array(32),
 );
 const databases: Databases = {
   service: { address: { kind: "url", url: "SERVICE-DATABASE" }, folder: null },

@@ -21,11 +21,15 @@ export class Output {
   #beforeWrite: () => void = () => undefined;
   #afterWrite: () => void = () => undefined;
 
-  /** @param json whether results and errors are printed as JSON, one object a line */
+  /**
+   * @param json whether results and errors are printed as JSON, one object a line
+   * @param program who speaks, in front of what is no result
+   */
   constructor(
     private readonly streams: Streams,
     readonly json: boolean,
     env: Readonly<Record<string, string | undefined>>,
+    private readonly program = "fastchat",
   ) {
     // https://no-color.org: any value but the empty one.
     const plain = json || Boolean(env["NO_COLOR"]);
@@ -66,11 +70,11 @@ export class Output {
 
   /** Tells a person something that is not part of the result. */
   note(text: string): void {
-    this.#error(this.json ? printableJson({ note: text }) : this.#paintNotes.dim(`fastchat: ${text}`));
+    this.#error(this.json ? printableJson({ note: text }) : this.#paintNotes.dim(`${this.program}: ${text}`));
   }
 
   failure(text: string): void {
-    this.#error(`${this.#paintNotes.red("fastchat:")} ${text}`);
+    this.#error(`${this.#paintNotes.red(`${this.program}:`)} ${text}`);
   }
 
   /** A line of JSON for whoever reads standard error. */

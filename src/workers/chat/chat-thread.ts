@@ -99,6 +99,8 @@ export async function startChatThread(
         case "server":
         case "serverGone":
         case "archive":
+        case "fleet":
+        case "ordered":
           // The first two are dealt with before; the others are for the balancer.
           return;
       }

@@ -1,0 +1,15 @@
+/** What operators' routes work with. */
+import type { Clock } from "../../protocol/runtime.js";
+import type { LoadView } from "../load-view.js";
+import type { Fleet } from "./fleet.js";
+
+export interface OperatorContext {
+  /** SHA-256 of the operator token, 32 bytes. */
+  readonly operatorTokenHash: Uint8Array;
+  readonly fleet: Fleet;
+  readonly view: LoadView;
+  /** Judges how long ago things were. */
+  readonly clock: Clock;
+  /** Name of the placement strategy. */
+  readonly strategy: string;
+}

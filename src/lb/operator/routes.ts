@@ -1,0 +1,24 @@
+/** All that operators may ask, one file each: the table of contents. The token is asked for in front of all of it. */
+import type { Server } from "node:https";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyBaseLogger, FastifyPluginAsync } from "fastify";
+import type { App } from "../app.js";
+import { operatorGuard } from "./guard.js";
+import type { OperatorContext } from "./context.js";
+import { drain } from "./routes/drain.js";
+import { resume } from "./routes/resume.js";
+import { scale } from "./routes/scale.js";
+import { status } from "./routes/status.js";
+
+export async function addOperatorRoutes(app: App, context: OperatorContext): Promise<void> {
+  const plugin: FastifyPluginAsync<object, Server, TypeBoxTypeProvider, FastifyBaseLogger> = async (
+    operators,
+  ) => {
+    operators.addHook("onRequest", operatorGuard(context.operatorTokenHash));
+    status(operators, context);
+    drain(operators, context);
+    resume(operators, context);
+    scale(operators, context);
+  };
+  await app.register(plugin);
+}

@@ -1,0 +1,49 @@
+/** The state of everything as a table for people. */
+import type { ChalkInstance } from "chalk";
+import type { OperatorStatus, ServerStatus } from "../protocol/operator.js";
+
+const COLUMNS: readonly { readonly title: string; readonly cell: (server: ServerStatus) => string }[] = [
+  { title: "connections", cell: ({ connections }) => whole(connections) },
+  { title: "coming", cell: ({ placed }) => whole(placed) },
+  { title: "msgs/s", cell: ({ messagesPerSecond }) => whole(messagesPerSecond) },
+  { title: "kB/s", cell: ({ bytesPerSecond }) => whole(bytesPerSecond / 1000) },
+  { title: "loop p99", cell: ({ loopDelayMs }) => `${loopDelayMs.toFixed(1)} ms` },
+  { title: "queued", cell: ({ queued }) => whole(queued) },
+  { title: "restarts", cell: ({ restarts }) => whole(restarts) },
+];
+
+export function drawStatus(
+  { version, strategy, servers, parts }: OperatorStatus,
+  paint: ChalkInstance,
+): string {
+  const rows = [
+    ["server", "state", ...COLUMNS.map(({ title }) => title)],
+    ...servers.map((server) => [server.id, server.state, ...COLUMNS.map(({ cell }) => cell(server))]),
+  ];
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    row
+      .map((text, column) =>
+        // Names stand left, figures right.
+        column < 2 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0),
+      )
+      .join("  ")
+      .trimEnd(),
+  );
+  const [head = "", ...body] = lines;
+  const others = parts.map(({ id, state, trouble, restarts }) => {
+    const told = [
+      state,
+      ...(trouble === null ? [] : [trouble]),
+      ...(restarts === 0 ? [] : [`${restarts} restarts`]),
+    ];
+    return `${id}: ${told.join(", ")}`;
+  });
+  return [`FastChat ${version}, placement ${strategy}`, "", paint.dim(head), ...body, "", ...others].join(
+    "\n",
+  );
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}

@@ -1,0 +1,55 @@
+/** Operators' commands: their list, and what `--help` says of them. They work on a system that runs. */
+import yargs, { type Argv } from "yargs";
+import { reportFailure } from "../client/cli/failure.js";
+import { Output } from "../client/cli/output.js";
+import { FastChatError } from "../protocol/errors.js";
+import { PROGRAM, type OperatorArguments } from "./command.js";
+import { statusCommand } from "./commands/status.js";
+
+const EPILOGUE = `Commands find the running system by its data folder: DIR/address says where it is, DIR/operator-token
+lets in. Exit codes: 0 done, 2 a wrong command or folder, 3 another system's token, 4 refused, 6 it
+cannot be reached or did not answer in time, 130 Ctrl-C.`;
+
+/** Parses the arguments and runs the command they name. The exit code is in `process.exitCode`. */
+export async function runOperatorProgram(args: readonly string[]): Promise<void> {
+  const parser: Argv<OperatorArguments> = yargs([...args])
+    .scriptName(PROGRAM)
+    .usage("$0 COMMAND\n\nLooks after a running FastChat service.")
+    .locale("en")
+    .parserConfiguration({ "parse-positional-numbers": false, "dot-notation": false })
+    .option("data", {
+      type: "string",
+      requiresArg: true,
+      default: process.env["FASTCHAT_DATA"] ?? "./data",
+      defaultDescription: "./data, or FASTCHAT_DATA",
+      describe: "the system's data folder",
+    })
+    .option("server", {
+      type: "string",
+      requiresArg: true,
+      describe: "its address, where the one in the data folder cannot be reached from here",
+    })
+    .option("json", { type: "boolean", default: false, describe: "print JSON, one object a line" })
+    .command(statusCommand)
+    .demandCommand(1, 1, "Which command? --help lists them.", "One command at a time.")
+    .strict()
+    .recommendCommands()
+    .wrap(Math.min(110, process.stdout.columns || 100))
+    .version(false)
+    .alias("help", "h")
+    .epilogue(EPILOGUE)
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw (
+        error ?? new FastChatError("badRequest", `${(message ?? "").replace(/\.?\s*$/, "")}. See --help.`)
+      );
+    });
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    const output = new Output(process, args.includes("--json"), process.env, PROGRAM);
+    const text = error instanceof Error ? error.message : String(error);
+    const shown = error instanceof FastChatError ? error : new FastChatError("badRequest", text);
+    process.exitCode = reportFailure(shown, output, Boolean(process.env["FASTCHAT_DEBUG"]));
+  }
+}
