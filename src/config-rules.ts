@@ -109,3 +109,11 @@ export function portsOf(config: Pick<Config, "port" | "archivePort" | "serverPor
     servers: serverPorts ?? Array.from({ length: servers }, (_, index) => after(2 + index)),
   };
 }
+
+/**
+ * Where chat servers listen that are added while the system runs: a server's port less its number; 0 where they are to
+ * have any free ones, as with ports that were named one by one.
+ */
+export function addedPortBase({ port, serverPorts }: Pick<Config, "port" | "serverPorts">): number {
+  return port === 0 || serverPorts !== null ? 0 : port + 1;
+}

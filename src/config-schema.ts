@@ -96,6 +96,7 @@ export const ConfigSchema = Type.Object(
         voucherMs: Ms,
         loginMs: Ms,
         prepareMs: Ms,
+        drainMs: Ms,
         heartbeatMs: Ms,
         hungMs: Ms,
         statementMs: Ms,

@@ -11,6 +11,7 @@ import type { BalancerContext } from "../../src/lb/context.js";
 import { httpFailure, noSuchRoute } from "../../src/lb/http-failure.js";
 import { LastUsed } from "../../src/lb/last-used.js";
 import { LoadView } from "../../src/lb/load-view.js";
+import { Fleet, type AskSupervisor } from "../../src/lb/operator/fleet.js";
 import { PasswordCosts } from "../../src/lb/password-costs.js";
 import { PendingLogins } from "../../src/lb/pending-logins.js";
 import { Placement } from "../../src/lb/placement.js";
@@ -21,7 +22,7 @@ import { STRATEGIES } from "../../src/lb/strategy-choice.js";
 import { PATHS } from "../../src/protocol/http.js";
 import { FastChatError, isErrorCode } from "../../src/protocol/errors.js";
 import type { Log, Random } from "../../src/protocol/runtime.js";
-import type { Listening } from "../../src/protocol/threads.js";
+import type { FleetOrder, Listening } from "../../src/protocol/threads.js";
 import type { Grants } from "./grants.js";
 import { HOST, type HttpRequest, type Listener, type Network } from "./network.js";
 import { opaqueServer } from "./opaque.js";
@@ -40,6 +41,12 @@ export interface BalancerThreadOptions {
   readonly network: Network;
   readonly random: Random;
   readonly log: Log;
+  readonly askSupervisor: AskSupervisor;
+}
+
+export interface BalancerBody extends Body {
+  /** Has the supervisor do what an operator wants of it. */
+  order(order: FleetOrder): Promise<void>;
 }
 
 /** How often anybody may ask is counted by real time, and so not at all here. */
@@ -51,7 +58,7 @@ const UNLIMITED: RateLimits = {
 
 const COST = { algorithm: "argon2id", iterations: 1, memoryKiB: 8, parallelism: 1 } as const;
 
-export async function startBalancer(options: BalancerThreadOptions): Promise<Body> {
+export async function startBalancer(options: BalancerThreadOptions): Promise<BalancerBody> {
   const { port, thread, limits, timeouts, stores, grants, network, random, log } = options;
   const { clock } = thread;
   const strategy = STRATEGIES[options.strategy];
@@ -61,6 +68,7 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bod
   const view = new LoadView({ placementMs: timeouts.ticketMs, capacity: limits.connectionsPerServer });
   const servers = new ServerPorts({ view, sessions, clock, log, ticketMs: timeouts.ticketMs });
   const admission = new Admission({ clock, perSecond: limits.placementsPerSecond });
+  const fleet = new Fleet({ ask: options.askSupervisor, clock, patienceMs: timeouts.databaseMs });
   let archive: Listening | null = null;
   const context: BalancerContext = {
     accounts,
@@ -76,7 +84,14 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bod
       lifetimeMs: timeouts.loginMs,
     }),
     costs,
-    placement: new Placement({ view, strategy, clock, random, reportMs: timeouts.reportMs }),
+    placement: new Placement({
+      view,
+      dutyOf: (server) => fleet.dutyOf(server),
+      strategy,
+      clock,
+      random,
+      reportMs: timeouts.reportMs,
+    }),
     servers,
     grants,
     clock,
@@ -91,6 +106,7 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bod
   const listener: Listener = { kind: "http", thread, answer: (request) => routes.answer(request) };
   return {
     listening: network.listen(port, listener),
+    order: (order) => fleet.order(order),
     onMessage(message) {
       switch (message.type) {
         case "server":
@@ -100,10 +116,12 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bod
         case "archive":
           archive = message.listening;
           return;
+        case "fleet":
+          return fleet.update(message.threads);
+        case "ordered":
+          return fleet.ordered(message.ref, message.error);
         case "ping":
         case "stop":
-        case "fleet":
-        case "ordered":
         case "link":
         case "unlink":
         case "balancer":
@@ -115,6 +133,7 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bod
     stop() {
       network.close(listener);
       admission.close();
+      fleet.close();
       servers.close();
       return Promise.resolve();
     },

@@ -1,4 +1,7 @@
 /** Does to a world what a schedule says, and makes it whole again. */
+import { FastChatError } from "../../src/protocol/errors.js";
+import type { ServerId } from "../../src/protocol/ids.js";
+import type { FleetOrder } from "../../src/protocol/threads.js";
 import type { FaultEvent } from "../history/events.js";
 import type { Connection } from "./connection.js";
 import type { GroupChanges } from "./group-changes.js";
@@ -126,7 +129,20 @@ export class Faults {
         if (!world.up) return;
         world.stop();
         return;
+      case "scale":
+        return this.#order({ do: "scale", servers: fault.servers });
+      case "drain":
+      case "resume":
+        return this.#order({ do: fault.do, server: fault.server as ServerId });
     }
+  }
+
+  /** Nobody is there to ask while the balancer is away. */
+  #order(order: FleetOrder): void {
+    if (!this.world.up) return;
+    this.world.system.balancer?.order(order).catch((error: unknown) => {
+      if (!(error instanceof FastChatError) || error.code === "internal") throw error;
+    });
   }
 
   #breakDatabase(fault: Extract<Fault, { database: string }>): void {
@@ -179,6 +195,7 @@ export class Faults {
 function targetOf(fault: Fault): string {
   if ("who" in fault) return fault.who;
   if ("thread" in fault) return fault.thread;
+  if ("server" in fault) return fault.server;
   if ("database" in fault) return `${fault.database} database`;
   return "system";
 }

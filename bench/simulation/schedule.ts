@@ -4,6 +4,7 @@
  */
 import type { Limits, Timeouts } from "../../src/config.js";
 import { Chance } from "./chance.js";
+import { drawFleetChanges } from "./fleet-schedule.js";
 import { drawGroupActions, drawGroups, type PlannedGroup } from "./group-schedule.js";
 import type { Pace } from "./world.js";
 
@@ -57,7 +58,11 @@ export type Fault =
   /** The whole process is killed, and started again. */
   | { readonly do: "crash"; readonly forMs: number }
   /** It is asked to stop, and started again. */
-  | { readonly do: "restart" };
+  | { readonly do: "restart" }
+  /** An operator has servers come and go. Where that cannot be done it is refused. */
+  | { readonly do: "scale"; readonly servers: number }
+  | { readonly do: "drain"; readonly server: string }
+  | { readonly do: "resume"; readonly server: string };
 
 export type DatabaseName = "service" | "archive";
 export type FaultKind = Fault["do"];
@@ -116,6 +121,8 @@ export function drawSchedule(seed: number, size: ScheduleSize = FULL_SIZE): Sche
       ...drawGroupActions(chance.fork(`in ${group.title}`), group, people, size.messages, lengthMs),
     );
   }
+  const fleet = drawFleetChanges(chance.fork("fleet"), lengthMs);
+  actions.push(...fleet.actions);
   const devices = chance.fork("devices");
   // On half of the seeds everybody has one device; from its own stream, so that all else is drawn as if nobody had more.
   const onTwoDevices = devices.is(0.5) ? [] : people.filter(() => devices.is(ON_TWO_DEVICES));
@@ -124,7 +131,7 @@ export function drawSchedule(seed: number, size: ScheduleSize = FULL_SIZE): Sche
     people,
     onTwoDevices,
     groups,
-    setting,
+    setting: { ...setting, timeouts: { ...setting.timeouts, ...fleet.timeouts } },
     actions: actions
       .map((action) => onEitherDevice(action, onTwoDevices, devices))
       .sort((one, other) => one.at - other.at),
@@ -271,10 +278,14 @@ function drawFault(chance: Chance, people: readonly string[]): Fault {
       return { do: "crash", forMs };
     case "restart":
       return { do: "restart" };
+    case "scale":
+    case "drain":
+    case "resume":
+      throw new Error("an order was drawn among the faults");
   }
 }
 
-/** How often each kind is drawn, beside the others. */
+/** How often each kind is drawn, beside the others. Orders of operators are drawn apart (fleet-schedule.ts). */
 const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   cut: 4,
   halfOpen: 3,
@@ -296,6 +307,9 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   serverClock: 1,
   crash: 1,
   restart: 1,
+  scale: 0,
+  drain: 0,
+  resume: 0,
 };
 const WEIGHTED = (Object.keys(WEIGHTS) as FaultKind[]).flatMap((kind) =>
   Array.from({ length: WEIGHTS[kind] }, () => kind),

@@ -39,6 +39,7 @@ export interface Started {
 
 export interface SupervisorPorts {
   readonly plans: readonly ThreadPlan[];
+  readonly portBase: number;
   readonly timeouts: Timeouts;
   readonly clock: VirtualClock;
   /** The thread that the supervisor itself runs in. */
@@ -68,7 +69,7 @@ export class Supervisor {
   readonly #ways = new Map<string, SimulatedPort>();
 
   constructor(private readonly ports: SupervisorPorts) {
-    this.#state = initialState(ports.plans, ports.timeouts);
+    this.#state = initialState(ports.plans, ports.timeouts, ports.portBase);
   }
 
   /** To be read, not kept. */
@@ -123,7 +124,7 @@ export class Supervisor {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case "spawn":
-        return this.#spawn(effect.thread, effect.run, effect.port);
+        return this.#spawn(effect.plan, effect.run, effect.port);
       case "terminate":
         return this.#running.get(effect.thread)?.thread.kill();
       case "post":
@@ -160,11 +161,10 @@ export class Supervisor {
     this.#running.get(name)?.inbox.push(message);
   }
 
-  #spawn(name: string, run: number, port: number): void {
-    const { plans, random, clock, main } = this.ports;
+  #spawn(plan: ThreadPlan, run: number, port: number): void {
+    const { random, clock, main } = this.ports;
+    const name = plan.id;
     const delay = (): number => this.ports.delay();
-    const plan = plans.find(({ id }) => id === name);
-    if (plan === undefined) throw new Error(`no plan for the thread ${name}`);
     const incarnation = toHex(random.bytes(16)) as Incarnation;
     const started = this.ports.start(plan, port, incarnation);
     const { thread } = started;

@@ -1,4 +1,5 @@
 /** One run of the whole system: a supervisor with its threads. With the process everything dies that is not on a disk. */
+import { addedPortBase } from "../../src/config-rules.js";
 import type { Config } from "../../src/config.js";
 import type { ErrorRecord } from "../../src/protocol/errors.js";
 import type { Incarnation, ServerId } from "../../src/protocol/ids.js";
@@ -8,7 +9,7 @@ import { threadPlans } from "../../src/supervisor/thread-data.js";
 import type { DeliveryStore } from "../../src/store/deliveries.js";
 import { archiveStore } from "./archive-store.js";
 import { startArchive } from "./archive-thread.js";
-import { startBalancer } from "./balancer-thread.js";
+import { startBalancer, type BalancerBody } from "./balancer-thread.js";
 import type { Chance } from "./chance.js";
 import { startChat, type ChatBody } from "./chat-thread.js";
 import type { SimulatedDatabase } from "./database.js";
@@ -51,6 +52,7 @@ export class System {
   readonly main: SimulatedThread;
   readonly supervisor: Supervisor;
   readonly #chats = new Map<ServerId, ChatBody>();
+  #balancer: BalancerBody | null = null;
   #announced = false;
   #finished = false;
 
@@ -65,6 +67,7 @@ export class System {
     const pace = chance.fork("pace");
     this.supervisor = new Supervisor({
       plans: threadPlans(config),
+      portBase: addedPortBase(config),
       timeouts: config.timeouts,
       clock,
       main: this.main,
@@ -107,6 +110,11 @@ export class System {
     return this.#chats;
   }
 
+  /** The balancer, if it runs. */
+  get balancer(): BalancerBody | null {
+    return this.#balancer;
+  }
+
   /** Ends all at once. */
   crash(): void {
     this.main.kill();
@@ -136,7 +144,13 @@ export class System {
         return databaseBody(plan.id.endsWith("service") ? service.database : archive.database, thread);
       case "balancer": {
         const stores = serviceStores(service.database, service.tables, thread);
-        return startBalancer({ ...common, stores, random, strategy: config.strategy });
+        const { strategy } = config;
+        const body = await startBalancer({ ...common, stores, random, strategy, askSupervisor: say });
+        this.#balancer = body;
+        thread.onDeath(() => {
+          if (this.#balancer === body) this.#balancer = null;
+        });
+        return body;
       }
       case "archive":
         return startArchive({ ...common, store: archiveStore(archive.database, archive.archives, thread) });

@@ -1,15 +1,17 @@
 /** Placement: which chat server a device is sent to. */
 import { toHex } from "../protocol/bytes.js";
 import { FastChatError } from "../protocol/errors.js";
-import type { AccountId } from "../protocol/ids.js";
+import type { AccountId, ServerId } from "../protocol/ids.js";
 import type { Clock, Random } from "../protocol/runtime.js";
-import type { ServerEntry } from "../protocol/threads.js";
+import type { Duty, ServerEntry } from "../protocol/threads.js";
 import { eligible } from "./eligibility.js";
 import type { LoadView } from "./load-view.js";
 import type { Strategy } from "./strategy.js";
 
 export interface PlacementOptions {
   readonly view: LoadView;
+  /** What a server is for. */
+  readonly dutyOf: (server: ServerId) => Duty;
   readonly strategy: Strategy;
   readonly clock: Clock;
   readonly random: Random;
@@ -41,9 +43,15 @@ export class Placement {
    * @throws FastChatError `unavailable` where no server can take one more
    */
   place(account: AccountId): Placed {
-    const { view, strategy, clock, random, reportMs } = this.options;
+    const { view, dutyOf, strategy, clock, random, reportMs } = this.options;
     const now = clock.now();
-    const servers = eligible(view.servers(now), MISSED_REPORTS * reportMs);
+    const known = view.servers(now);
+    // Whatever their health: one that is to be empty is no way out.
+    const serving = known.filter(({ id }) => dutyOf(id) === "serving");
+    if (serving.length === 0 && known.length > 0) {
+      throw new FastChatError("unavailable", "All chat servers that run are being emptied.", RETRY_MS);
+    }
+    const servers = eligible(serving, MISSED_REPORTS * reportMs);
     if (servers.length === 0) {
       throw new FastChatError("unavailable", "No chat server can take another connection.", RETRY_MS);
     }

@@ -1,5 +1,6 @@
 /** Who is told of whom when a thread comes or goes. */
 import type { ServerEntry } from "../protocol/threads.js";
+import { tellFleet } from "./fleet.js";
 import { runningServers, runningThread, type Draft, type Thread } from "./state.js";
 
 /** A thread has just begun to run. */
@@ -15,10 +16,12 @@ export function acquaint(draft: Draft, { plan }: Thread): void {
         if (other.id !== own.id) effects.push({ type: "mesh", one: own, other });
       }
       if (balancer !== null) effects.push({ type: "introduce", server: own, balancer: balancer.id });
-      draft.membersChanged = true;
       return;
     }
     case "balancer":
+      // First, so that it sends nobody to a server that is to be empty.
+      state.toldFleet = null;
+      tellFleet(draft);
       for (const server of servers) effects.push({ type: "introduce", server, balancer: plan.id });
       tellOfArchive(draft);
       return;
@@ -48,5 +51,4 @@ export function forget(draft: Draft, { id, incarnation }: Pick<ServerEntry, "id"
   if (balancer !== null) {
     effects.push({ type: "post", thread: balancer.id, message: { type: "serverGone", id, incarnation } });
   }
-  draft.membersChanged = true;
 }

@@ -36,6 +36,8 @@ export interface WorkerHandlers {
 
 export interface ShellPorts {
   readonly plans: readonly ThreadPlan[];
+  /** See {@link initialState}. */
+  readonly portBase?: number;
   readonly timeouts: Timeouts;
   /** A clock that nobody sets, as the monotonic one. */
   readonly clock: Clock;
@@ -61,7 +63,7 @@ export class Shell {
   #events: Event[] | null = null;
 
   constructor(private readonly ports: ShellPorts) {
-    this.#state = initialState(ports.plans, ports.timeouts);
+    this.#state = initialState(ports.plans, ports.timeouts, ports.portBase);
     this.#finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
@@ -120,7 +122,7 @@ export class Shell {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case "spawn":
-        return this.#spawn(effect.thread, effect.run, effect.port);
+        return this.#spawn(effect.plan, effect.run, effect.port);
       case "terminate":
         return this.#workers.get(effect.thread)?.worker.terminate();
       case "post":
@@ -154,9 +156,8 @@ export class Shell {
     }
   }
 
-  #spawn(thread: string, run: number, port: number): void {
-    const plan = this.ports.plans.find(({ id }) => id === thread);
-    if (plan === undefined) return;
+  #spawn(plan: ThreadPlan, run: number, port: number): void {
+    const thread = plan.id;
     const incarnation = toHex(this.ports.random.bytes(16)) as Incarnation;
     const tell = (event: ThreadEvent) => this.#dispatch({ ...event, thread, run, now: this.#now() });
     try {

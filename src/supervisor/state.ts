@@ -5,7 +5,7 @@
 import type { Timeouts } from "../config.js";
 import type { ErrorCode, ErrorRecord } from "../protocol/errors.js";
 import type { Incarnation, ServerId } from "../protocol/ids.js";
-import type { FleetOrder, Listening, ServerEntry, ToThread } from "../protocol/threads.js";
+import type { FleetOrder, Listening, ServerEntry, ThreadStatus, ToThread } from "../protocol/threads.js";
 import type { View } from "../protocol/view.js";
 
 export type ThreadKind = "database" | "balancer" | "archive" | "chat";
@@ -40,13 +40,32 @@ export type Life =
   | { at: "dying"; by: number; terminated: boolean }
   /** Has ended; starts again at `until`. */
   | { at: "resting"; until: number }
-  | { at: "stopping" }
+  /**
+   * Was told to stop. Where it stops alone, while the others go on: the incarnation by which they still know it, if they
+   * do, and when it is made to.
+   */
+  | { at: "stopping"; alone: { incarnation: Incarnation | null; by: number } | null }
   | { at: "ended" };
 
+/** What a chat server is for; any other thread is `serving`. */
+export type Assignment =
+  | { is: "serving" }
+  /** Nobody is placed there any more. */
+  | { is: "draining" }
+  /** Likewise; and it leaves once nobody is left there, or at `until`. */
+  | { is: "retiring"; until: number }
+  /** No view from now on has it. Once that holds it is stopped. */
+  | { is: "leaving" };
+
 export interface Thread {
-  readonly plan: ThreadPlan;
+  plan: ThreadPlan;
   /** Counts its starts; an event of an earlier run means nothing any more. */
   run: number;
+  /** Its starts before this one was planned: an earlier thread of that name may have been removed. */
+  readonly earlierRuns: number;
+  /** Whether it was added while the system ran: it may fail without an end to everything. */
+  readonly added: boolean;
+  assignment: Assignment;
   /** Starts in a row that did not last. */
   tries: number;
   /** Whether it ever said `ready`. */
@@ -74,6 +93,12 @@ export interface State {
   readonly timeouts: Timeouts;
   stage: Stage;
   threads: Thread[];
+  /** An added chat server has this port and its number after it; 0: any free one. */
+  readonly portBase: number;
+  /** How often removed threads were started, by name. */
+  removedRuns: Record<string, number>;
+  /** What the balancer that runs was told of all threads. */
+  toldFleet: readonly ThreadStatus[] | null;
   /** The newest view; while it is being prepared, the servers that have not answered and until when they may. */
   view: View;
   preparing: { waiting: ServerId[]; by: number } | null;
@@ -112,7 +137,7 @@ export type PlainMessage = Exclude<ToThread, { readonly port: unknown }>;
 
 export type Effect =
   /** Starts a thread. The shell gives every run a random incarnation of its own. */
-  | { readonly type: "spawn"; readonly thread: string; readonly run: number; readonly port: number }
+  | { readonly type: "spawn"; readonly plan: ThreadPlan; readonly run: number; readonly port: number }
   | { readonly type: "terminate"; readonly thread: string }
   | { readonly type: "post"; readonly thread: string; readonly message: PlainMessage }
   /** Gives two chat servers a channel, each named to the other. */
@@ -131,22 +156,18 @@ export type Effect =
   /** All threads have ended, or were given up; `error` where the system did not stop because it was asked to. */
   | { readonly type: "finish"; readonly error: ErrorRecord | null };
 
-/** @param plans databases, archive, balancer and chat servers, in the order in which people shall see them */
-export function initialState(plans: readonly ThreadPlan[], timeouts: Timeouts): State {
+/**
+ * @param plans databases, archive, balancer and chat servers, in the order in which people shall see them
+ * @param portBase where chat servers that are added listen, less their numbers; 0 for any free ports
+ */
+export function initialState(plans: readonly ThreadPlan[], timeouts: Timeouts, portBase = 0): State {
   return {
     timeouts,
     stage: { at: "databases" },
-    threads: plans.map((plan) => ({
-      plan,
-      run: 0,
-      tries: 0,
-      proven: false,
-      port: plan.port,
-      failure: null,
-      trouble: null,
-      toldWhy: null,
-      life: { at: "waiting" },
-    })),
+    threads: plans.map((plan) => plannedThread(plan, 0, false)),
+    portBase,
+    removedRuns: {},
+    toldFleet: null,
     view: { number: 0, members: [] },
     preparing: null,
     heartbeatAt: Infinity,
@@ -154,13 +175,36 @@ export function initialState(plans: readonly ThreadPlan[], timeouts: Timeouts): 
   };
 }
 
+/** A thread that was never started. */
+export function plannedThread(plan: ThreadPlan, earlierRuns: number, added: boolean): Thread {
+  return {
+    plan,
+    run: earlierRuns,
+    earlierRuns,
+    added,
+    assignment: { is: "serving" },
+    tries: 0,
+    proven: false,
+    port: plan.port,
+    failure: null,
+    trouble: null,
+    toldWhy: null,
+    life: { at: "waiting" },
+  };
+}
+
+/** How often a thread was started again. */
+export function restartsOf({ run, earlierRuns }: Readonly<Thread>): number {
+  return Math.max(0, run - earlierRuns - 1);
+}
+
 /** One step in the making: functions that work on it change `state` and add to `effects`. */
 export interface Draft {
   readonly state: State;
   readonly effects: Effect[];
   readonly now: number;
-  /** Whether the set of live chat servers changed. */
-  membersChanged: boolean;
+  /** Answers to operators, given when everything else of the step is told: who hears one finds its effect told. */
+  readonly answers: { readonly ref: number; readonly error: ErrorRecord | null }[];
 }
 
 export type Running = Extract<Life, { at: "running" }>;

@@ -1,11 +1,12 @@
 /** The supervisor's state machine: pure, so that its stories can be told without a thread or a clock. */
-import type { ErrorRecord } from "../protocol/errors.js";
-import { acquaint, forget } from "./acquaintance.js";
-import { restDelay } from "./backoff.js";
+import { acquaint } from "./acquaintance.js";
+import { exited, isDead, kill, tellThatItStays } from "./deaths.js";
+import { tellFleet } from "./fleet.js";
+import { emptied, letLeave } from "./leaving.js";
+import { takeOrder } from "./orders.js";
 import {
   runningThread,
   type Draft,
-  type Dying,
   type Effect,
   type Event,
   type Running,
@@ -13,8 +14,9 @@ import {
   type Thread,
   type ThreadEvent,
 } from "./state.js";
-import { beginStop, giveUpWave, goOnStopping, stopDeadline } from "./stopping.js";
-import { beginView, serverPrepared } from "./views.js";
+import { start, startKinds } from "./starts.js";
+import { beginStop, giveUpWave, stopDeadline } from "./stopping.js";
+import { goOnWithViews, serverPrepared } from "./views.js";
 
 /** How long a thread that said why it cannot go on may take to end by itself, in milliseconds. */
 const LAST_WORDS_MS = 500;
@@ -31,13 +33,15 @@ export function step(before: DeepReadonly<State>, event: Event): { state: State;
     state: structuredClone(before) as State,
     effects: [],
     now: event.now,
-    membersChanged: false,
+    answers: [],
   };
   take(draft, event);
-  // However many came and went in this step, they make one view.
-  if (draft.membersChanged) beginView(draft);
+  letLeave(draft);
+  goOnWithViews(draft);
   announceOnceComplete(draft);
-  draft.state.wakeAt = nextDeadline(draft.state);
+  tellFleet(draft);
+  answerOperators(draft);
+  draft.state.wakeAt = nextDeadline(draft);
   return draft;
 }
 
@@ -72,7 +76,7 @@ function take(draft: Draft, event: Event): void {
 }
 
 function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void {
-  const { now } = draft;
+  const { state, now } = draft;
   switch (event.type) {
     case "ready":
       if (thread.life.at !== "starting") return;
@@ -97,8 +101,8 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
       if (thread.life.at === "running") hearStatements(draft, thread.life, event.statements);
       return;
     case "prepared":
-      if (thread.plan.kind === "chat" && thread.life.at === "running") {
-        serverPrepared(draft, thread.plan.id, event.view);
+      if (thread.plan.kind === "chat" && thread.life.at === "running" && event.view === state.view.number) {
+        serverPrepared(state, thread.plan.id);
       }
       return;
     case "trouble":
@@ -116,7 +120,10 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
       isDead(draft, thread, event.error.message, { by: now + LAST_WORDS_MS, terminated: false });
       return;
     case "order":
+      draft.answers.push({ ref: event.ref, error: takeOrder(draft, event.order) });
+      return;
     case "emptied":
+      emptied(draft, event.id, event.incarnation);
       return;
     case "exited":
       exited(draft, thread, event.reason);
@@ -134,95 +141,6 @@ function isInStatement({ statements }: Running): boolean {
   return statements.count % 2 !== 0;
 }
 
-function exited(draft: Draft, thread: Thread, reason: string | null): void {
-  const { state } = draft;
-  switch (thread.life.at) {
-    case "waiting":
-    case "resting":
-    case "ended":
-      return;
-    case "stopping":
-      thread.life = { at: "ended" };
-      goOnStopping(draft);
-      return;
-    case "dying":
-    case "starting":
-    case "running":
-      break;
-  }
-  const why = thread.failure?.message ?? reason ?? "it ended without a reason";
-  if (state.stage.at === "stopping" || state.stage.at === "finished") {
-    thread.life = { at: "ended" };
-    goOnStopping(draft);
-    return;
-  }
-  if (thread.life.at !== "dying") isDead(draft, thread, why, { by: Infinity, terminated: false });
-  if (thread.proven) rest(draft, thread, why);
-  else {
-    thread.life = { at: "ended" };
-    goOnStopping(draft);
-  }
-}
-
-function deathAtStart({ plan, failure }: Thread, why: string): ErrorRecord {
-  if (failure?.code === "timeout") return { ...failure, message: `The thread "${plan.id}" hangs: ${why}.` };
-  if (failure !== null && failure.code !== "internal") return failure;
-  return { code: "internal", message: `The thread "${plan.id}" ended before it was ready: ${why}` };
-}
-
-/**
- * Nobody counts on a thread any more. Others are told; and where it never worked the system stops, since trying again
- * would hide from people what they must mend.
- *
- * @param why it died
- * @param dying what is next if it does not end by itself
- */
-function isDead(draft: Draft, thread: Thread, why: string, dying: Omit<Dying, "at">): void {
-  const { plan, life, proven } = thread;
-  thread.life = { at: "dying", ...dying };
-  if (life.at === "running") {
-    if (draft.now - life.since >= draft.state.timeouts.restartMaxMs) thread.tries = 0;
-    if (plan.kind === "chat") forget(draft, { id: plan.id, incarnation: life.incarnation });
-  }
-  if (!proven) beginStop(draft, deathAtStart(thread, why));
-}
-
-/** Ends a thread that may be alive but is of no use. */
-function kill(draft: Draft, thread: Thread, why: string): void {
-  draft.effects.push({ type: "terminate", thread: thread.plan.id });
-  thread.failure = { code: "timeout", message: why };
-  isDead(draft, thread, why, { by: draft.now + draft.state.timeouts.hungMs, terminated: true });
-}
-
-/** Nobody can end a thread in a call of the system that does not return, as on a disk that hangs. */
-function tellThatItStays({ state, effects }: Draft, { plan, failure }: Thread, life: Dying): void {
-  life.by = Infinity;
-  // While the system stops its wave is given up in its time, and the process ends.
-  if (state.stage.at === "stopping") return;
-  effects.push({
-    type: "log",
-    level: "error",
-    fields: { of: plan.id, why: failure?.message },
-    message: "a thread does not end, and so is not started again: restart the process",
-  });
-}
-
-function rest(draft: Draft, thread: Thread, why: string): void {
-  const { restartMinMs, restartMaxMs } = draft.state.timeouts;
-  const inMs = restDelay(thread.tries, restartMinMs, restartMaxMs);
-  thread.tries++;
-  thread.life = { at: "resting", until: draft.now + inMs };
-  // One that cannot start for a while, as on a full disk, is told of once.
-  const told = thread.toldWhy === why && thread.tries > 1;
-  thread.toldWhy = why;
-  draft.effects.push({
-    type: "log",
-    level: told ? "debug" : "error",
-    fields: { of: thread.plan.id, why, startsInMs: inMs },
-    message: "a thread died and will be started again",
-  });
-}
-
 function tellReturn({ effects }: Draft, { plan, tries }: Thread): void {
   if (tries === 0) return;
   effects.push({
@@ -233,25 +151,19 @@ function tellReturn({ effects }: Draft, { plan, tries }: Thread): void {
   });
 }
 
-function start({ state, effects, now }: Draft, thread: Thread): void {
-  thread.run++;
-  thread.failure = null;
-  thread.trouble = null;
-  thread.life = { at: "starting", startBy: now + state.timeouts.startMs };
-  effects.push({ type: "spawn", thread: thread.plan.id, run: thread.run, port: thread.port });
-}
-
-function startKinds(draft: Draft, kinds: readonly Thread["plan"]["kind"][]): void {
-  for (const thread of draft.state.threads) {
-    if (kinds.includes(thread.plan.kind) && thread.life.at === "waiting") start(draft, thread);
-  }
-}
-
 function migrateOnceDatabasesRun({ state, effects }: Draft): void {
   const databases = state.threads.filter(({ plan }) => plan.kind === "database");
   if (state.stage.at !== "databases" || databases.some(({ life }) => life.at !== "running")) return;
   state.stage = { at: "migrating" };
   effects.push({ type: "migrate" });
+}
+
+function answerOperators({ state, effects, answers }: Draft): void {
+  const balancer = runningThread(state, "balancer");
+  if (balancer === null) return;
+  for (const { ref, error } of answers) {
+    effects.push({ type: "post", thread: balancer.id, message: { type: "ordered", ref, error } });
+  }
 }
 
 function announceOnceComplete({ state, effects }: Draft): void {
@@ -276,7 +188,9 @@ function wake(draft: Draft): void {
     const { life } = thread;
     if (life.at === "resting" && now >= life.until) start(draft, thread);
     else if (life.at === "starting" && now >= life.startBy) kill(draft, thread, "it was not ready in time");
-    else if (life.at === "dying" && now >= life.by) {
+    else if (life.at === "stopping" && life.alone !== null && now >= life.alone.by) {
+      kill(draft, thread, "it did not stop in time");
+    } else if (life.at === "dying" && now >= life.by) {
       if (life.terminated) tellThatItStays(draft, thread, life);
       else {
         effects.push({ type: "terminate", thread: thread.plan.id });
@@ -311,18 +225,20 @@ function heartbeat(draft: Draft): void {
 
 /** Gives everybody the time again that the supervisor missed. */
 function allowForLateness(state: State, now: number, lateMs: number): void {
-  for (const { life } of state.threads) {
+  for (const { assignment, life } of state.threads) {
+    if (assignment.is === "retiring") assignment.until += lateMs;
     if (life.at === "running") {
       life.heardAt = now;
       life.statements.since += lateMs;
     } else if (life.at === "starting") life.startBy = now + state.timeouts.startMs;
     else if (life.at === "dying") life.by += lateMs;
+    else if (life.at === "stopping" && life.alone !== null) life.alone.by += lateMs;
   }
   if (state.preparing !== null) state.preparing.by = now + state.timeouts.prepareMs;
   if (state.stage.at === "stopping") state.stage.since += lateMs;
 }
 
-function nextDeadline(state: State): number {
+function nextDeadline({ state, now }: Draft): number {
   if (state.stage.at === "finished") return Infinity;
   const lives = state.threads.map(({ life }) => {
     switch (life.at) {
@@ -332,9 +248,21 @@ function nextDeadline(state: State): number {
         return life.startBy;
       case "dying":
         return life.by;
+      case "stopping":
+        return life.alone?.by ?? Infinity;
       default:
         return Infinity;
     }
   });
-  return Math.min(state.heartbeatAt, state.preparing?.by ?? Infinity, stopDeadline(state), ...lives);
+  // Who cannot leave yet although it may is looked at in each step.
+  const drained = state.threads.flatMap(({ assignment }) =>
+    assignment.is === "retiring" && assignment.until > now ? [assignment.until] : [],
+  );
+  return Math.min(
+    state.heartbeatAt,
+    state.preparing?.by ?? Infinity,
+    stopDeadline(state),
+    ...lives,
+    ...drained,
+  );
 }

@@ -40,7 +40,7 @@ export function goOnStopping(draft: Draft): void {
       if (life.at !== "running" && life.at !== "starting") continue;
       // Before it serves, only a database has something to finish.
       const nothingToFinish = life.at === "starting" && plan.kind !== "database";
-      thread.life = { at: "stopping" };
+      thread.life = { at: "stopping", alone: null };
       effects.push(
         nothingToFinish
           ? { type: "terminate", thread: plan.id }

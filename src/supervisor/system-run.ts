@@ -1,4 +1,5 @@
 /** One run of the whole system: its data folder, its secrets, its threads, and what is left of them afterwards. */
+import { addedPortBase } from "../config-rules.js";
 import type { Config } from "../config.js";
 import { monotonicClock, systemClock, systemRandom } from "../node/clock.js";
 import { createLog } from "../node/log.js";
@@ -69,6 +70,7 @@ export class SystemRun {
 
     const shell = new Shell({
       plans,
+      portBase: addedPortBase(config),
       timeouts: config.timeouts,
       clock: monotonicClock,
       random: systemRandom,

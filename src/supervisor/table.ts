@@ -2,7 +2,8 @@
 import type { ChalkInstance } from "chalk";
 import type { ErrorCode } from "../protocol/errors.js";
 import type { LoadReport } from "../protocol/threads.js";
-import type { State, Thread } from "./state.js";
+import { dutyOf } from "./fleet.js";
+import { restartsOf, type State, type Thread } from "./state.js";
 
 export interface Row {
   readonly id: string;
@@ -16,7 +17,7 @@ export function rowsOf(state: Readonly<State>, reports: ReadonlyMap<string, Load
   return state.threads.map((thread) => ({
     id: thread.plan.id,
     state: describeLife(thread, now),
-    restarts: Math.max(0, thread.run - 1),
+    restarts: restartsOf(thread),
     // A dead thread's last report says nothing of it.
     report: thread.life.at === "running" ? (reports.get(thread.plan.id) ?? null) : null,
   }));
@@ -28,12 +29,14 @@ const TROUBLES: Partial<Record<ErrorCode, string>> = {
   databaseUnreachable: "no database",
 };
 
-function describeLife({ life, trouble, failure }: Thread, now: number): Row["state"] {
+function describeLife(thread: Thread, now: number): Row["state"] {
+  const { life, trouble, failure } = thread;
   switch (life.at) {
-    case "running":
-      return trouble === null
-        ? { text: "running", color: "green" }
-        : { text: TROUBLES[trouble] ?? trouble, color: "red" };
+    case "running": {
+      if (trouble !== null) return { text: TROUBLES[trouble] ?? trouble, color: "red" };
+      const duty = dutyOf(thread);
+      return duty === "serving" ? { text: "running", color: "green" } : { text: duty, color: "yellow" };
+    }
     case "waiting":
     case "starting":
     case "stopping":

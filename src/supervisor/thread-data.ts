@@ -2,7 +2,7 @@
 import { portsOf } from "../config-rules.js";
 import type { Config } from "../config.js";
 import { StatementCount } from "../protocol/statement-count.js";
-import { parseServerId, type Incarnation, type ServerId } from "../protocol/ids.js";
+import type { Incarnation } from "../protocol/ids.js";
 import type {
   ArchiveThreadData,
   BalancerThreadData,
@@ -11,6 +11,7 @@ import type {
 } from "../workers/entries.js";
 import type { DatabasePlace, Databases } from "./databases.js";
 import type { Secrets } from "./secrets.js";
+import { serverId } from "./server-plans.js";
 import type { ThreadPlan } from "./state.js";
 
 const SERVICE_DATABASE = "database-service";
@@ -29,10 +30,6 @@ export function threadPlans(config: Config): ThreadPlan[] {
     { kind: "archive", id: "archive", port: ports.archive },
     ...databases,
   ];
-}
-
-function serverId(number: number): ServerId {
-  return parseServerId(`chat-${number}`) as ServerId;
 }
 
 /** The `workerData` of a thread's start. */

@@ -2,6 +2,7 @@ import t from "tap";
 import { toHex } from "../../src/protocol/bytes.js";
 import { LoadView } from "../../src/lb/load-view.js";
 import { Placement } from "../../src/lb/placement.js";
+import type { Duty } from "../../src/protocol/threads.js";
 import type { PlacementRequest, Strategy } from "../../src/lb/strategy.js";
 import { leastBusy } from "../../src/lb/strategies/least-busy.js";
 import { leastConnections } from "../../src/lb/strategies/least-connections.js";
@@ -14,8 +15,16 @@ function placementOf(strategy: Strategy, servers: number, capacity = 1000) {
   const clock = new VirtualClock();
   const view = new LoadView({ placementMs: 60_000, capacity });
   for (let number = 1; number <= servers; number++) view.add(entry(number), clock.now());
-  const placement = new Placement({ view, strategy, clock, random: systemRandom, reportMs: 1000 });
-  return { clock, view, placement };
+  const duties = new Map<string, Duty>();
+  const placement = new Placement({
+    view,
+    dutyOf: (server) => duties.get(server) ?? "serving",
+    strategy,
+    clock,
+    random: systemRandom,
+    reportMs: 1000,
+  });
+  return { clock, view, placement, duties };
 }
 
 t.test("placements count at once: a burst without any report is spread evenly", (t) => {
@@ -35,6 +44,21 @@ t.test("full servers are not on offer", (t) => {
   const { placement } = placementOf(leastConnections, 2, 3);
   for (let i = 0; i < 6; i++) placement.place(accountId());
   t.throws(() => placement.place(accountId()), { code: "unavailable" });
+  t.end();
+});
+
+t.test("nobody is placed on a server that is to be empty, however little is done there", (t) => {
+  const { placement, duties } = placementOf(leastConnections, 3);
+  duties.set(serverId("chat-1"), "draining").set(serverId("chat-3"), "retiring");
+  for (let i = 0; i < 6; i++) t.equal(placement.place(randomAccount()).server.id, serverId("chat-2"));
+  duties.set(serverId("chat-2"), "draining");
+  t.throws(() => placement.place(accountId()), {
+    code: "unavailable",
+    message: /emptied/,
+    retryAfterMs: 1000,
+  });
+  duties.delete(serverId("chat-1"));
+  t.equal(placement.place(accountId()).server.id, serverId("chat-1"), "one that serves again");
   t.end();
 });
 

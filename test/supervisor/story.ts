@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Timeouts } from "../../src/config.js";
 import type { Incarnation, ServerId } from "../../src/protocol/ids.js";
-import type { Listening } from "../../src/protocol/threads.js";
+import type { FleetOrder, Listening, ThreadStatus } from "../../src/protocol/threads.js";
 import {
   initialState,
   type Effect,
@@ -27,6 +27,7 @@ export const timeouts: Timeouts = {
   restartMinMs: 100,
   restartMaxMs: 10_000,
   stopMs: 4000,
+  drainMs: 60_000,
 };
 
 export const CHAT_1 = "chat-1" as ServerId;
@@ -47,7 +48,7 @@ export const EMBEDDED: readonly ThreadPlan[] = [
 function told(effect: Effect): string {
   switch (effect.type) {
     case "spawn":
-      return `spawn ${effect.thread}${effect.port === 0 ? "" : ` on ${effect.port}`}`;
+      return `spawn ${effect.plan.id}${effect.port === 0 ? "" : ` on ${effect.port}`}`;
     case "terminate":
       return `terminate ${effect.thread}`;
     case "post": {
@@ -63,7 +64,7 @@ function told(effect: Effect): string {
         case "archive":
           return `${thread}: archive on ${message.listening.port}`;
         case "fleet":
-          return `${thread}: fleet of ${message.threads.map(({ id, life, duty }) => `${id} ${life} ${duty}`).join()}`;
+          return `${thread}: fleet`;
         case "ordered":
           return `${thread}: order ${message.ref} ${message.error === null ? "taken up" : message.error.code}`;
         case "ping":
@@ -93,16 +94,24 @@ export class Story {
   now = 0;
   /** Levels and messages of the log. */
   readonly logged: string[] = [];
+  /** What the balancer was told of all threads, each time. */
+  readonly fleets: (readonly ThreadStatus[])[] = [];
 
-  constructor(readonly plans: readonly ThreadPlan[] = EMBEDDED) {
-    this.state = initialState(plans, timeouts);
+  constructor(
+    readonly plans: readonly ThreadPlan[] = EMBEDDED,
+    portBase = 0,
+  ) {
+    this.state = initialState(plans, timeouts, portBase);
   }
 
-  /** What the supervisor did on an event; log lines aside. */
+  /** What the supervisor did on an event; log lines, and what it told the balancer of all threads, aside. */
   on(event: Event | { type: Event["type"] }): string[] {
     const { state, effects } = step(this.state, { now: this.now, ...event } as Event);
     this.state = state;
-    const all = effects.map(told);
+    for (const effect of effects) {
+      if (effect.type === "post" && effect.message.type === "fleet") this.fleets.push(effect.message.threads);
+    }
+    const all = effects.map(told).filter((text) => !text.endsWith(": fleet"));
     this.logged.push(...all.filter((text) => text.startsWith("log ")).map((text) => text.slice(4)));
     return all.filter((text) => !text.startsWith("log "));
   }
@@ -114,10 +123,13 @@ export class Story {
   ready(id: string): string[] {
     const { plan, run } = this.thread(id);
     const listening: Listening | null =
-      plan.kind === "database"
-        ? null
-        : { host: "127.0.0.1", port: plan.port || 9000 + this.plans.findIndex((one) => one.id === id) };
+      plan.kind === "database" ? null : { host: "127.0.0.1", port: plan.port || this.#freePort(id) };
     return this.from(id, { type: "ready", listening, incarnation: `${id}.${run}` as Incarnation });
+  }
+
+  #freePort(id: string): number {
+    const place = this.plans.findIndex((plan) => plan.id === id);
+    return place === -1 ? 9100 + Number(id.replace("chat-", "")) : 9000 + place;
   }
 
   exits(id: string, reason: string | null = null): string[] {
@@ -126,6 +138,19 @@ export class Story {
 
   prepared(id: string, view = this.state.view.number): string[] {
     return this.from(id, { type: "prepared", view });
+  }
+
+  /** An operator's order, by way of the balancer. */
+  order(order: FleetOrder): string[] {
+    return this.from("balancer", { type: "order", ref: this.#orders++, order });
+  }
+
+  #orders = 1;
+
+  /** The last that the balancer was told of the chat servers: `chat-1 running serving`. */
+  get servers(): string[] {
+    const threads = this.fleets.at(-1) ?? [];
+    return threads.filter(({ kind }) => kind === "chat").map(({ id, life, duty }) => `${id} ${life} ${duty}`);
   }
 
   /** Lets time pass, woken whenever the supervisor asked to be; live threads answer its pings but those named. */

@@ -45,6 +45,7 @@ function serverStatus(thread: ThreadStatus, load: PlaceableServer | undefined): 
 }
 
 function stateOf({ life, duty }: ThreadStatus): ServerStatus["state"] {
-  if (life === "running") return duty;
+  // One that is to go is not started again, however it fares.
+  if (life === "running" || duty === "retiring") return duty;
   return life === "starting" || life === "waiting" ? "starting" : "down";
 }
