@@ -4,6 +4,9 @@ import { reportFailure } from "../client/cli/failure.js";
 import { Output } from "../client/cli/output.js";
 import { FastChatError } from "../protocol/errors.js";
 import { PROGRAM, type OperatorArguments } from "./command.js";
+import { drainCommand } from "./commands/drain.js";
+import { resumeCommand } from "./commands/resume.js";
+import { scaleCommand } from "./commands/scale.js";
 import { statusCommand } from "./commands/status.js";
 
 const EPILOGUE = `Commands find the running system by its data folder: DIR/address says where it is, DIR/operator-token
@@ -31,6 +34,9 @@ export async function runOperatorProgram(args: readonly string[]): Promise<void>
     })
     .option("json", { type: "boolean", default: false, describe: "print JSON, one object a line" })
     .command(statusCommand)
+    .command(scaleCommand)
+    .command(drainCommand)
+    .command(resumeCommand)
     .demandCommand(1, 1, "Which command? --help lists them.", "One command at a time.")
     .strict()
     .recommendCommands()

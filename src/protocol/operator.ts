@@ -61,8 +61,11 @@ export type OperatorStatus = Static<typeof OperatorStatus>;
 export const ServerParam = Type.Object({ server: ServerIdSchema });
 export type ServerParam = Static<typeof ServerParam>;
 
+/** Chat servers of one system. */
+export const MOST_SERVERS = 64;
+
 /** So many chat servers from now on. */
-export const Scale = Type.Object({ servers: Type.Integer({ minimum: 1, maximum: 64 }) });
+export const Scale = Type.Object({ servers: Type.Integer({ minimum: 1, maximum: MOST_SERVERS }) });
 export type Scale = Static<typeof Scale>;
 
 /** The order was taken up; the status shows how far it has come. */

@@ -125,7 +125,11 @@ export async function configOf(
 async function parse(args: readonly string[]): Promise<Record<string, unknown> | null> {
   let parser = yargs([...args])
     .scriptName("fastchat-system")
-    .usage("$0 [options]\n\nRuns a FastChat service: balancer, chat servers, archive and their databases.")
+    .usage(
+      "$0 [options]\n$0 COMMAND [options]\n\n" +
+        "Runs a FastChat service: balancer, chat servers, archive and their databases. With a command it looks after " +
+        "one that runs: status, scale N, drain ID, resume ID; COMMAND --help says more.",
+    )
     .strict()
     .parserConfiguration({
       "camel-case-expansion": false,

@@ -1,14 +1,12 @@
 /** What operators have the supervisor do with chat servers while the system runs. */
 import type { ErrorCode, ErrorRecord } from "../protocol/errors.js";
 import type { ServerId } from "../protocol/ids.js";
+import { MOST_SERVERS } from "../protocol/operator.js";
 import type { FleetOrder } from "../protocol/threads.js";
 import { isGoing, retire } from "./leaving.js";
 import { addedServerPlan, serverNumber } from "./server-plans.js";
 import { plannedThread, type Draft, type State, type Thread } from "./state.js";
 import { start } from "./starts.js";
-
-/** Chat servers of one system, those included that are about to leave. */
-const MOST_SERVERS = 64;
 
 /** @returns `null` where the order is taken up, else why not */
 export function takeOrder(draft: Draft, order: FleetOrder): ErrorRecord | null {

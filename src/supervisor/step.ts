@@ -120,6 +120,8 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
       isDead(draft, thread, event.error.message, { by: now + LAST_WORDS_MS, terminated: false });
       return;
     case "order":
+      // Where it died meanwhile nobody is left to hear the answer.
+      if (thread.life.at !== "running") return;
       draft.answers.push({ ref: event.ref, error: takeOrder(draft, event.order) });
       return;
     case "emptied":

@@ -1,8 +1,10 @@
 /** `fastchat-system` as people start it: a process of its own, on a folder. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
 
@@ -17,12 +19,34 @@ export interface SpawnedSystem {
   stop(): Promise<void>;
 }
 
+export interface Operated {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs an operator's command as people do, to its end. */
+export async function operate(data: string, args: readonly string[]): Promise<Operated> {
+  const child = spawn(process.execPath, [SYSTEM, ...args, "--data", data], {
+    env: { PATH: process.env["PATH"] ?? "" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const closed = once(child, "close") as Promise<[number | null]>;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  return { code, stdout, stderr };
+}
+
 /**
  * Starts a system with the cheapest password hash and ports that the machine chooses. It is stopped at the end of the test.
  *
  * @param data its folder, which is there
+ * @param settings as variables
  */
-export async function spawnSystem(t: Test, data: string): Promise<SpawnedSystem> {
+export async function spawnSystem(
+  t: Test,
+  data: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<SpawnedSystem> {
   const child = spawn(
     process.execPath,
     [SYSTEM, "--port", "0", "--servers", "2", "--data", data, "--log", "json"],
@@ -32,6 +56,7 @@ export async function spawnSystem(t: Test, data: string): Promise<SpawnedSystem>
         FASTCHAT_PASSWORD_ITERATIONS: "1",
         FASTCHAT_PASSWORD_MEMORY_KIB: "8",
         FASTCHAT_PASSWORD_PARALLELISM: "1",
+        ...settings,
       },
       stdio: ["ignore", "pipe", "pipe"],
     },

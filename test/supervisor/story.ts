@@ -147,6 +147,12 @@ export class Story {
 
   #orders = 1;
 
+  /** The balancer says that nobody is left on a server. */
+  empties(id: ServerId): string[] {
+    const incarnation = `${id}.${this.thread(id).run}` as Incarnation;
+    return this.from("balancer", { type: "emptied", id, incarnation });
+  }
+
   /** The last that the balancer was told of the chat servers: `chat-1 running serving`. */
   get servers(): string[] {
     const threads = this.fleets.at(-1) ?? [];
@@ -177,8 +183,8 @@ export class Story {
   }
 
   /** A story that begins once everything runs. */
-  static running(): Story {
-    const story = new Story();
+  static running(portBase = 0, plans = EMBEDDED): Story {
+    const story = new Story(plans, portBase);
     story.on({ type: "begin" });
     story.ready("database-service");
     story.ready("database-archive");
