@@ -6,12 +6,17 @@ import { errorRecord, type ErrorCode } from "../protocol/errors.js";
 import { OPERATOR_PATHS, OperatorStatus } from "../protocol/operator.js";
 import type { OperatorContext } from "./command.js";
 
-/** How often the system is asked, in milliseconds. */
-const ASK_MS = 200;
-/** What takes less needs no word, in milliseconds; and no more is said than one line in as many. */
-const SILENT_MS = 1000;
-/** How long the balancer may be away, in milliseconds: it may be starting again. */
-const AWAY_MS = 30_000;
+/** In milliseconds. */
+export interface Pace {
+  /** How often the system is asked. */
+  readonly askMs: number;
+  /** What takes less needs no word; and no more is said than one line in as many. */
+  readonly silentMs: number;
+  /** How long the balancer may be away: it may be starting again. */
+  readonly awayMs: number;
+}
+
+const PACE: Pace = { askMs: 200, silentMs: 1000, awayMs: 30_000 };
 
 const PASSING: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout", "unavailable"]);
 
@@ -23,20 +28,21 @@ const PASSING: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout", "unav
 export async function waitUntilDone(
   context: OperatorContext,
   left: (status: OperatorStatus) => string | null,
+  { askMs, silentMs, awayMs }: Pace = PACE,
 ): Promise<OperatorStatus> {
   const { interrupts, output } = context;
   let told = "";
   let toldAt = performance.now();
   let heardAt = performance.now();
   const tell = (text: string): void => {
-    if (text === told || performance.now() - toldAt < SILENT_MS) return;
+    if (text === told || performance.now() - toldAt < silentMs) return;
     told = text;
     toldAt = performance.now();
     output.note(text);
   };
   try {
     for (;;) {
-      const status = await unlessAborted(askStatus(context, heardAt + AWAY_MS), interrupts.signal);
+      const status = await unlessAborted(askStatus(context, heardAt + awayMs), interrupts.signal);
       if (status === null) tell("the balancer does not answer; trying again");
       else {
         heardAt = performance.now();
@@ -44,7 +50,7 @@ export async function waitUntilDone(
         if (text === null) return status;
         tell(text);
       }
-      await unlessAborted(sleep(ASK_MS), interrupts.signal);
+      await unlessAborted(sleep(askMs), interrupts.signal);
     }
   } catch (error) {
     if (error instanceof Interrupted)

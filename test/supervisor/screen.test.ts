@@ -69,6 +69,23 @@ t.test("the table shows every thread, its state and what it last measured", asyn
   ]);
 });
 
+t.test("the table shows which servers are to be empty, and which are to go", async (t) => {
+  const story = Story.running();
+  story.order({ do: "drain", server: CHAT_1 });
+  story.order({ do: "scale", servers: 4 });
+  story.order({ do: "drain", server: CHAT_2 });
+  story.order({ do: "scale", servers: 3 });
+  const states = rowsOf(story.state, new Map(), story.now).map(
+    ({ id, state }) => `${id} ${state.text} ${state.color}`,
+  );
+  t.same(states.slice(0, 4), [
+    "chat-1 draining yellow",
+    "chat-2 retiring yellow",
+    "chat-3 running green",
+    "chat-4 starting yellow",
+  ]);
+});
+
 t.test("a narrow terminal cuts the table off instead of wrapping it", async (t) => {
   const rows = rowsOf(Story.running().state, new Map(), 0);
   t.ok(

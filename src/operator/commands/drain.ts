@@ -28,7 +28,7 @@ export const drainCommand: CommandModule<OperatorArguments, ServerArguments> = {
 };
 
 /** @throws FastChatError `conflict` where somebody else has it serve again */
-function leftOn(server: ServerId, { servers }: OperatorStatus): string | null {
+export function leftOn(server: ServerId, { servers }: OperatorStatus): string | null {
   const found = servers.find(({ id }) => id === server);
   if (found === undefined) return null;
   if (found.state === "serving") {

@@ -27,7 +27,7 @@ export const resumeCommand: CommandModule<OperatorArguments, ServerArguments> = 
 };
 
 /** @throws FastChatError `conflict` where somebody else has it drained or removed */
-function notServing(server: ServerId, { servers }: OperatorStatus): string | null {
+export function notServing(server: ServerId, { servers }: OperatorStatus): string | null {
   const state = servers.find(({ id }) => id === server)?.state;
   switch (state) {
     case "serving":

@@ -46,7 +46,7 @@ function numberOf(text: string): number {
 }
 
 /** @throws FastChatError `unavailable` where fewer are left, as one could not be started; `conflict` for another order */
-function leftToDo(wanted: number, { servers }: OperatorStatus): string | null {
+export function leftToDo(wanted: number, { servers }: OperatorStatus): string | null {
   const going = servers.filter(({ state }) => state === "retiring");
   const staying = servers.filter(({ state }) => state !== "retiring");
   if (staying.length < wanted) {

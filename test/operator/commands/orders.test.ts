@@ -1,0 +1,49 @@
+/** When what operators ordered counts as done. */
+import t from "tap";
+import { leftOn } from "../../../src/operator/commands/drain.js";
+import { notServing } from "../../../src/operator/commands/resume.js";
+import { leftToDo } from "../../../src/operator/commands/scale.js";
+import type { ServerStatus } from "../../../src/protocol/operator.js";
+import { serverId } from "../../lb/loads.js";
+import { statusOf } from "../statuses.js";
+
+const CHAT_2 = serverId("chat-2");
+
+t.test("a server is drained once nobody is there, nor on the way, or it is gone", (t) => {
+  const left = (...[state, connections]: readonly [ServerStatus["state"], number]) =>
+    leftOn(CHAT_2, statusOf(["serving", 5], [state, connections]));
+  t.equal(left("draining", 1200), "chat-2: 1,200 sessions left");
+  t.equal(left("retiring", 1), "chat-2: 1 session left");
+  t.equal(left("draining", 0), null);
+  t.equal(left("down", 0), null, "whoever was there is not any more");
+  t.equal(leftOn(CHAT_2, statusOf(["serving", 5])), null);
+  const coming = statusOf(["serving", 0], ["draining", 0]);
+  const servers = coming.servers.map((server) => ({ ...server, placed: 2 }));
+  t.equal(leftOn(CHAT_2, { ...coming, servers }), "chat-2: 2 sessions left");
+  t.throws(() => left("serving", 0), { code: "conflict" });
+  t.end();
+});
+
+t.test("a server is resumed once it takes people", (t) => {
+  const not = (state: ServerStatus["state"]) => notServing(CHAT_2, statusOf(["serving", 0], [state, 0]));
+  t.equal(not("serving"), null);
+  t.match(not("down"), /does not run/);
+  t.match(not("starting"), /does not run/);
+  t.throws(() => not("draining"), { code: "conflict" });
+  t.throws(() => notServing(CHAT_2, statusOf(["serving", 0])), { code: "conflict" });
+  t.end();
+});
+
+t.test("so many servers are there once they run and no other is left", (t) => {
+  t.equal(leftToDo(2, statusOf(["serving", 1], ["draining", 0])), null);
+  t.equal(
+    leftToDo(2, statusOf(["serving", 1], ["starting", 0], ["retiring", 7])),
+    "chat-2 is starting, chat-3 has 7 sessions left",
+  );
+  t.throws(() => leftToDo(3, statusOf(["serving", 1], ["serving", 1], ["retiring", 1])), {
+    code: "unavailable",
+    message: /There are 2 chat servers only/,
+  });
+  t.throws(() => leftToDo(1, statusOf(["serving", 1], ["serving", 1])), { code: "conflict" });
+  t.end();
+});
