@@ -45,25 +45,43 @@ function Text(minBytes: number, maxBytes: number) {
 const MessageRef = Type.Object({ sender: AccountIdSchema, message: MessageIdSchema });
 export type MessageRef = Static<typeof MessageRef>;
 
-const TextPayload = Type.Object({ type: Type.Literal("text"), text: Text(1, MAX_TEXT_BYTES) });
+/**
+ * What every payload to a group may say. `anew`: the message was encrypted before, for a membership that was over by then; somebody
+ * may have that one, too.
+ */
+const ToGroup = { anew: Type.Optional(Type.Boolean()) };
+
+const TextPayload = Type.Object({
+  type: Type.Literal("text"),
+  ...ToGroup,
+  text: Text(1, MAX_TEXT_BYTES),
+});
 const Reply = Type.Object({
   type: Type.Literal("reply"),
+  ...ToGroup,
   to: MessageRef,
   text: Text(1, MAX_TEXT_BYTES),
 });
 /** An empty emoji takes the reaction back. */
-const Reaction = Type.Object({ type: Type.Literal("reaction"), to: MessageRef, emoji: Text(0, 64) });
+const Reaction = Type.Object({
+  type: Type.Literal("reaction"),
+  ...ToGroup,
+  to: MessageRef,
+  emoji: Text(0, 64),
+});
 /** A new text for one of the sender's own messages. */
 const Edit = Type.Object({
   type: Type.Literal("edit"),
+  ...ToGroup,
   of: MessageIdSchema,
   text: Text(1, MAX_TEXT_BYTES),
 });
 /** Takes one of the sender's own messages back, for all. */
-const Delete = Type.Object({ type: Type.Literal("delete"), of: MessageIdSchema });
+const Delete = Type.Object({ type: Type.Literal("delete"), ...ToGroup, of: MessageIdSchema });
 /** A file, as sealed chunks in the archive's file store. */
 const Attachment = Type.Object({
   type: Type.Literal("attachment"),
+  ...ToGroup,
   name: Text(1, MAX_FILE_NAME_BYTES),
   mediaType: Text(0, 127),
   /** Size of the file in bytes. */
@@ -81,12 +99,14 @@ const Attachment = Type.Object({
 /** What a group is called; `again`: for those who have just come, and nobody else need see it. */
 const Title = Type.Object({
   type: Type.Literal("title"),
+  ...ToGroup,
   title: Text(1, MAX_TITLE_BYTES),
   again: Type.Optional(Type.Boolean()),
 });
 /** Messages from here on disappear so many seconds after they were read; 0 ends that. */
 const Timer = Type.Object({
   type: Type.Literal("timer"),
+  ...ToGroup,
   seconds: Type.Integer({ minimum: 0, maximum: 10 * 365 * 86400 }),
 });
 /** Tells the author of messages that they have arrived, or were read: those of one device in one conversation, by number. */
@@ -134,6 +154,7 @@ export interface UnknownPayload {
   readonly name: string;
   /** The payload as it came, for a release that knows it. */
   readonly raw: Uint8Array;
+  readonly anew?: boolean;
 }
 
 export type KnownPayload = { [Name in keyof typeof KNOWN]: Static<(typeof KNOWN)[Name]> }[keyof typeof KNOWN];
@@ -171,10 +192,32 @@ export function decodePayload(bytes: Uint8Array): Payload {
   if (typeof value !== "object" || value === null || !("type" in value)) throw malformed("");
   const { type } = value;
   if (typeof type !== "string" || type.length === 0 || type.length > 64) throw malformed(" at /type");
-  if (!validators.has(type)) return redacted({ type: "unknown", name: type, raw: new Uint8Array(bytes) });
+  if (!validators.has(type)) {
+    const anew = "anew" in value && value.anew === true ? { anew: true } : {};
+    return redacted({ type: "unknown", name: type, raw: new Uint8Array(bytes), ...anew });
+  }
   const fault = faultOf(type, value);
   if (fault !== null) throw malformed(fault);
   return redacted(value as KnownPayload);
+}
+
+/** Whether the message was encrypted before, for a membership of its group that was over by then. */
+export function isAnew(payload: Payload): boolean {
+  return "anew" in payload && payload.anew === true;
+}
+
+/** A payload to a group, to be encrypted once more. */
+export function anew(payload: Payload): Payload {
+  switch (payload.type) {
+    case "receipt":
+    case "join":
+      // To one person: these are never.
+      return payload;
+    case "unknown":
+      return decodePayload(pack({ ...(unpack(payload.raw) as object), anew: true }));
+    default:
+      return { ...payload, anew: true };
+  }
 }
 
 /** What is wrong with a payload of a known type; `null` if nothing is. */

@@ -6,6 +6,7 @@ import type { AccountId, ConversationId } from "../../protocol/ids.js";
 import type { Archive, ArchivedChat, PageEntry } from "./archive.js";
 import { lineOf, withNames, type Line, type LineContext } from "./history-lines.js";
 import type { ChatChange, ChatList, ChatSummary, HistoryEntry } from "./messages.js";
+import { outOfOrder } from "./page-entries.js";
 import { RecentMap } from "./recent-map.js";
 
 export interface ChatsContext extends LineContext {
@@ -18,7 +19,7 @@ export interface ChatsContext extends LineContext {
 interface Sketch {
   readonly chat: ArchivedChat;
   readonly note: ChatNote;
-  readonly newest: Line | null;
+  readonly newest: Line;
   readonly unread: number;
 }
 
@@ -32,6 +33,9 @@ export const MOST_UNREAD = 100;
 /** Entries that are looked through for unread messages of one chat, in pages of this size. */
 const UNREAD_PAGE = 100;
 const UNREAD_PAGES = 5;
+/** Entries that are looked through for the newest that is seen, in pages of this size. */
+const UNSEEN_PAGE = 10;
+const MOST_UNSEEN = 100;
 /** Notes that are remembered, so that writing one need not begin with reading it. */
 const REMEMBERED = 1_000;
 /** How often a note is written anew because another device wrote it meanwhile. */
@@ -81,13 +85,11 @@ export class Chats {
     }
     const lines = await withNames(
       this.#context,
-      sketches.flatMap(({ newest }) => newest ?? []),
+      sketches.map(({ newest }) => newest),
     );
     const byCounter = new Map(lines.map((line) => [line.counter, line]));
     return {
-      chats: sketches.map((sketch) =>
-        summaryOf(sketch, byCounter.get(sketch.newest?.counter ?? 0) ?? null, me),
-      ),
+      chats: sketches.map((sketch) => summaryOf(sketch, byCounter.get(sketch.newest.counter) ?? null, me)),
       next: page.more && page.chats.length > 0 && last > historyAfter + 1 ? last : null,
     };
   }
@@ -154,22 +156,44 @@ export class Chats {
     throw new FastChatError("conflict", "Other devices keep changing this chat; try again.");
   }
 
-  /** @returns `null` for a chat of which nothing is left */
+  /** @returns `null` for a chat of which nothing is left to be seen */
   async #sketch(chat: ArchivedChat, latest: PageEntry | undefined): Promise<Sketch | null> {
     const note = await this.#noteOn(chat);
-    // Another chat's entry would show this one's notes under another one's name.
-    const own = latest !== undefined && equalBytes(latest.chat, chat.chat);
-    const entry = own ? latest : await this.#lastOf(chat);
-    if (entry === undefined) return null;
-    const newest = await lineOf(this.#context, entry);
-    return { chat, note, newest, unread: await this.#unread(chat, note) };
+    const newest = await this.#newestLine(chat, latest);
+    return newest === null ? null : { chat, note, newest, unread: await this.#unread(chat, note) };
   }
 
-  /** The newest entry that is left in a chat whose newest was deleted. */
-  async #lastOf({ chat, newest }: ArchivedChat): Promise<PageEntry | undefined> {
-    const { archive } = this.#context;
-    const { entries } = await archive.read({ type: "before", chat, before: newest, limit: 1 });
-    return entries.find((entry) => equalBytes(entry.chat, chat));
+  /** The newest that people see of a chat: its newest entry may be deleted, or nothing to be shown. */
+  async #newestLine({ chat, newest }: ArchivedChat, latest: PageEntry | undefined): Promise<Line | null> {
+    // Another chat's entry would show this one's notes under another one's name.
+    const own = latest !== undefined && equalBytes(latest.chat, chat) ? [latest] : [];
+    const line = await this.#firstSeen(own, chat);
+    if (line !== null) return line;
+    let before = newest;
+    for (let left = MOST_UNSEEN; left > 0; left -= UNSEEN_PAGE) {
+      const { entries, more } = await this.#context.archive.read({
+        type: "before",
+        chat,
+        before,
+        limit: UNSEEN_PAGE,
+      });
+      const seen = await this.#firstSeen(entries, chat);
+      if (seen !== null) return seen;
+      const next = entries.at(-1)?.counter;
+      if (!more || next === undefined) break;
+      if (next >= before) throw outOfOrder();
+      before = next;
+    }
+    return null;
+  }
+
+  async #firstSeen(entries: readonly PageEntry[], chat: Uint8Array): Promise<Line | null> {
+    for (const entry of entries) {
+      if (!equalBytes(entry.chat, chat) || entry.counter <= this.#context.historyAfter()) continue;
+      const line = await lineOf(this.#context, entry);
+      if (line !== null) return line;
+    }
+    return null;
   }
 
   /** A note that is damaged or not its own is none: the next that is written takes its place. */
@@ -235,7 +259,7 @@ function summaryOf(
   me: AccountId,
 ): ChatSummary {
   const { pinned, mutedUntil, draft, read } = note;
-  const mine = line?.from === me;
+  const mine = line.from === me;
   const group = newest?.group ?? null;
   const other = newest === null ? "" : mine || group !== null ? newest.to : newest.from;
   return { with: other, group, unread, newest, pinned, mutedUntil, draft, read, counter: chat.newest };

@@ -9,7 +9,7 @@ import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
 import { Kind, encodeSend } from "../../protocol/hot.js";
 import { readId16, type ConversationId, type DeviceId, type MessageId } from "../../protocol/ids.js";
-import { encodePayload, type Payload } from "../../protocol/payload.js";
+import { anew, encodePayload, isAnew, type Payload } from "../../protocol/payload.js";
 import type { Clock, Random } from "../../protocol/runtime.js";
 import type { NewEntry } from "./archive.js";
 import type { Contacts } from "./contacts.js";
@@ -33,7 +33,7 @@ export type Judgement =
       readonly sender: VerifiedCard;
       /** `null` between two people; `byAdmin`: whether its sender was one of the group's then. */
       readonly group: (GroupRef & { readonly byAdmin: boolean }) | null;
-      /** To a group: whether it is not certainly the newest of its device, and so may have come before, sealed otherwise. */
+      /** To a group: whether it may have come before, sealed otherwise. */
       readonly mayRepeat: boolean;
     })
   | { readonly kind: "invalid" }
@@ -103,17 +103,19 @@ export class Conversations {
    * The same message, for those who are members of its group by now.
    *
    * @param entry of the archive, as {@link seal} made it
+   * @param left whether somebody may have it as it was sealed before: then it says that it was
    * @throws FastChatError as {@link seal}
    */
-  async sealAgain({
-    conversation,
-    entry,
-  }: Pick<SealedMessage, "conversation" | "entry">): Promise<SealedMessage> {
+  async sealAgain(
+    { conversation, entry }: Pick<SealedMessage, "conversation" | "entry">,
+    left: boolean,
+  ): Promise<SealedMessage> {
     const content = entry === null ? null : await this.#context.entries.open({ ...entry, counter: 0 });
     if (content?.type !== "sent") throw new FastChatError("internal", "What was sent is no message.");
     const { message, sequence, sentAt } = content.header;
     const audience = await this.#members(conversation);
-    return this.#seal(audience, message, content.payload, sequence, sentAt);
+    const payload = left ? anew(content.payload) : content.payload;
+    return this.#seal(audience, message, payload, sequence, sentAt);
   }
 
   async #audience(to: Peer): Promise<Audience> {
@@ -208,7 +210,8 @@ export class Conversations {
       if (advance === "back") return { kind: "invalid" };
       const title = await this.#context.groups.titleOf(header.conversation);
       const group = { id: header.conversation, title, byAdmin: standing.admin };
-      return { kind: "genuine", ...opened, sender, group, mayRepeat: advance === "unknown" };
+      const mayRepeat = advance === "behind" || isAnew(opened.payload);
+      return { kind: "genuine", ...opened, sender, group, mayRepeat };
     } catch (error) {
       if (error instanceof FastChatError && error.code === "undecryptable") return { kind: "invalid" };
       throw error;
@@ -216,12 +219,12 @@ export class Conversations {
   }
 
   /** A device does not go back to a membership that it knew to be over: what says so was held back, or made with an old key. */
-  #advance({ conversation, device, sender, sequence, epoch }: EnvelopeHeader): "on" | "back" | "unknown" {
+  #advance({ conversation, device, sender, sequence, epoch }: EnvelopeHeader): "on" | "behind" | "back" {
     const key = `${conversation}${sender}${device}`;
     const newest = this.#newest.get(key);
-    if (newest !== undefined && sequence <= newest.sequence) return "unknown";
+    if (newest !== undefined && sequence <= newest.sequence) return "behind";
     if (newest !== undefined && epoch < newest.epoch) return "back";
     this.#newest.set(key, { sequence, epoch });
-    return newest === undefined ? "unknown" : "on";
+    return "on";
   }
 }

@@ -1,10 +1,11 @@
 /** Deleting from the history of one conversation: which entries are meant, and what goes with them. */
 import { MAX_ENTRIES } from "../../protocol/archive.js";
 import { FastChatError } from "../../protocol/errors.js";
-import type { MessageId } from "../../protocol/ids.js";
+import type { AccountId, MessageId } from "../../protocol/ids.js";
 import type { Deletions, Range } from "./deletions.js";
-import { wholeHistory, type HistoryContext, type Place } from "./history.js";
+import { newestFirst, wholeHistory, type HistoryContext, type Place } from "./history.js";
 import type { HistoryEntry } from "./messages.js";
+import { openOrNull } from "./page-entries.js";
 import type { Search } from "./search.js";
 
 export interface DeletingContext extends HistoryContext {
@@ -22,16 +23,18 @@ export type Selection =
 /**
  * What a selection means just now.
  *
- * @returns ranges that hold all that was selected, and of the conversation nothing besides; how many entries those are
+ * @returns ranges that hold all that was selected, and of what the conversation shows nothing besides; how many entries those are; and
+ *   what others have sent of it
  * @throws FastChatError `badRequest` where a message that is named does not stand there; as {@link wholeHistory}
  */
 export async function selected(
   context: HistoryContext,
   place: Place,
   selection: Selection,
-): Promise<{ readonly ranges: readonly Range[]; readonly count: number }> {
+): Promise<{ readonly ranges: readonly Range[]; readonly count: number; readonly received: MessageKeys }> {
   const wanted = selection.type === "messages" ? new Set(selection.ids) : null;
   const ranges: Range[] = [];
+  const received = new Set<string>();
   let count = 0;
   /** The range that the entry before belongs to; `null` if it was not meant. */
   let open: { readonly from: number; to: number } | null = null;
@@ -41,18 +44,49 @@ export async function selected(
         open = null;
         continue;
       }
-      const { counter, id } = entry;
+      const { counter, id, fromAccount } = entry;
       if (open === null) ranges.push((open = { from: counter, to: counter }));
       else open.to = counter;
       count += 1;
-      if (id !== null) wanted?.delete(id);
+      if (id === null) continue;
+      wanted?.delete(id);
+      if (fromAccount !== null && entry.direction === "received") received.add(keyOf(fromAccount, id));
     }
   }
   const [missing] = wanted ?? [];
   if (missing !== undefined) {
     throw new FastChatError("badRequest", `No message ${missing} stands in the history with ${place.shown}.`);
   }
-  return { ranges, count };
+  return { ranges, count, received };
+}
+
+/** Names of messages, each by its sender and id. */
+type MessageKeys = ReadonlySet<string>;
+
+function keyOf(sender: AccountId, message: MessageId): string {
+  return sender + message;
+}
+
+/** Other entries of messages: history does not show them, and would once those are gone that it shows. */
+async function hiddenTwins(
+  context: HistoryContext,
+  place: Place,
+  shown: readonly Range[],
+  messages: MessageKeys,
+): Promise<Range[]> {
+  const twins: Range[] = [];
+  if (messages.size === 0) return twins;
+  for await (const entry of newestFirst(context, place.conversation)) {
+    const { counter } = entry;
+    if (shown.some(({ from, to }) => from <= counter && counter <= to)) continue;
+    const content = await openOrNull(context.entries, entry);
+    // A forgery that borrows the ids of a message that goes is no loss either.
+    const isTwin =
+      (content?.type === "received" && messages.has(keyOf(content.header.sender, content.header.message))) ||
+      (content?.type === "unjudged" && messages.has(keyOf(content.frame.account, content.frame.message)));
+    if (isTwin) twins.push({ from: counter, to: counter });
+  }
+  return twins;
 }
 
 /**
@@ -67,8 +101,10 @@ export async function deleteSelected(
   selection: Selection,
 ): Promise<number> {
   const { deletions, entries, ledger, search } = context;
-  const { ranges } = await selected(context, place, selection);
+  const { ranges, received } = await selected(context, place, selection);
   const chat = await entries.chat(place.conversation);
+  // Before what they would be shown in place of.
+  for (const twin of await hiddenTwins(context, place, ranges, received)) await deletions.add(chat, twin);
   let count = 0;
   for (const range of ranges) {
     count += await deletions.add(chat, range);

@@ -1,18 +1,13 @@
 /** The messages of the outbox that are on their way: to be accepted, then to be archived, then to be forgotten. */
-import { FastChatError, type ErrorCode } from "../../protocol/errors.js";
-import {
-  decodeSend,
-  frameEpoch,
-  isRefusal,
-  Outcome,
-  refusalCode,
-  type AcceptedFrame,
-} from "../../protocol/hot.js";
+import { FastChatError } from "../../protocol/errors.js";
+import { decodeSend, isRefusal, Outcome, refusalCode, type AcceptedFrame } from "../../protocol/hot.js";
 import type { AccountId, ConversationId, MessageId } from "../../protocol/ids.js";
+import { AcceptedNotes } from "./accepted-notes.js";
 import type { Archive } from "./archive.js";
 import { ArchiveOrder, type OutboxItem } from "./archive-order.js";
 import type { Welcome } from "./connection.js";
 import { tooLarge } from "./drafts.js";
+import { GroupFlight, isToGroup, type SealingPast } from "./group-flight.js";
 import type { OutboxEntry, OutboxFile, OutboxFiles } from "./outbox-files.js";
 import type { PendingSend } from "./pending-send.js";
 import type { Session } from "./session.js";
@@ -24,12 +19,8 @@ export interface FlightContext {
   readonly files: OutboxFiles;
   readonly archive: Pick<Archive, "append">;
   readonly session: SendingSession;
-  /**
-   * Seals a message for those who are in its group by now.
-   *
-   * @param refused whether the service has called what it was sealed for out of date
-   */
-  sealAgain(entry: OutboxEntry, refused: boolean): Promise<OutboxEntry>;
+  /** Seals a message for those who are in its group by now. */
+  sealAgain(entry: OutboxEntry, past: SealingPast): Promise<OutboxEntry>;
   /** Whose names those are, as far as they are known. */
   namesOf(accounts: readonly AccountId[]): Promise<ReadonlyMap<AccountId, string>>;
   /** Told of every message that got on. */
@@ -55,12 +46,8 @@ export class Flight {
   readonly #putOff = new Set<OutboxItem>();
   /** Recipients, or groups, of those that this hold of the lock has tried: what is behind them must not come before them. */
   readonly #putOffFor = new Set<AccountId | ConversationId>();
-  /** Messages to each group that are on the way: all are sealed for one epoch of it, or a later one could be taken before them. */
-  readonly #toGroups = new Map<ConversationId, Set<OutboxItem>>();
-  /** Refused for the membership that they were sealed for, and not sealed anew yet. */
-  readonly #stale = new Set<OutboxItem>();
-  /** Groups whose messages are to be sealed anew, once none of them is on the way any more, or are being so. */
-  readonly #sealing = new Map<ConversationId, "soon" | "now">();
+  readonly #groups: GroupFlight;
+  readonly #notes: AcceptedNotes;
   /** Files with messages that are not archived. */
   readonly #open = new Map<string, OutboxItem[]>();
   /** Whether this process holds the outbox's lock, and puts the files away itself. */
@@ -72,6 +59,20 @@ export class Flight {
     this.#session = context.session;
     this.#onChange = () => context.onChange();
     this.#order = new ArchiveOrder(context.archive, (item) => this.#onArchived(item));
+    this.#notes = new AcceptedNotes(context.files);
+    this.#groups = new GroupFlight({
+      session: context.session,
+      sealAgain: (entry, past) => context.sealAgain(entry, past),
+      itemsOf: (conversation) => this.#itemsOf(conversation),
+      onRefused: (item, error) => {
+        this.#settle(item, "done");
+        item.pending?.refuse(error);
+      },
+      onReady: (conversation, again) => {
+        if (again) this.#sendAgain(conversation);
+        else this.transmit();
+      },
+    });
   }
 
   /** Messages that are not accepted, without those that are put off. */
@@ -142,14 +143,14 @@ export class Flight {
       const item = this.#unsent[sent];
       if (item === undefined || onTheWay >= welcome.sendWindow) break;
       const { frame } = item.entry;
-      if (this.#waitsForGroup(item)) break;
+      if (this.#groups.holdsBack(item)) break;
       if (this.#putOffFor.size > 0 && targetsOf(item).some((target) => this.#putOffFor.has(target))) {
         // What left in a session before may have been taken there: to call it refused would invite to write it again.
         if (item.sent) this.#putOffItem(item);
         else this.#refuse(item, refused(Outcome.queueFull, item.entry.to));
         continue;
       }
-      if (namesOneOf(frame, this.#refusedBy)) {
+      if (namesOneOf(item, this.#refusedBy)) {
         if (!isAwaited(item)) {
           // Nobody waits: another session for its sake has time. Nothing behind it may come before it.
           for (const recipient of recipientsOf(item)) this.#refusedBy.add(recipient);
@@ -189,14 +190,15 @@ export class Flight {
     // A repetition, or one that an earlier hold of the lock left behind.
     if (item === undefined || recipients.length === 0) return false;
     let taken = false;
-    // A group does not wait for the one who does not read.
-    const isToGroup = isGroups(item);
     for (const { recipient, outcome } of recipients) {
-      if (outcome === Outcome.queueFull && !isToGroup) this.#refusedBy.add(recipient);
+      // A group does not wait for the one who does not read.
+      if (outcome === Outcome.queueFull && !isToGroup(item)) this.#refusedBy.add(recipient);
     }
     const refusal = recipients.find(({ outcome }) => isRefusal(outcome));
     if (refusal?.outcome === Outcome.staleEpoch) {
-      this.#onStale(item);
+      // Once all that is on the way to the group has come back so, it is sealed anew, and goes again in its order.
+      this.#groups.onStale(item);
+      this.#arrives(item);
     } else if (refusal !== undefined && recipients.every(({ outcome }) => isRefusal(outcome))) {
       this.#refuse(item, refused(refusal.outcome, item.entry.to));
     } else {
@@ -208,11 +210,11 @@ export class Flight {
     return taken;
   }
 
-  async #tellAccepted(
-    { entry: { message, to, at }, pending }: OutboxItem,
-    recipients: AcceptedFrame["recipients"],
-  ): Promise<void> {
+  async #tellAccepted(item: OutboxItem, recipients: AcceptedFrame["recipients"]): Promise<void> {
+    const { entry, file, pending } = item;
+    const { message, to, at } = entry;
     if (pending === null || pending.over) return;
+    if (isToGroup(item)) await this.#notes.note(file, message);
     const refusing = recipients.filter(({ outcome }) => isRefusal(outcome)).map(({ recipient }) => recipient);
     const names = refusing.length === 0 ? null : await this.#context.namesOf(refusing);
     const stored = recipients.some(({ outcome }) => outcome === Outcome.stored);
@@ -227,91 +229,36 @@ export class Flight {
     });
   }
 
-  /** Whether a message must wait until others to its group are answered, or sealed anew. */
-  #waitsForGroup({ entry: { conversation, frame } }: OutboxItem): boolean {
-    if (this.#sealing.has(conversation)) return true;
-    const [other] = this.#toGroups.get(conversation) ?? [];
-    return other !== undefined && frameEpoch(other.entry.frame) !== frameEpoch(frame);
-  }
-
   #leaves(item: OutboxItem, cost: number): void {
     this.#onTheWay.set(item, cost);
     this.#bytesOnTheWay += cost;
-    if (!isGroups(item)) return;
-    const { conversation } = item.entry;
-    this.#toGroups.set(conversation, (this.#toGroups.get(conversation) ?? new Set()).add(item));
+    this.#groups.onLeft(item);
   }
 
   /** It is answered. */
   #arrives(item: OutboxItem): void {
     this.#bytesOnTheWay -= this.#onTheWay.get(item) ?? 0;
     this.#onTheWay.delete(item);
-    const { conversation } = item.entry;
-    const others = this.#toGroups.get(conversation);
-    if (others?.delete(item) !== true || others.size > 0) return;
-    this.#toGroups.delete(conversation);
-    if (this.#sealing.get(conversation) === "soon") this.#sealGroupNow(conversation);
+    this.#groups.onAnswered(item);
   }
 
   /** No answer comes any more to what left. */
   #clearWay(): void {
     this.#onTheWay.clear();
     this.#bytesOnTheWay = 0;
-    this.#toGroups.clear();
-    this.#stale.clear();
-    for (const [conversation, when] of this.#sealing) if (when === "soon") this.#sealing.delete(conversation);
+    this.#groups.clear();
   }
 
-  /**
-   * The group has changed: once all that is on the way to it has come back so, it is sealed anew for the members of now, and
-   * goes again in its order.
-   */
-  #onStale(item: OutboxItem): void {
-    const { conversation } = item.entry;
-    if (!this.#sealing.has(conversation)) this.#sealing.set(conversation, "soon");
-    this.#stale.add(item);
-    this.#arrives(item);
-  }
-
-  #sealGroupNow(conversation: ConversationId): void {
-    this.#sealing.set(conversation, "now");
-    const { welcome } = this.#session;
-    this.#sealGroupAgain(conversation).then(
-      () => {
-        this.#sealing.delete(conversation);
-        // In a session that began meanwhile all of it is to be sent anyway.
-        if (this.#session.welcome === welcome) this.#sendAgain(conversation);
-        else this.transmit();
-      },
-      () => {
-        this.#sealing.delete(conversation);
-        // What keeps it from being sealed may have passed with the next session.
-        if (this.#session.welcome === welcome) this.#session.renew();
-        else this.transmit();
-      },
-    );
-  }
-
-  async #sealGroupAgain(conversation: ConversationId): Promise<void> {
+  *#itemsOf(conversation: ConversationId): Generator<OutboxItem, void> {
     for (const item of this.#items.values()) {
-      if (item.entry.conversation !== conversation || this.#putOff.has(item)) continue;
-      try {
-        item.entry = await this.#context.sealAgain(item.entry, this.#stale.has(item));
-        this.#stale.delete(item);
-      } catch (error) {
-        if (!(error instanceof FastChatError) || !LASTING.has(error.code)) throw error;
-        this.#settle(item, "done");
-        item.pending?.refuse(error);
-      }
+      if (item.entry.conversation === conversation && !this.#putOff.has(item)) yield item;
     }
   }
 
   /** Everything of a group that is not answered is to be sent, each in its place among the others that are. */
   #sendAgain(conversation: ConversationId): void {
-    const unsent = new Set(this.#unsent);
-    this.#unsent = [...this.#items.values()].filter(
-      (item) => unsent.has(item) || (item.entry.conversation === conversation && !this.#putOff.has(item)),
-    );
+    const unsent = new Set([...this.#unsent, ...this.#itemsOf(conversation)]);
+    this.#unsent = [...this.#items.values()].filter((item) => unsent.has(item));
     this.transmit();
   }
 
@@ -331,6 +278,7 @@ export class Flight {
    */
   async putAway(): Promise<void> {
     for (const [name, items] of [...this.#open]) {
+      await this.#notes.settled(name);
       const left = items.filter(({ progress }) => progress !== "done");
       if (left.length === 0) {
         await this.#drop(name);
@@ -341,6 +289,7 @@ export class Flight {
       if (news || left.length < items.length) await this.#files.replace({ name, entries });
     }
     this.#forget();
+    this.#notes.clear();
     // From here on who is archived last removes the file; what was archived while files were written is left to do.
     this.holding = false;
     for (const [name, items] of this.#open) if (isDone(items)) this.#dropLate(name);
@@ -406,9 +355,10 @@ export class Flight {
     if (items !== undefined && isDone(items)) this.#dropLate(file);
   }
 
-  #drop(file: string): Promise<void> {
+  async #drop(file: string): Promise<void> {
     this.#open.delete(file);
-    return this.#files.remove(file);
+    await this.#notes.forget(file);
+    await this.#files.remove(file);
   }
 
   #dropLate(file: string): void {
@@ -421,21 +371,16 @@ function costOf({ entry: { frame } }: OutboxItem): number {
   return frame.length;
 }
 
-function isGroups({ entry: { frame } }: OutboxItem): boolean {
-  return frameEpoch(frame) > 0;
-}
-
-function namesOneOf(frame: Uint8Array, accounts: ReadonlySet<AccountId>): boolean {
+/** Whether one of those accounts is the one that a message is for. */
+function namesOneOf(item: OutboxItem, accounts: ReadonlySet<AccountId>): boolean {
   return (
-    accounts.size > 0 &&
-    frameEpoch(frame) === 0 &&
-    decodeSend(frame).keys.some(({ recipient }) => accounts.has(recipient))
+    accounts.size > 0 && !isToGroup(item) && recipientsOf(item).some((recipient) => accounts.has(recipient))
   );
 }
 
 /** What keeps its order: each person whom it is for, or the group. */
 function targetsOf(item: OutboxItem): readonly (AccountId | ConversationId)[] {
-  return isGroups(item) ? [item.entry.conversation] : recipientsOf(item);
+  return isToGroup(item) ? [item.entry.conversation] : recipientsOf(item);
 }
 
 function recipientsOf({ entry }: OutboxItem): AccountId[] {
@@ -449,9 +394,6 @@ function isAwaited({ pending }: OutboxItem): boolean {
 function isDone(items: readonly OutboxItem[]): boolean {
   return items.every(({ progress }) => progress === "done");
 }
-
-/** Why a message can never be sealed for its group's members of now. */
-const LASTING: ReadonlySet<ErrorCode> = new Set(["forbidden", "badRequest", "noSuchGroup"]);
 
 function refused(outcome: Outcome, to: string): FastChatError {
   const code = refusalCode(outcome);

@@ -20,7 +20,7 @@ import { fileOf, isSeen, textOf } from "./payload-text.js";
 import { openOrNull, outOfOrder } from "./page-entries.js";
 import { shownGroup } from "./peers.js";
 import type { OwnMessage, ReceiptBook } from "./receipt-book.js";
-import { standsUnjudged } from "./twins.js";
+import { isLateReceived, isLateUnjudged } from "./twins.js";
 
 export interface LineContext {
   readonly me: AccountId;
@@ -69,6 +69,7 @@ export async function lineOf(context: LineContext, entry: PageEntry): Promise<Li
     case "sent":
       return genuine(context.me, counter, content.header, content.payload, content.recipients);
     case "received":
+      if (await isLateReceived(context, chat, counter, content)) return null;
       return genuine(context.me, counter, content.header, content.payload, [context.me]);
     case "invalid":
       return doubtful(context.me, counter, "invalid", content.frame, content.receivedAt);
@@ -134,18 +135,15 @@ async function judged(
   { counter, chat }: PageEntry,
   entry: UnjudgedEntry,
 ): Promise<Line | null> {
-  const { me, conversations, entries, archive } = context;
+  const { me, conversations } = context;
   const judgement = await conversations.judge(entry);
   if (judgement.kind !== "genuine") {
     const direction = judgement.kind === "invalid" ? "invalid" : "waiting";
     return doubtful(me, counter, direction, entry.frame, entry.receivedAt);
   }
-  // It may have come once more, after a crash, and have been judged then: history shows a message once.
+  // It may have come once more, after a crash, or sealed anew: history shows a message once.
+  if (await isLateUnjudged(context, chat, counter, judgement)) return null;
   const { header, payload } = judgement;
-  const tag = await entries.tagOf(header.sender, header.message);
-  const again = await archive.read({ type: "find", entry: tag });
-  const stands = again.entries.some(({ entry }) => equalBytes(entry, tag));
-  if (stands || (header.epoch > 0 && (await standsUnjudged(context, chat, counter, header)))) return null;
   return genuine(me, counter, header, payload, [me]);
 }
 

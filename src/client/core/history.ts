@@ -96,7 +96,7 @@ export async function findSent(
 }
 
 /** Entries of a chat, to its beginning. */
-async function* newestFirst(
+export async function* newestFirst(
   { archive, entries }: Pick<HistoryContext, "archive" | "entries">,
   conversation: ConversationId,
 ): AsyncGenerator<PageEntry, void> {

@@ -7,7 +7,7 @@ import { Compile } from "#typebox/compile";
 import { TAG_BYTES } from "../../protocol/archive.js";
 import { pack, unpack } from "../../protocol/codec.js";
 import { FastChatError } from "../../protocol/errors.js";
-import type { AccountId, ConversationId, DeviceId } from "../../protocol/ids.js";
+import type { AccountId, ConversationId, DeviceId, MessageId } from "../../protocol/ids.js";
 import {
   AccountIdSchema,
   Binary,
@@ -21,6 +21,8 @@ import type { DeviceFiles } from "./device-files.js";
 
 const LOCK = "outbox";
 const PREFIX = "outbox-";
+/** Beside a file of messages: those of it that are accepted, so far as that was noted before the file was written anew. */
+const ACCEPTED = "accepted-";
 /** With the device's id: a process from before a new login must not write over the numbers of the new device. */
 const NUMBERS = "numbers-";
 const MAX_BYTES = 2 ** 24;
@@ -56,6 +58,10 @@ const outboxFile = Compile(
   Type.Object({ version: Type.Literal(1), entries: Type.Array(OutboxEntry, { minItems: 1 }) }),
 );
 
+const acceptedFile = Compile(
+  Type.Object({ version: Type.Literal(1), messages: Type.Array(MessageIdSchema) }),
+);
+
 const numbersFile = Compile(
   Type.Object({
     version: Type.Literal(1),
@@ -79,6 +85,8 @@ export class OutboxFiles {
   readonly #files: DeviceFiles;
   readonly #account: AccountId;
   readonly #device: DeviceId;
+  /** Files beside which something is noted. */
+  readonly #noted = new Set<string>();
 
   constructor(files: DeviceFiles, account: AccountId, device: DeviceId) {
     this.#files = files;
@@ -104,7 +112,9 @@ export class OutboxFiles {
   async load(known: (name: string) => boolean): Promise<StoredOutbox> {
     const unknown: OutboxFile[] = [];
     let last: string | null = null;
-    for (const name of await this.#files.list(PREFIX)) {
+    const names = await this.#files.list(PREFIX);
+    await this.#findNotes(new Set(names));
+    for (const name of names) {
       if (!known(name)) {
         const entries = await this.#read(name);
         if (entries === null || entries.some(({ sender }) => sender !== this.#account)) continue;
@@ -134,8 +144,15 @@ export class OutboxFiles {
     await this.#files.write(name, pack({ version: 1, entries }));
   }
 
-  remove(name: string): Promise<void> {
-    return this.#files.remove(name);
+  /** Notes all messages of a file that are accepted; once that is kept, none of them is sent again. */
+  async noteAccepted(name: string, messages: readonly MessageId[]): Promise<void> {
+    this.#noted.add(name);
+    await this.#files.write(notesOn(name), pack({ version: 1, messages }));
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#files.remove(name);
+    if (this.#noted.delete(name)) await this.#files.remove(notesOn(name));
   }
 
   /**
@@ -166,16 +183,41 @@ export class OutboxFiles {
     await this.#files.write(NUMBERS + this.#device, pack({ version: 1, last: [...numbers] }));
   }
 
+  /** What is noted on files that are gone a crash has left behind. */
+  async #findNotes(names: ReadonlySet<string>): Promise<void> {
+    for (const name of this.#noted) if (!names.has(name)) this.#noted.delete(name);
+    for (const notes of await this.#files.list(ACCEPTED)) {
+      const name = PREFIX + notes.slice(ACCEPTED.length);
+      if (names.has(name)) this.#noted.add(name);
+      else await this.#files.remove(notes);
+    }
+  }
+
   async #read(name: string): Promise<readonly OutboxEntry[] | null> {
+    const file = await this.#open(name);
+    if (!outboxFile.Check(file)) return null;
+    const notes = this.#noted.has(name) ? await this.#open(notesOn(name)) : null;
+    const accepted = new Set(acceptedFile.Check(notes) ? notes.messages : []);
+    return file.entries.map((entry) => ({
+      ...entry,
+      accepted: entry.accepted || accepted.has(entry.message),
+    }));
+  }
+
+  /** @returns `null` for a file that is not there, or is damaged */
+  async #open(name: string): Promise<unknown> {
     try {
       const bytes = await this.#files.read(name);
-      const file: unknown = bytes === null ? null : unpack(bytes);
-      return outboxFile.Check(file) ? file.entries : null;
+      return bytes === null ? null : unpack(bytes);
     } catch (error) {
       if (error instanceof FastChatError && error.code === "undecryptable") return null;
       throw error;
     }
   }
+}
+
+function notesOn(name: string): string {
+  return ACCEPTED + name.slice(PREFIX.length);
 }
 
 /** Digits of the number in a file's name: its order. */

@@ -16,6 +16,7 @@ import type { Welcome } from "./connection.js";
 import type { Contacts } from "./contacts.js";
 import { numberDrafts, type Draft, type NumberingContext } from "./drafts.js";
 import { Flight, type SendingSession } from "./flight.js";
+import type { SealingPast } from "./group-flight.js";
 import type { SentMessage } from "./messages.js";
 import type { Conversations } from "./conversations.js";
 import type { Groups } from "./groups.js";
@@ -98,7 +99,7 @@ export class Outbox {
       files: context.files,
       archive: context.archive,
       session,
-      sealAgain: (entry, refused) => this.#sealAgain(entry, refused),
+      sealAgain: (entry, past) => this.#sealAgain(entry, past),
       namesOf: (accounts) => context.contacts.namesOf(accounts),
       onChange: () => this.#changed.notify(),
     });
@@ -362,14 +363,14 @@ export class Outbox {
     }
   }
 
-  async #sealAgain(entry: OutboxEntry, refused: boolean): Promise<OutboxEntry> {
+  async #sealAgain(entry: OutboxEntry, { refused, left }: SealingPast): Promise<OutboxEntry> {
     const { groups, conversations } = this.#context;
     const { epoch } = await groups.catchUp(entry.conversation);
     if (refused && epoch === frameEpoch(entry.frame)) {
       groups.accuse(entry.conversation, "hidden");
       throw new FastChatError("unavailable", `The service does not say who is in ${entry.to} now.`);
     }
-    const { frame, entry: archived } = await conversations.sealAgain(entry);
+    const { frame, entry: archived } = await conversations.sealAgain(entry, left);
     return { ...entry, frame, entry: archived };
   }
 

@@ -23,7 +23,7 @@ import type { ReceiptBook } from "./receipt-book.js";
 import type { ReceiptSender } from "./receipt-sender.js";
 import { RecentMap } from "./recent-map.js";
 import { Signal } from "./signal.js";
-import { standsUnjudged } from "./twins.js";
+import { firstUnjudged } from "./twins.js";
 import { within } from "./within.js";
 
 export interface ReceiverContext {
@@ -222,12 +222,12 @@ export class Receiver {
     }
   }
 
-  /** Whether it stands in the archive already, as it was sealed before; where the archive cannot be asked, it may come to stand twice. */
+  /** Whether it stands in the archive already, as it was sealed before. Where the archive cannot be asked it is left to history, which shows the first. */
   async #stands({ chat }: NewEntry, { header }: Genuine): Promise<boolean> {
     // What comes behind it is not kept waiting for one that is away.
     if (this.#context.archive.away) return false;
     try {
-      return await standsUnjudged(this.#context, chat, Infinity, header);
+      return (await firstUnjudged(this.#context, chat, Infinity, header)) !== null;
     } catch (error) {
       if (error instanceof FastChatError) return false;
       throw error;
