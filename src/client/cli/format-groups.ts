@@ -1,21 +1,18 @@
 /** How groups look: lines for a person, an object for a program. */
 import type { ChalkInstance } from "chalk";
+import { namesOf } from "../core/group-names.js";
 import type { GroupNotice, GroupSummary } from "../core/messages.js";
 import { shownGroup } from "../core/peers.js";
-import { changeLine } from "./format.js";
+import { changeLine, isoTime } from "./format.js";
+import type { Output } from "./output.js";
 import { printableJson, printableLine } from "./printable.js";
-
-/** Names that one line of a list shows. */
-const MOST_NAMES = 6;
 
 export function groupLines(groups: readonly GroupSummary[], paint: ChalkInstance): string[] {
   const titles = groups.map(({ id, title }) => printableLine(shownGroup(id, title)));
   const widest = Math.max(0, ...titles.map((title) => title.length));
   return groups.map(({ members, isMember, isAdmin }, index) => {
-    const names = members.slice(0, MOST_NAMES).map(({ name }) => printableLine(name));
-    const rest = members.length > MOST_NAMES ? `, … (${members.length})` : "";
     const mark = !isMember ? " (left)" : isAdmin ? " (you are admin)" : "";
-    return `${paint.cyan((titles[index] ?? "").padEnd(widest))}  ${names.join(", ")}${rest}${paint.dim(mark)}`;
+    return `${paint.cyan((titles[index] ?? "").padEnd(widest))}  ${printableLine(namesOf(members))}${paint.dim(mark)}`;
   });
 }
 
@@ -33,4 +30,13 @@ export function groupJson({ id, title, members, epoch, isMember, isAdmin }: Grou
 
 export function noticeLine({ group, text, at }: GroupNotice, paint: ChalkInstance): string {
   return changeLine(at, shownGroup(group.id, group.title), text, paint);
+}
+
+export function noticeJson({ group, change, by, members, text, at }: GroupNotice): string {
+  return printableJson({ change, group, by, members, text, at: isoTime(at) });
+}
+
+/** Prints changes of groups where messages are printed. */
+export function noticePrinter(output: Output): (notice: GroupNotice) => Promise<void> {
+  return (notice) => output.line(output.json ? noticeJson(notice) : noticeLine(notice, output.paint));
 }

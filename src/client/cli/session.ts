@@ -16,6 +16,7 @@ import { ConnectionNotes } from "./connection-notes.js";
 import { reportFailure } from "./failure.js";
 import { catchInterrupts, type Interrupts } from "./interrupt.js";
 import { Output } from "./output.js";
+import { groupChooser } from "./which-group.js";
 
 export interface GlobalOptions {
   readonly server?: string | undefined;
@@ -32,6 +33,13 @@ export interface CommandContext {
   readonly clientOptions: ClientOptions;
   readonly env: Record<string, string | undefined>;
 }
+
+/** What says that somebody has tampered with something. */
+const TAMPERED: ReadonlySet<ConnectionStatus["kind"]> = new Set([
+  "archiveAltered",
+  "keyChanged",
+  "groupAltered",
+]);
 
 /** Runs a command to its end and sets the process's exit code. */
 export async function runCommand(
@@ -53,6 +61,7 @@ export async function runCommand(
       clientOptions: {
         acceptWeakStretching: env["FASTCHAT_LABORATORY"] === "accept-weak-stretching",
         sendsReceipts: true,
+        chooseGroup: options.json ? undefined : groupChooser(process, interrupts.signal),
       },
       env,
     });
@@ -110,7 +119,7 @@ export async function withClient<T>(
   const notes = new ConnectionNotes(context.output);
   const onStatus = (status: ConnectionStatus): void => {
     // Whatever the command is: what somebody has tampered with is told. Being away is told by what fails.
-    if (status.kind === "archiveAltered" || status.kind === "keyChanged") notes.onStatus(status);
+    if (TAMPERED.has(status.kind)) notes.onStatus(status);
   };
   return withPorts(context, address, async (ports) => {
     const client = await Client.resume(ports, { onStatus, ...context.clientOptions });

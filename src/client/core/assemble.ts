@@ -28,6 +28,7 @@ import { GroupArchive } from "./group-archive.js";
 import { GroupFiles } from "./group-files.js";
 import { GroupInvites } from "./group-invites.js";
 import { GroupService } from "./group-service.js";
+import { GroupNames, type ChooseGroup } from "./group-names.js";
 import { Groups } from "./groups.js";
 import { Import } from "./imports.js";
 import { Ledger } from "./ledger.js";
@@ -63,6 +64,8 @@ export interface ClientOptions {
   readonly sendPatienceMs?: number;
   /** Whether authors are told that their messages have arrived here, and were read; not if missing. */
   readonly sendsReceipts?: boolean;
+  /** Asks which of several groups with one title is meant; where it is missing, such a title is refused. */
+  readonly chooseGroup?: ChooseGroup | undefined;
   /** Told how the connections fare while nobody listens. It must not throw. */
   readonly onStatus?: (status: ConnectionStatus) => void;
 }
@@ -210,7 +213,13 @@ export async function assemble(
     onAlarm: (alarm) => onStatus({ kind: "groupAltered", alarm }),
   });
   const conversations = new Conversations({ keys, device, contacts, groups, entries, clock, random });
-  const peers = new Peers(contacts, groups, conversations, async (conversation) => {
+  const groupNames: GroupNames = new GroupNames({
+    me,
+    groups,
+    describe: (id) => groupActions.summary(id),
+    choose: options.chooseGroup,
+  });
+  const peers = new Peers(contacts, groups, groupNames, conversations, async (conversation) => {
     const chat = await entries.chat(conversation);
     return (await archive.read({ type: "before", chat, limit: 1 })).entries.length > 0;
   });
@@ -296,11 +305,20 @@ export async function assemble(
     random,
     tells: () => (options.sendsReceipts !== true ? "nothing" : hidesReading ? "arrival" : "reading"),
   });
-  const groupActions = new GroupActions({ me, groups, admin: groupAdmin, contacts, outbox, random });
+  const groupActions = new GroupActions({
+    me,
+    groups,
+    groupNames,
+    admin: groupAdmin,
+    contacts,
+    outbox,
+    random,
+  });
   const groupInvites = new GroupInvites({
     me,
     keys,
     groups,
+    groupNames,
     admin: groupAdmin,
     actions: groupActions,
     contacts,

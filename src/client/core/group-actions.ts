@@ -14,6 +14,7 @@ import { MAX_TITLE_BYTES, type Payload } from "../../protocol/payload.js";
 import type { Random } from "../../protocol/runtime.js";
 import type { Contacts } from "./contacts.js";
 import type { GroupAdmin } from "./group-admin.js";
+import type { GroupNames } from "./group-names.js";
 import type { Groups } from "./groups.js";
 import type { GroupSummary } from "./messages.js";
 import type { Outbox } from "./outbox.js";
@@ -23,8 +24,9 @@ export interface GroupActionsContext {
   readonly me: AccountId;
   readonly groups: Pick<
     Groups,
-    "catchUp" | "find" | "list" | "named" | "retitle" | "titleOf" | "readOn" | "noteUntitled" | "untitled"
+    "catchUp" | "find" | "list" | "retitle" | "titleOf" | "readOn" | "noteUntitled" | "untitled"
   >;
+  readonly groupNames: Pick<GroupNames, "find">;
   readonly admin: GroupAdmin;
   readonly contacts: Pick<Contacts, "byName" | "namesOf">;
   readonly outbox: Pick<Outbox, "send">;
@@ -63,7 +65,7 @@ export class GroupActions {
   /** @throws FastChatError `badRequest`, `noSuchGroup`; `forbidden` for anybody but admins */
   async rename(text: string, title: string): Promise<GroupSummary> {
     checkTitle(title);
-    const id = await this.context.groups.named(text);
+    const id = await this.context.groupNames.find(text);
     const group = await this.context.groups.catchUp(id);
     if (group.members.get(this.context.me)?.admin !== true) {
       throw new FastChatError("forbidden", "Only the group's admins may do that.");
@@ -80,7 +82,7 @@ export class GroupActions {
    */
   async change(text: string, action: MemberAction, names: readonly UserName[]): Promise<GroupSummary> {
     const { groups, admin } = this.context;
-    const id = await groups.named(text);
+    const id = await this.context.groupNames.find(text);
     const accounts = await this.#accountsOf(names);
     const shown = shownGroup(id, await groups.titleOf(id));
     const change = (group: Group): GroupChange => changeOf(group, action, accounts, shown);
@@ -129,8 +131,8 @@ export class GroupActions {
 
   /** @throws FastChatError `noSuchGroup`; `forbidden` for who is no member; what keeps the service from answering */
   async leave(text: string): Promise<GroupSummary> {
-    const { groups, admin } = this.context;
-    const id = await groups.named(text);
+    const { groupNames, admin } = this.context;
+    const id = await groupNames.find(text);
     await admin.change(id, () => ({ type: "leave" }));
     return this.summary(id);
   }
@@ -150,7 +152,7 @@ export class GroupActions {
   /** A group as it is now, or, where the service is away, as it was known last. @throws FastChatError `noSuchGroup` */
   async info(text: string): Promise<GroupSummary> {
     const { groups } = this.context;
-    const id = await groups.named(text);
+    const id = await this.context.groupNames.find(text);
     await groups.catchUp(id).catch((error: unknown) => {
       if (!(error instanceof FastChatError)) throw error;
     });

@@ -10,13 +10,15 @@ import type { Clock, Random } from "../../protocol/runtime.js";
 import type { Contacts } from "./contacts.js";
 import type { GroupActions } from "./group-actions.js";
 import type { GroupAdmin } from "./group-admin.js";
+import type { GroupNames } from "./group-names.js";
 import type { Groups } from "./groups.js";
 import type { Outbox } from "./outbox.js";
 
 export interface GroupInvitesContext {
   readonly me: AccountId;
   readonly keys: Pick<AccountKeys, "identity" | "archive">;
-  readonly groups: Pick<Groups, "catchUp" | "named">;
+  readonly groups: Pick<Groups, "catchUp">;
+  readonly groupNames: Pick<GroupNames, "find">;
   readonly admin: GroupAdmin;
   readonly actions: Pick<GroupActions, "letIn">;
   readonly contacts: Pick<Contacts, "byAccount">;
@@ -39,14 +41,14 @@ export class GroupInvites {
    * @throws FastChatError `noSuchGroup`, `badRequest`; `forbidden` for anybody but admins; what keeps the service from answering
    */
   async make(text: string, uses: number, days: number): Promise<string> {
-    const { keys, groups, admin, clock, random } = this.context;
+    const { keys, groupNames, admin, clock, random } = this.context;
     if (!isWithin(uses, 1, MAX_GROUP_MEMBERS) || !isWithin(days, 1, 365)) {
       throw new FastChatError(
         "badRequest",
         `An invite is for 1 to ${MAX_GROUP_MEMBERS} people, and for 1 to 365 days.`,
       );
     }
-    const group = await groups.named(text);
+    const group = await groupNames.find(text);
     const invite = random.bytes(INVITE_BYTES);
     await admin.change(group, () => ({ type: "invite", invite, uses }));
     const until = clock.now() + days * DAY_MS;

@@ -12,7 +12,7 @@ import type { GroupNotice } from "./messages.js";
 
 export interface GroupNoticesContext {
   readonly groups: Pick<Groups, "onNews" | "titleOf">;
-  readonly contacts: Pick<Contacts, "namesOf">;
+  readonly contacts: Pick<Contacts, "known" | "namesOf">;
   readonly display: Pick<Display, "inTurn">;
   readonly clock: Clock;
   onGroup(notice: GroupNotice): void | Promise<void>;
@@ -67,11 +67,16 @@ export class GroupNotices {
   async #show({ group: id, event }: GroupNews): Promise<void> {
     const { groups, contacts } = this.context;
     const names = await contacts.namesOf(accountsShown(event));
-    const nameOf = (account: AccountId): string => names.get(account) ?? account;
+    // Of a thousand who come at once not everybody's name is asked for.
+    const nameOf = (account: AccountId): string =>
+      names.get(account) ?? contacts.known(account)?.name ?? account;
+    const { change } = event;
     const group = { id, title: await groups.titleOf(id) };
     if (this.#stopped) return;
     await this.context.onGroup({
       group,
+      change: change.type,
+      members: "members" in change ? change.members.map(nameOf) : [],
       by: nameOf(event.actor),
       text: changeText(event, nameOf),
       at: event.at,

@@ -8,12 +8,7 @@ import type { SignedGroupEvent } from "../../crypto/group-event.js";
 import type { Group } from "../../crypto/membership.js";
 import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
-import {
-  parseConversationId,
-  type AccountId,
-  type ConversationId,
-  type MessageId,
-} from "../../protocol/ids.js";
+import type { AccountId, ConversationId, MessageId } from "../../protocol/ids.js";
 import type { PageEntry } from "./archive.js";
 import type { GroupArchive } from "./group-archive.js";
 import type { GroupFiles } from "./group-files.js";
@@ -126,25 +121,6 @@ export class Groups {
     await this.#load();
     if (wanted.some((id) => (this.#known.get(id)?.title ?? "") === "")) await this.readOn();
     return new Map(wanted.map((id) => [id, this.#known.get(id)?.title ?? ""]));
-  }
-
-  /**
-   * The group that somebody means.
-   *
-   * @param text its title or its id, with or without `#` in front
-   * @throws FastChatError `noSuchGroup`; `badRequest` for a title that several groups have
-   */
-  async named(text: string): Promise<ConversationId> {
-    const wanted = text.replace(/^#/, "");
-    const id = parseConversationId(wanted.toLowerCase());
-    for (const look of [() => this.#load(), () => this.readOn()]) {
-      await look();
-      if (id !== null && this.#known.has(id)) return id;
-      const found = this.#titled(wanted);
-      if (found.length > 1) throw ambiguous(wanted, found);
-      if (found[0] !== undefined) return found[0];
-    }
-    throw new FastChatError("noSuchGroup", `You are in no group called "${wanted}".`);
   }
 
   /**
@@ -392,18 +368,6 @@ export class Groups {
     await this.#save(known);
   }
 
-  #titled(title: string): ConversationId[] {
-    const { me } = this.#context;
-    const folded = title.toLowerCase();
-    const all = [...this.#known.values()];
-    const alike = all.filter((known) => known.title.toLowerCase() === folded);
-    const exact = alike.filter((known) => known.title === title);
-    const isMine = ({ log }: Known): boolean => log.group?.members.has(me) === true;
-    // Those that this account has left come last: their history is there still.
-    const found = [exact.filter(isMine), alike.filter(isMine), exact, alike].find(({ length }) => length > 0);
-    return (found ?? []).map(({ log }) => log.id);
-  }
-
   #alarm(group: ConversationId, kind: GroupAlarm["kind"]): void {
     const key = `${group} ${kind}`;
     if (this.#alarms.has(key)) return;
@@ -454,11 +418,4 @@ export class Groups {
     const events = log.events.map(({ bytes }) => bytes);
     return this.#context.files.save({ id: log.id, title, titleAt, archived, events, untitled });
   }
-}
-
-function ambiguous(title: string, ids: readonly ConversationId[]): FastChatError {
-  return new FastChatError(
-    "badRequest",
-    `Several groups are called "${title}"; name one by its id: ${ids.join(", ")}`,
-  );
 }

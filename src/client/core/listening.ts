@@ -21,7 +21,7 @@ type Wiring = Omit<
   "caughtUp" | "display" | "groups" | "readMarks" | "onFailure" | "want" | "send" | "tellOfGroups"
 > &
   Pick<FeedContext, "archive" | "device" | "ledger"> & {
-    readonly contacts: Pick<Contacts, "byAccount" | "namesOf">;
+    readonly contacts: Pick<Contacts, "byAccount" | "known" | "namesOf">;
     readonly groups: Groups;
     readonly chats: Pick<Chats, "change" | "learn" | "noteOf">;
     readonly position: FeedPosition;

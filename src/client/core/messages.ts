@@ -1,4 +1,5 @@
 /** What the client tells the person who uses it. */
+import type { SignedGroupEvent } from "../../crypto/group-event.js";
 import type { ErrorRecord } from "../../protocol/errors.js";
 import type {
   AccountId,
@@ -33,9 +34,15 @@ export interface GroupSummary extends GroupRef {
   readonly isAdmin: boolean;
 }
 
+/** What somebody did to a group's membership. */
+export type GroupChangeName = SignedGroupEvent["change"]["type"];
+
 /** A change of a group's membership. */
 export interface GroupNotice {
   readonly group: GroupRef;
+  readonly change: GroupChangeName;
+  /** Whom it is about: user names, or account ids where no names are known. None for `leave` and `invite`. */
+  readonly members: readonly string[];
   /** Who made it: a user name, or an account id where no name is known. */
   readonly by: string;
   /** As `alice added bob`. */

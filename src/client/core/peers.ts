@@ -9,6 +9,7 @@ import {
 } from "../../protocol/ids.js";
 import type { Contacts } from "./contacts.js";
 import type { Conversations } from "./conversations.js";
+import type { GroupNames } from "./group-names.js";
 import type { Groups } from "./groups.js";
 import type { Place } from "./history.js";
 
@@ -39,7 +40,8 @@ export function shownGroup(id: ConversationId, title: string): string {
 export class Peers {
   constructor(
     private readonly contacts: Pick<Contacts, "byName">,
-    private readonly groups: Pick<Groups, "named" | "titleOf">,
+    private readonly groups: Pick<Groups, "titleOf">,
+    private readonly groupNames: Pick<GroupNames, "find">,
     private readonly conversations: Pick<Conversations, "of">,
     /** Whether anything of a conversation stands in the archive. */
     private readonly stands: (conversation: ConversationId) => Promise<boolean>,
@@ -51,7 +53,7 @@ export class Peers {
    */
   async find(name: PeerName): Promise<Peer> {
     if (name.kind === "person") return { kind: "person", card: await this.contacts.byName(name.name) };
-    const group = await this.groups.named(name.text);
+    const group = await this.groupNames.find(name.text);
     return { kind: "group", group, title: await this.groups.titleOf(group) };
   }
 

@@ -122,6 +122,26 @@ t.test("whoever listens is told of changes as they happen", async (t) => {
   t.notMatch((await told(t, "dave", "history")).join("\n"), /Sunday/, "and nothing from before");
 });
 
+t.test("programs are told of changes, too", async (t) => {
+  const listening = start(["listen", "--timeout", "60", "--json"], { home: join(folder, "bob"), env });
+  await told(t, "alice", "send", "#Climbing in June", "are you there?");
+  await listening.until("are you there?");
+  await told(t, "alice", "group", "remove", "#Climbing in June", "dave");
+  await listening.until("alice removed dave");
+  await told(t, "alice", "group", "add", "#Climbing in June", "dave");
+  await listening.until("alice added dave");
+  listening.child.kill("SIGINT");
+  const { stdout } = await listening.ended;
+  const objects = linesOf(stdout).map((line) => JSON.parse(line) as { change?: string });
+  t.match(
+    objects.filter(({ change }) => change !== undefined),
+    [
+      { change: "remove", by: "alice", members: ["dave"], group: { title: "Climbing in June" } },
+      { change: "add", by: "alice", members: ["dave"], text: "alice added dave", at: /^20.*Z$/ },
+    ],
+  );
+});
+
 t.test("only admins change a group, and what cannot be done says why, with its exit code", async (t) => {
   const cases = [
     ["carol", ["group", "add", "#Climbing", "erin"], 4, /nobody|noSuchAccount|no account|called/i],

@@ -7,7 +7,7 @@ import { ConnectionNotes } from "../connection-notes.js";
 import { Interrupted, reportFailure } from "../failure.js";
 import { Feed } from "../feed.js";
 import { historyLine, receivedJson, receivedLine, sentElsewhereLine, sentJson } from "../format.js";
-import { noticeLine } from "../format-groups.js";
+import { noticePrinter } from "../format-groups.js";
 import { InputLine } from "../input-line.js";
 import { unlessAborted } from "../interrupt.js";
 import { requirePeer } from "../name.js";
@@ -81,7 +81,7 @@ async function chat(context: CommandContext, client: Client, name: string): Prom
     : await client.listen({
         onMessage: (message) => feed.onMessage(message),
         onSent: output.json ? undefined : (message) => output.line(sentElsewhereLine(message, output.paint)),
-        onGroup: output.json ? undefined : (notice) => output.line(noticeLine(notice, output.paint)),
+        onGroup: noticePrinter(output),
         onStatus: (status) => notes.onStatus(status),
         marksRead: true,
         watchesArchive: true,

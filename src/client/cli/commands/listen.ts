@@ -5,7 +5,7 @@ import type { Client } from "../../core/client.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { Feed } from "../feed.js";
 import { receivedJson, receivedLine, sentElsewhereLine } from "../format.js";
-import { noticeLine } from "../format-groups.js";
+import { noticePrinter } from "../format-groups.js";
 import { whenAborted } from "../interrupt.js";
 import { positiveNumber, wholeNumber } from "../numbers.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
@@ -25,7 +25,9 @@ export const listenCommand: CommandModule<GlobalOptions, ListenOptions> = {
       .example("$0 listen", "until Ctrl-C")
       .example("$0 listen --count 1 --timeout 10 --json", "wait for the next message, ten seconds at most")
       .epilogue(
-        "With --json: id, from, text, at (ISO 8601, UTC), conversation, and group (id, title) for what came to one. A message is acknowledged once it is printed " +
+        "With --json: id, from, text, at (ISO 8601, UTC), conversation, and group (id, title) for what came to one. " +
+          "A change of a group is an object of its own, which has change (create, add, remove, leave, promote, demote or invite) in the place of an id; members says whom it is about. " +
+          "A message is acknowledged once it is printed " +
           "and in your archive; one that was printed just before a crash may be printed again, with the same id.\n" +
           "Exit code 0 after --count messages, on Ctrl-C, and at --timeout if no --count was given; 6 if fewer came.",
       ),
@@ -65,7 +67,7 @@ async function listen(
   const listening = await client.listen({
     onMessage: (message) => feed.onMessage(message),
     onSent: output.json ? undefined : (message) => output.line(sentElsewhereLine(message, output.paint)),
-    onGroup: output.json ? undefined : (notice) => output.line(noticeLine(notice, output.paint)),
+    onGroup: noticePrinter(output),
     onStatus: (status) => notes.onStatus(status),
     marksRead: true,
     catchesUp: true,

@@ -5,7 +5,7 @@ import type { Client } from "../../core/client.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { Feed } from "../feed.js";
 import { receivedJson, receivedLine } from "../format.js";
-import { noticeLine } from "../format-groups.js";
+import { noticePrinter } from "../format-groups.js";
 import { whenAborted } from "../interrupt.js";
 import { positiveNumber } from "../numbers.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
@@ -65,7 +65,7 @@ async function takePending(
     {
       onMessage: (message) => feed.onMessage(message),
       onLive: () => end("live"),
-      onGroup: output.json ? undefined : (notice) => output.line(noticeLine(notice, output.paint)),
+      onGroup: noticePrinter(output),
       onStatus: (status) => notes.onStatus(status),
       marksRead: true,
       watchesArchive: true,
