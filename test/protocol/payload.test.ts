@@ -1,15 +1,18 @@
 import { inspect } from "node:util";
 import t from "tap";
 import { concatBytes } from "../../src/protocol/bytes.js";
-import { pack } from "../../src/protocol/codec.js";
+import { pack, unpack } from "../../src/protocol/codec.js";
 import type { AccountId, ConversationId, DeviceId, MessageId } from "../../src/protocol/ids.js";
 import {
+  anew,
   decodePayload,
   encodePayload,
+  isAnew,
   MAX_PAYLOAD_BYTES,
   MAX_TEXT_BYTES,
   type KnownPayload,
   type Payload,
+  type UnknownPayload,
 } from "../../src/protocol/payload.js";
 
 const sender = "11".repeat(16) as AccountId;
@@ -126,4 +129,27 @@ t.test("a name from an object's own machinery is only an unknown type", async (t
   for (const name of ["constructor", "__proto__", "toString"]) {
     t.match(decodePayload(pack({ type: name })), { type: "unknown", name } satisfies Partial<Payload>);
   }
+});
+
+t.test("what is encrypted once more says so, whatever else it says, and a receipt never", async (t) => {
+  const text = { type: "text", text: "hello" } as const;
+  t.notOk(isAnew(decodePayload(encodePayload(text))));
+  t.same(decodePayload(encodePayload(anew(text))), { ...text, anew: true });
+  t.same(anew(anew(text)), anew(text));
+  const later = decodePayload(pack({ type: "hologram", scene: [1, 2] }));
+  t.notOk(isAnew(later));
+  const again = decodePayload(encodePayload(anew(later)));
+  t.ok(isAnew(again));
+  t.match(again, { type: "unknown", name: "hologram" });
+  t.same(unpack((again as UnknownPayload).raw), { type: "hologram", scene: [1, 2], anew: true });
+  t.throws(() => decodePayload(pack({ ...text, anew: "yes" })), { code: "badFrame" });
+  const receipt = {
+    type: "receipt",
+    conversation: group,
+    device,
+    from: 1,
+    to: 2,
+    read: false,
+  } as const;
+  t.same(anew(receipt), receipt);
 });

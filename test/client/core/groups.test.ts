@@ -335,6 +335,20 @@ t.test("who was let in right before a crash is told the title once the admin is 
   await scene.close();
 });
 
+t.test("a title that is told once more is nobody's newest line, and hides no chat", async (t) => {
+  const scene = await Scene.open();
+  const [alice, bob, carol] = await scene.everybody();
+  await scene.create(alice, "Team", "bob");
+  await scene.change(alice, "add", "carol");
+  await scene.until(() => bob.notices.length === 2 && carol.notices.length === 2);
+  await scene.quiet();
+  for (const screen of [alice, bob]) {
+    const { chats } = await scene.done(screen.client.chats());
+    t.match(chats, [{ with: "#Team", newest: { text: "alice added carol", direction: "changed" } }]);
+  }
+  await scene.close();
+});
+
 t.test("a message that came by an old membership unjudged, and then anew, keeps its place", async (t) => {
   const scene = await Scene.open();
   const [alice, bob, carol] = await scene.everybody();
