@@ -20,6 +20,7 @@ export const LABELS = {
   sealedRecord: "fastchat sealed record v1",
   vaultPasswordKey: "fastchat vault password key v1",
   exportPasswordKey: "fastchat export password key v1",
+  backupPasswordKey: "fastchat backup password key v1",
 
   chatTag: "fastchat archive chat v1",
   pinChatTag: "fastchat archive pins v1",
@@ -51,4 +52,5 @@ export type SealPurpose =
   | "service-checkpoint"
   | "device"
   | "export"
+  | "backup"
   | "file";

@@ -92,6 +92,11 @@ export const ERRORS = {
     exit: 8,
     advice: "Restore the folder from a backup, or move it away to start with an empty one.",
   },
+  backupDamaged: {
+    http: 500,
+    exit: 8,
+    advice: "Use another backup: this file is damaged, was cut short, or is none.",
+  },
   diskFull: { http: 507, exit: 8, advice: "Free some space; nothing that was acknowledged is lost." },
   databaseUnreachable: { http: 503, exit: 8, advice: "Check the database address and that the server runs." },
   internal: { http: 500, exit: 1, advice: "This is a defect; please report it with the log." },

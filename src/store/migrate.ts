@@ -34,40 +34,50 @@ const MIGRATION_TIMEOUT_MS = 3_600_000;
  * @throws StoreError
  */
 export async function migrate(db: Database, migrations: Migrations): Promise<{ from: number; to: number }> {
-  const { schema, steps } = migrations;
-  const to = steps.length;
-  return db.transaction(async (tx) => {
-    await run(tx, `SET LOCAL statement_timeout = ${MIGRATION_TIMEOUT_MS}`);
-    await run(tx, `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
-    await run(
-      tx,
-      `CREATE TABLE IF NOT EXISTS schema_versions (
-        schema text NOT NULL,
-        version integer NOT NULL,
-        name text NOT NULL,
-        applied_at timestamptz NOT NULL DEFAULT now(),
-        PRIMARY KEY (schema, version)
-      )`,
-    );
-    const from = await newestVersion(tx, schema);
-    if (from > to) {
-      throw new FastChatError(
-        "dataNewer",
-        `The database of the ${schema} has version ${from}; this release knows versions up to ${to}.`,
-      );
-    }
-    for (const { version, name, statements } of steps.slice(from)) {
-      for (const statement of statements) await run(tx, statement);
-      await tx.query({
-        text: "INSERT INTO schema_versions (schema, version, name) VALUES ($1, $2, $3)",
-        values: [schema, version, name],
-      });
-    }
-    return { from, to };
-  });
+  return db.transaction((tx) => migrateIn(tx, migrations));
 }
 
-async function newestVersion(tx: Queryable, schema: string): Promise<number> {
+/** As {@link migrate}, within a transaction that does more. */
+export async function migrateIn(
+  tx: Queryable,
+  { schema, steps }: Migrations,
+): Promise<{ from: number; to: number }> {
+  const to = steps.length;
+  await run(tx, `SET LOCAL statement_timeout = ${MIGRATION_TIMEOUT_MS}`);
+  await run(tx, `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`);
+  await run(
+    tx,
+    `CREATE TABLE IF NOT EXISTS schema_versions (
+      schema text NOT NULL,
+      version integer NOT NULL,
+      name text NOT NULL,
+      applied_at timestamptz NOT NULL DEFAULT now(),
+      PRIMARY KEY (schema, version)
+    )`,
+  );
+  const from = await newestVersion(tx, schema);
+  refuseNewer(schema, from, to);
+  for (const { version, name, statements } of steps.slice(from)) {
+    for (const statement of statements) await run(tx, statement);
+    await tx.query({
+      text: "INSERT INTO schema_versions (schema, version, name) VALUES ($1, $2, $3)",
+      values: [schema, version, name],
+    });
+  }
+  return { from, to };
+}
+
+/** @throws FastChatError `dataNewer` where version `found` is one that this release, which knows `known`, does not know */
+export function refuseNewer(schema: Migrations["schema"], found: number, known: number): void {
+  if (found <= known) return;
+  throw new FastChatError(
+    "dataNewer",
+    `The database of the ${schema} has version ${found}; this release knows versions up to ${known}.`,
+  );
+}
+
+/** The version that a database has reached; it must have its table of versions. @throws StoreError */
+export async function newestVersion(tx: Queryable, schema: string): Promise<number> {
   const { rows } = await tx.query<{ newest: number | null }>({
     text: "SELECT max(version) AS newest FROM schema_versions WHERE schema = $1",
     values: [schema],

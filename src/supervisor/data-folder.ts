@@ -12,25 +12,24 @@ import {
 } from "../node/private-file.js";
 import { acquireLock } from "../node/socket-lock.js";
 import { FastChatError } from "../protocol/errors.js";
-import { CERTIFICATE_FILE, KEY_FILE } from "./certificate.js";
-import { GRANT_KEY_FILE, OPAQUE_FILE, OPERATOR_TOKEN_FILE } from "./secrets.js";
+import { SECRET_FILES } from "./secrets.js";
 
 /** Of the folder's form; the databases have versions of their own. */
 export const DATA_VERSION = 1;
 
-const VERSION_FILE = "version";
+export const VERSION_FILE = "version";
 export const ADDRESS_FILE = "address";
-const LOCK_FILE = "lock";
+export const LOCK_FILE = "lock";
+/** Stands there while a backup is being restored; renamed to the version's file once all of it is there. */
+export const RESTORING_FILE = "restoring";
 
-/** What a first start that was interrupted may have left. */
-const BEGINNINGS = new Set([
-  CERTIFICATE_FILE,
-  KEY_FILE,
-  GRANT_KEY_FILE,
-  OPAQUE_FILE,
-  OPERATOR_TOKEN_FILE,
+/** What a first start, or a restore, that was interrupted may have left. */
+export const BEGINNINGS: ReadonlySet<string> = new Set([
+  ...SECRET_FILES.map(({ name }) => name),
   "service",
+  "service.new",
   "archive",
+  "archive.new",
   "sockets",
 ]);
 
@@ -79,7 +78,7 @@ async function open(wanted: string): Promise<DataFolder> {
   try {
     const version = await readVersion(versionFile);
     for (const name of await readdir(path)) {
-      if (name.startsWith(TEMPORARY_PREFIX)) await rm(join(path, name));
+      if (name.startsWith(TEMPORARY_PREFIX)) await rm(join(path, name), { recursive: true });
     }
     await rm(addressFile, { force: true });
     return {
@@ -111,19 +110,24 @@ async function refuseForeign(wanted: string): Promise<void> {
     throw error;
   }
   if (names.includes(VERSION_FILE)) return;
-  const foreign = names.find(
-    (name) =>
-      !BEGINNINGS.has(name) &&
-      !name.startsWith(TEMPORARY_PREFIX) &&
-      name !== LOCK_FILE &&
-      !name.startsWith(`${LOCK_FILE}.`) &&
-      !name.startsWith(`.${LOCK_FILE}.`),
-  );
+  if (names.includes(RESTORING_FILE)) {
+    throw new FastChatError(
+      "dataDamaged",
+      `A restore into ${wanted} has not come to its end. Wait for it, or run it again if it was ended.`,
+    );
+  }
+  const foreign = names.find((name) => !BEGINNINGS.has(name) && !isPassingName(name));
   if (foreign === undefined) return;
   throw new FastChatError(
     "badConfig",
     `${wanted} is not a data folder of FastChat: it holds "${foreign}". Name an empty or a new folder with --data.`,
   );
+}
+
+/** Whether a name in a data folder is that of a lock, or of something unfinished. */
+export function isPassingName(name: string): boolean {
+  const lock = name === LOCK_FILE || name.startsWith(`${LOCK_FILE}.`) || name.startsWith(`.${LOCK_FILE}.`);
+  return lock || name.startsWith(TEMPORARY_PREFIX);
 }
 
 async function readVersion(file: string): Promise<number | null> {

@@ -70,7 +70,8 @@ export async function migrateDatabases(databases: Databases, timeoutMs: number, 
   await refuseReader(visit, archive, service);
 }
 
-async function examineBoth(visit: Visit, service: Side, archive: Side): Promise<void> {
+/** @throws as {@link migrateDatabases}, before anything is written */
+export async function examineBoth(visit: Visit, service: Side, archive: Side): Promise<void> {
   const ofService = await visit(service, (db) => examine(db, service));
   const ofArchive = await visit(archive, (db) => examine(db, archive));
   if (ofService === null || ofService.server !== ofArchive?.server) return;

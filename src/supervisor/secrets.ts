@@ -6,13 +6,34 @@ import type { Config } from "../config.js";
 import { readPrivateFile, writePrivateFile } from "../node/private-file.js";
 import { fromBase64Url, toBase64Url } from "../protocol/bytes.js";
 import { FastChatError } from "../protocol/errors.js";
-import { ensureCertificate, readCertificate, type OwnCertificate } from "./certificate.js";
+import {
+  CERTIFICATE_FILE,
+  ensureCertificate,
+  KEY_FILE,
+  readCertificate,
+  type OwnCertificate,
+} from "./certificate.js";
 
 export const OPAQUE_FILE = "opaque-setup";
 export const GRANT_KEY_FILE = "grant-key.pem";
 /** What operators show the balancer: 32 random bytes, base64url. */
 export const OPERATOR_TOKEN_FILE = "operator-token";
 const OPERATOR_TOKEN_BYTES = 32;
+
+/** The files of a data folder that a backup takes with it: all that is not made again by itself, as it was. */
+export const SECRET_FILES: readonly {
+  readonly name: string;
+  /** Whether every complete folder has it. */
+  readonly required: boolean;
+}[] = [
+  // An operator's own certificate stands elsewhere.
+  { name: KEY_FILE, required: false },
+  { name: CERTIFICATE_FILE, required: false },
+  { name: OPAQUE_FILE, required: true },
+  { name: GRANT_KEY_FILE, required: true },
+  // Made again where it is missing.
+  { name: OPERATOR_TOKEN_FILE, required: false },
+];
 
 /** An object of this class is never printed with what it holds. */
 export class Secrets {

@@ -1,6 +1,6 @@
 /** A file that an export goes to: there once it is whole, and sealed where its owner wants it so. */
-import type { ExportSealer } from "../../crypto/sealed-export.js";
-import { WholeFile } from "./whole-file.js";
+import type { FileSealer } from "../../crypto/sealed-file.js";
+import { WholeFile } from "../../node/whole-file.js";
 
 /** So much is gathered before it is written, in characters. */
 const CHUNK = 256 * 1024;
@@ -11,7 +11,7 @@ export class ExportFile {
 
   private constructor(
     private readonly file: WholeFile,
-    private readonly sealer: ExportSealer | null,
+    private readonly sealer: FileSealer | null,
   ) {}
 
   /**
@@ -19,7 +19,7 @@ export class ExportFile {
    * @param sealer seals what is written; `null` to leave it open
    * @throws FastChatError `badRequest` where there is no folder for it, or it may not be written
    */
-  static async create(path: string, replace: boolean, sealer: ExportSealer | null): Promise<ExportFile> {
+  static async create(path: string, replace: boolean, sealer: FileSealer | null): Promise<ExportFile> {
     return new ExportFile(await WholeFile.create(path, replace), sealer);
   }
 

@@ -7,7 +7,7 @@ import { JSONParser } from "@streamparser/json";
 import Type, { type Static } from "#typebox";
 import { Compile } from "#typebox/compile";
 import { MAX_IMPORTED_NAME, MAX_IMPORTED_TO } from "../../crypto/archive-entry.js";
-import { isSealedExport, openExport } from "../../crypto/sealed-export.js";
+import { isSealed, openSealed, SEALED_EXPORT } from "../../crypto/sealed-file.js";
 import { systemCode } from "../../node/private-file.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { AccountId } from "../../protocol/ids.js";
@@ -104,12 +104,12 @@ export class HistoryFile {
   /** Its JSON, in pieces. */
   async *#content(): AsyncGenerator<Uint8Array, void> {
     const beginning = await this.#chunk(0);
-    if (!isSealedExport(beginning)) {
+    if (!isSealed(SEALED_EXPORT, beginning)) {
       yield* this.#chunks();
       return;
     }
     try {
-      yield* openExport(this.#chunks(), this.password);
+      yield* openSealed(SEALED_EXPORT, this.#chunks(), this.password);
     } catch (error) {
       if (!(error instanceof FastChatError && error.code === "undecryptable")) throw error;
       throw new FastChatError(

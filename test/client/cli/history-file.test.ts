@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
 import { HistoryFile, type HistoryHead, type ReadMessage } from "../../../src/client/cli/history-file.js";
-import { ExportSealer } from "../../../src/crypto/sealed-export.js";
+import { FileSealer, SEALED_EXPORT } from "../../../src/crypto/sealed-file.js";
 
 const folder = t.testdir({});
 const ACCOUNT = "a".repeat(32);
@@ -205,7 +205,7 @@ t.test("times that are none are not known", async (t) => {
 });
 
 t.test("a sealed file opens under its password only", async (t) => {
-  const sealer = await ExportSealer.create(PASSWORD);
+  const sealer = await FileSealer.create(SEALED_EXPORT, PASSWORD);
   const content = Buffer.from(fileOf(Array.from({ length: 2_000 }, (_, index) => message(index + 1))));
   const file = Buffer.concat([sealer.head, await sealer.seal(content, true)]);
   t.equal((await read(file)).messages.length, 2_000);

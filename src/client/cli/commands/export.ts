@@ -2,7 +2,7 @@
 import { basename, resolve } from "node:path";
 import { Chalk } from "chalk";
 import type { CommandModule } from "yargs";
-import type { ExportSealer } from "../../../crypto/sealed-export.js";
+import type { FileSealer } from "../../../crypto/sealed-file.js";
 import type { Client, ClientOptions } from "../../core/client.js";
 import { ConnectionNotes } from "../connection-notes.js";
 import { ExportFile } from "../export-file.js";
@@ -16,7 +16,7 @@ import { Progress, sayIfSlow } from "../progress.js";
 import { printableJson } from "../printable.js";
 import { noteQuickChat } from "../quick-chat.js";
 import { runCommand, withClient, type CommandContext, type GlobalOptions } from "../session.js";
-import { WholeFile } from "../whole-file.js";
+import { WholeFile } from "../../../node/whole-file.js";
 
 const FORMATS = ["json", "text", "sealed"] as const;
 /** As for keys that do not fit: what is exported is what the archive shows, and that is not all that was there. */
@@ -91,10 +91,10 @@ function formatOf(path: string): Format {
   return lower.endsWith(".sealed") ? "sealed" : "json";
 }
 
-async function sealerUnder(output: Output, password: string): Promise<ExportSealer> {
+async function sealerUnder(output: Output, password: string): Promise<FileSealer> {
   // With the client's own cryptography: it is slow to load.
-  const { ExportSealer } = await import("../../../crypto/sealed-export.js");
-  return sayIfSlow(output, "making a key of the password…", ExportSealer.create(password));
+  const { FileSealer, SEALED_EXPORT } = await import("../../../crypto/sealed-file.js");
+  return sayIfSlow(output, "making a key of the password…", FileSealer.create(SEALED_EXPORT, password));
 }
 
 /** @param asText for people; else as JSON */

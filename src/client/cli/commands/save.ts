@@ -10,7 +10,7 @@ import { requirePeer } from "../name.js";
 import { printableJson, printableLine } from "../printable.js";
 import { Progress } from "../progress.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
-import { WholeFile } from "../whole-file.js";
+import { WholeFile } from "../../../node/whole-file.js";
 
 interface SaveOptions extends GlobalOptions {
   readonly name: string;

@@ -1,12 +1,14 @@
-/** Exports sealed under a password: what was sealed comes out, and nothing else does. */
+/** Files sealed under a password: what was sealed comes out, and nothing else does. */
 import { createHash } from "node:crypto";
 import t from "tap";
 import {
-  EXPORT_CHUNK_BYTES,
-  ExportSealer,
-  isSealedExport,
-  openExport,
-} from "../../src/crypto/sealed-export.js";
+  FileSealer,
+  isSealed,
+  openSealed,
+  SEALED_BACKUP,
+  SEALED_CHUNK_BYTES,
+  SEALED_EXPORT,
+} from "../../src/crypto/sealed-file.js";
 import { concatBytes, fromUtf8, utf8 } from "../../src/protocol/bytes.js";
 import { bytesOf, readVectors } from "./vectors.js";
 
@@ -20,7 +22,8 @@ async function* pieces(file: Uint8Array, size: number): AsyncGenerator<Uint8Arra
 
 async function opened(file: Uint8Array, password = PASSWORD, size = 1_000): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  for await (const part of openExport(pieces(file, size), () => Promise.resolve(password))) parts.push(part);
+  for await (const part of openSealed(SEALED_EXPORT, pieces(file, size), () => Promise.resolve(password)))
+    parts.push(part);
   return concatBytes(...parts);
 }
 
@@ -28,7 +31,7 @@ async function opened(file: Uint8Array, password = PASSWORD, size = 1_000): Prom
 async function sealed(
   ...contents: readonly Uint8Array[]
 ): Promise<{ file: Uint8Array; records: Uint8Array[] }> {
-  const sealer = await ExportSealer.create(PASSWORD);
+  const sealer = await FileSealer.create(SEALED_EXPORT, PASSWORD);
   const records: Uint8Array[] = [];
   for (const [index, content] of contents.entries()) {
     records.push(await sealer.seal(content, index === contents.length - 1));
@@ -37,15 +40,15 @@ async function sealed(
 }
 
 t.test("what was sealed comes out, whatever its length and the pieces it comes in", async (t) => {
-  for (const length of [0, 1, EXPORT_CHUNK_BYTES, EXPORT_CHUNK_BYTES + 1, 3 * EXPORT_CHUNK_BYTES]) {
+  for (const length of [0, 1, SEALED_CHUNK_BYTES, SEALED_CHUNK_BYTES + 1, 3 * SEALED_CHUNK_BYTES]) {
     const content = new Uint8Array(length).map((_, index) => index % 251);
     const { file } = await sealed(content);
-    t.ok(isSealedExport(file));
+    t.ok(isSealed(SEALED_EXPORT, file));
     t.same(await opened(file, PASSWORD, 7_919), content, `${length} bytes`);
   }
   const { file } = await sealed(utf8("one, "), utf8("two, "), utf8("three"));
   t.same(await opened(file, PASSWORD, 1), utf8("one, two, three"));
-  t.notOk(isSealedExport(utf8("{")));
+  t.notOk(isSealed(SEALED_EXPORT, utf8("{")));
 });
 
 t.test("an export that other code sealed opens", async (t) => {
@@ -60,10 +63,24 @@ t.test("a file of a later version says so, and nobody is asked for its password"
   const later = Uint8Array.from(file);
   later[8] = 2;
   const asked = (): Promise<string> => Promise.reject(new Error("it was asked for"));
-  await t.rejects(openExport(pieces(later, 100), asked).next(), {
+  await t.rejects(openSealed(SEALED_EXPORT, pieces(later, 100), asked).next(), {
     code: "badRequest",
     message: /version 2.*Update FastChat/,
   });
+});
+
+t.test("a file of one kind does not open as another, whatever it says of itself", async (t) => {
+  const { file } = await sealed(utf8("content"));
+  const posing = Uint8Array.from(file);
+  posing.set(SEALED_BACKUP.magic);
+  const password = (): Promise<string> => Promise.resolve(PASSWORD);
+  for (const bytes of [file, posing]) {
+    await t.rejects(openSealed(SEALED_BACKUP, pieces(bytes, 100), password).next(), {
+      code: "undecryptable",
+    });
+  }
+  t.notOk(isSealed(SEALED_BACKUP, file));
+  t.ok(isSealed(SEALED_BACKUP, posing));
 });
 
 t.test("two files of the same content have nothing in common", async (t) => {
@@ -131,7 +148,9 @@ t.test("a head that asks for too much is refused before anybody is asked for the
       asked += 1;
       return Promise.resolve(PASSWORD);
     };
-    await t.rejects(openExport(pieces(asking, 100), password).next(), { code: "undecryptable" });
+    await t.rejects(openSealed(SEALED_EXPORT, pieces(asking, 100), password).next(), {
+      code: "undecryptable",
+    });
     t.equal(asked, 0, `${logN} ${r} ${p}`);
   }
 });

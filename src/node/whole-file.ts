@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { link, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { FastChatError } from "../../protocol/errors.js";
-import { isThere, spaceError, syncFolder, systemCode, TEMPORARY_PREFIX } from "../../node/private-file.js";
+import { FastChatError } from "../protocol/errors.js";
+import { isThere, spaceError, syncFolder, systemCode, TEMPORARY_PREFIX } from "./private-file.js";
 
 export class WholeFile {
   private constructor(
