@@ -24,7 +24,7 @@ import { isPassing, openDatabase, type Database, type Queryable } from "../store
 import { newestVersion, refuseNewer } from "../store/migrate.js";
 import { archiveMigrations } from "../store/migrations/archive.js";
 import { serviceMigrations } from "../store/migrations/service.js";
-import { openDataFolder } from "../supervisor/data-folder.js";
+import { openDataFolder, type DataFolder } from "../supervisor/data-folder.js";
 import { visitor } from "../supervisor/database-visit.js";
 import { placeDatabases, type DatabasePlace, type Databases } from "../supervisor/databases.js";
 import { takeSnapshot } from "./dump.js";
@@ -64,9 +64,9 @@ export async function withSnapshot<T>(
 ): Promise<T> {
   const { config } = options;
   if (config.database !== null) return ofPostgres(folder, options, work);
-  let unlock: () => Promise<void>;
+  let stopped: DataFolder;
   try {
-    unlock = (await openDataFolder(folder)).release;
+    stopped = await openDataFolder(folder);
   } catch (error) {
     if (error instanceof FastChatError && error.code === "dataInUse") return ofRunning(folder, options, work);
     throw error;
@@ -79,7 +79,7 @@ export async function withSnapshot<T>(
     };
     return await work({ versions, heldMs: null, read });
   } finally {
-    await unlock();
+    await stopped.release();
   }
 }
 

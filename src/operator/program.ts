@@ -7,6 +7,8 @@ import { PROGRAM, type OperatorArguments } from "./command.js";
 import { drainCommand } from "./commands/drain.js";
 import { resumeCommand } from "./commands/resume.js";
 import { scaleCommand } from "./commands/scale.js";
+import { backupCommand } from "./commands/backup.js";
+import { restoreCommand } from "./commands/restore.js";
 import { statusCommand } from "./commands/status.js";
 
 const EPILOGUE = `Commands find the running system by its data folder: DIR/address says where it is, DIR/operator-token
@@ -37,6 +39,8 @@ export async function runOperatorProgram(args: readonly string[]): Promise<void>
     .command(scaleCommand)
     .command(drainCommand)
     .command(resumeCommand)
+    .command(backupCommand)
+    .command(restoreCommand)
     .demandCommand(1, 1, "Which command? --help lists them.", "One command at a time.")
     .strict()
     .recommendCommands()

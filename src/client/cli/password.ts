@@ -18,6 +18,7 @@ const CTRL_C_EXIT = 130;
 const ACCOUNT_VARIABLE = "FASTCHAT_PASSWORD";
 /** That of an export has its own, so that no file is sealed with the account's by mistake. */
 const EXPORT_VARIABLE = "FASTCHAT_EXPORT_PASSWORD";
+const BACKUP_VARIABLE = "FASTCHAT_BACKUP_PASSWORD";
 
 /**
  * The one spelling of a password, so that it is the same from every keyboard: the profile OpaqueString (RFC 8265,
@@ -75,6 +76,16 @@ export function askExportPassword(file: string, source: PasswordSource): Promise
 /** The password of a file that is to be sealed, asked for twice. @throws FastChatError `badRequest`; Interrupted */
 export function chooseExportPassword(file: string, source: PasswordSource): Promise<string> {
   return choose(file, source, EXPORT_VARIABLE);
+}
+
+/** The password of a sealed backup. @throws FastChatError `badRequest`; Interrupted */
+export function askBackupPassword(file: string, source: PasswordSource): Promise<string> {
+  return ask(file, source, BACKUP_VARIABLE);
+}
+
+/** The password of a backup that is to be sealed, asked for twice. @throws FastChatError `badRequest`; Interrupted */
+export function chooseBackupPassword(file: string, source: PasswordSource): Promise<string> {
+  return choose(file, source, BACKUP_VARIABLE);
 }
 
 async function ask(name: string, source: PasswordSource, variable: string): Promise<string> {
