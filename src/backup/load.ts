@@ -1,6 +1,6 @@
 /** Records become rows of an empty database. */
 import { FastChatError } from "../protocol/errors.js";
-import type { Queryable } from "../store/database.js";
+import { StoreError, type Queryable } from "../store/database.js";
 import { migrateIn, type Migrations } from "../store/migrate.js";
 import { quoted, readTables, VERSIONS_TABLE, type Table } from "./catalog.js";
 import { parameterOf } from "./dump.js";
@@ -118,7 +118,13 @@ async function loadTable(
     if (table === null) continue;
     events.check?.();
     const rows = decodeRows(record.content, table.columns.length);
-    await run((tx) => insert(tx, table, rows));
+    try {
+      await run((tx) => insert(tx, table, rows));
+    } catch (error) {
+      // A key that comes twice, a reference that leads nowhere, a text that is no date.
+      const unfit = error instanceof StoreError && error.kind === "rejected";
+      throw unfit ? damagedRecord(`a row of table ${table.name} does not fit`) : error;
+    }
     count += rows.length;
     events.onRows?.(rows.length);
   }

@@ -15,7 +15,7 @@ import { migrate, type Migrations } from "../../src/store/migrate.js";
 import { archiveMigrations } from "../../src/store/migrations/archive.js";
 import { serviceMigrations } from "../../src/store/migrations/service.js";
 import { engines } from "../engines/engines.js";
-import { contents, fill, ROWS } from "./filled-database.js";
+import { contents, fill, rowsOf } from "./filled-database.js";
 
 const DAMAGED = { code: "backupDamaged" };
 const SCHEMAS = { service: serviceMigrations, archive: archiveMigrations } as const;
@@ -70,7 +70,7 @@ for (const source of usable) {
         t.same([...tables].sort(), madeBy(migrations));
         t.same(Object.keys(before).sort(), madeBy(migrations));
         for (const [name, { rows }] of Object.entries(before)) {
-          t.equal(rows, String(name === VERSIONS_TABLE ? migrations.steps.length : ROWS), name);
+          t.equal(rows, String(name === VERSIONS_TABLE ? migrations.steps.length : rowsOf(name)), name);
         }
       });
 
@@ -105,7 +105,7 @@ for (const engine of usable) {
   t.test(`on ${engine.name}`, async (t) => {
     const { db, close } = await engine.open(serviceMigrations);
     t.teardown(close);
-    await fill(db, 3);
+    await fill(db, () => 3);
     await db.query({ text: "SELECT setval('deliveries_position_seq', 1000)" });
     const records = await dumped(db, "service");
     const empty = await engine.open({ schema: "service", steps: [] });
@@ -206,7 +206,7 @@ for (const engine of usable) {
         const older = { schema: "service", steps: serviceMigrations.steps.slice(0, 2) } as const;
         const { db, close } = await engine.open(older);
         t.teardown(close);
-        await fill(db, 3);
+        await fill(db, () => 3);
         const before = await contents(db);
         const { db: restored, close: closeRestored } = await engine.open({ schema: "service", steps: [] });
         t.teardown(closeRestored);
