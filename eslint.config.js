@@ -47,6 +47,11 @@ const ROOMS = [
     from: "src/operator",
     message: "Operators' commands stand above the system that they speak to.",
   },
+  {
+    target: ["src/lb", "src/workers", "src/store", "src/supervisor", "src/client"],
+    from: "src/backup",
+    message: "A backup is made from outside: no part of the system knows of it.",
+  },
   { target: "src", from: ["bench", "test"], message: "Nothing imports bench or test." },
 ];
 

@@ -7,6 +7,7 @@ import t from "tap";
 import { BackupFile } from "../../src/backup/backup-file.js";
 import type { BackupRecord } from "../../src/backup/records.js";
 import type { Ended, Running } from "../client/cli/run.js";
+import { copyTemplate } from "../workers/database/template-folder.js";
 import { linesOf, peopleIn, type Told } from "./people.js";
 import { spawnSystem } from "./spawned.js";
 
@@ -74,6 +75,7 @@ const sealed = join(folder, "sealed.backup");
 
 t.test("backed up under load, lost, and restored", async (t) => {
   const { as, json, begin } = peopleIn(t, folder);
+  for (const name of ["service", "archive"]) await copyTemplate(join(data, name));
   const system = await spawnSystem(t, data);
   for (const name of ["alice", "bob", "carol", "dave"])
     await as(name, ["register", name, "--server", system.server]);
