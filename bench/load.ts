@@ -9,7 +9,7 @@ import { prepareFolder, writeReport } from "./load/files.js";
 import { loadOptions, type LoadOptions } from "./load/options.js";
 import { runProgress } from "./load/progress.js";
 import { isClean, reportOf } from "./load/report.js";
-import { runLoad } from "./load/run.js";
+import { EndedEarly, runLoad } from "./load/run.js";
 import { summaryOf } from "./load/summary.js";
 
 export const loadCommand: CommandModule<object, LoadOptions> = {
@@ -20,18 +20,21 @@ export const loadCommand: CommandModule<object, LoadOptions> = {
   handler: (options) => measureLoad(options),
 };
 
-/** Exit codes: 0 all well, 1 messages were lost, doubled, reordered or invented, 2 something is not as it must be. */
+/**
+ * Exit codes: 0 all well; 1 messages were lost, doubled, reordered, invented or never answered; 2 it could not run; 130 it was
+ * ended before anything was measured.
+ */
 async function measureLoad(options: LoadOptions): Promise<void> {
   const { out, json } = options;
   const stopping = new AbortController();
+  const progress = runProgress(process.stderr);
   const interrupt = (): void => {
     // A second time means it.
     if (stopping.signal.aborted) process.exit(130);
-    console.error("\nending: what was sent is still checked; Ctrl-C again to give up");
+    progress.say("ending: what was sent so far is still checked; Ctrl-C again to give up");
     stopping.abort();
   };
   process.on("SIGINT", interrupt);
-  const progress = runProgress(process.stderr);
   try {
     if (out !== undefined) await prepareFolder(out);
     const result = await runLoad(options, (phase) => progress.at(phase), stopping.signal);
@@ -43,6 +46,11 @@ async function measureLoad(options: LoadOptions): Promise<void> {
     if (!isClean(report)) process.exitCode = 1;
   } catch (error) {
     progress.end();
+    if (error instanceof EndedEarly) {
+      console.error("ended before anything was measured");
+      process.exitCode = 130;
+      return;
+    }
     if (!(error instanceof FastChatError)) throw error;
     console.error(error.message);
     process.exitCode = 2;

@@ -1,40 +1,50 @@
 /** The charts of a report, as SVG that needs nothing else. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import type { ServerSample } from "./gauges.js";
+
 import type { Quantile } from "./latencies.js";
 import { spreadOf } from "./measures.js";
-import type { ServerFigures } from "./report.js";
+import type { ServerFigures } from "./report-schema.js";
 
 /** All of a browser that the library needs. Its own types are those of a browser, which Node has not. */
 const { document } = parseHTML("<html><body></body></html>") as { readonly document: object };
 const plot = Plot.plot as (options: Options) => { readonly outerHTML: string };
-const WIDTH = 760;
+const WIDTH = 780;
 const HEIGHT = 260;
+/** How far an axis goes beyond what is shown. */
+const ROOM = 1.12;
 
 /** What a chart is made of, in the library's words. */
 type Options = Readonly<Record<string, unknown>>;
 
-/** One line for each server over time. */
+/** A value of one server, or thread, at a time. */
+export interface Point {
+  /** Milliseconds from the beginning of the warm-up. */
+  readonly at: number;
+  readonly name: string;
+  readonly value: number;
+}
+
+/** One line for each name over time. */
 export function overTime(
-  samples: readonly ServerSample[],
-  value: (sample: ServerSample) => number,
+  points: readonly Point[],
+  names: readonly string[],
   label: string,
   marks: readonly Mark[],
 ): string {
-  const points = samples.map((sample) => ({
-    seconds: sample.at / 1000,
-    value: value(sample),
-    server: sample.server,
-  }));
+  const top = Math.max(0, ...points.map(({ value }) => value));
   return svg({
     x: { label: "seconds" },
-    y: { label, grid: true, zero: true },
-    color: colorsOf([...new Set(samples.map(({ server }) => server))].sort(byNumber)),
+    // Some room above: what does not change would lie on the frame.
+    y: { label, grid: true, domain: [0, top === 0 ? 1 : top * ROOM], ticks: 6 },
+    color: colorsOf(names),
     marks: [
       Plot.ruleY([0]),
       ...marks.map(({ at }) => Plot.ruleX([at / 1000], { strokeDasharray: "4 3" })),
-      Plot.lineY(points, { x: "seconds", y: "value", stroke: "server" }),
+      Plot.lineY(
+        points.map(({ at, name, value }) => ({ seconds: at / 1000, name, value })),
+        { x: "seconds", y: "value", stroke: "name", strokeWidth: 1.8 },
+      ),
     ],
   });
 }
@@ -45,26 +55,31 @@ export interface Mark {
   readonly at: number;
 }
 
-/** How even the servers' shares were in each second. */
-export function evennessOverTime(
-  samples: readonly ServerSample[],
-  value: (sample: ServerSample) => number,
-  servers: number,
-): string {
+/** How even the servers' shares were in each whole second. The first, in which nobody had written when it began, is left out. */
+export function evennessOverTime(points: readonly Point[], servers: number, marks: readonly Mark[]): string {
   const seconds = new Map<number, number[]>();
-  for (const sample of samples) {
-    const second = Math.floor(sample.at / 1000);
+  for (const { at, value } of points) {
+    const second = Math.floor(at / 1000);
     const shares = seconds.get(second) ?? [];
     seconds.set(second, shares);
-    shares.push(value(sample));
+    shares.push(value);
   }
-  const points = [...seconds]
-    .filter(([, shares]) => shares.length === servers)
+  const even = [...seconds]
+    .filter(([second, shares]) => second > 0 && shares.length === servers)
     .map(([second, shares]) => ({ second, jain: spreadOf(shares).jain }));
   return svg({
     x: { label: "seconds" },
-    y: { label: "Jain's index", grid: true, domain: [Math.min(0.9, ...points.map(({ jain }) => jain)), 1] },
-    marks: [Plot.ruleY([1]), Plot.lineY(points, { x: "second", y: "jain", stroke: "var(--one)" })],
+    y: {
+      label: "Jain's index",
+      grid: true,
+      domain: [Math.min(0.9, ...even.map(({ jain }) => jain)), 1],
+      ticks: 6,
+    },
+    marks: [
+      Plot.ruleY([1]),
+      ...marks.map(({ at }) => Plot.ruleX([at / 1000], { strokeDasharray: "4 3" })),
+      Plot.lineY(even, { x: "second", y: "jain", stroke: "var(--one)", strokeWidth: 1.8 }),
+    ],
   });
 }
 
@@ -76,10 +91,12 @@ export function shares(
 ): string {
   const bars = servers.map((server) => ({ server: server.server, value: value(server) }));
   const mean = bars.reduce((sum, bar) => sum + bar.value, 0) / Math.max(1, bars.length);
+  const top = Math.max(1, ...bars.map((bar) => bar.value));
   return svg(
     {
       x: { label: null },
-      y: { label, grid: true, zero: true },
+      marginBottom: 28,
+      y: { label, grid: true, domain: [0, top * ROOM], ticks: 5 },
       marks: [
         Plot.barY(bars, { x: "server", y: "value", fill: "server" }),
         Plot.ruleY([mean], { strokeDasharray: "4 3" }),
@@ -88,8 +105,12 @@ export function shares(
           x: "server",
           y: "value",
           text: (bar: { value: number }) => bar.value.toLocaleString("en"),
-          dy: 14,
-          fill: "white",
+          dy: -8,
+          fill: "currentColor",
+          fontWeight: 600,
+          // Legible where the line of the mean runs through it.
+          stroke: "var(--paper)",
+          strokeWidth: 4,
         }),
       ],
       color: colorsOf(bars.map(({ server }) => server)),
@@ -106,16 +127,28 @@ export function latencyCurves(
   const points = curves.flatMap(({ name, points: quantiles }) =>
     quantiles.map(({ share, ms }) => ({ name, nines: -Math.log10(1 - Math.min(share, 0.999999)), ms })),
   );
+  const all = points.map(({ ms }) => ms);
+  const least = Math.min(10, ...all);
+  const most = Math.max(10, ...all);
+  const steps = decades(least, most);
   return svg({
     x: {
       label: "share of the messages that were no slower",
       tickFormat: nines,
       ticks: [0, 1, 2, 3, 4, 5],
-      labelOffset: 34,
     },
-    y: { label: "ms", grid: true, type: "log" },
-    marginBottom: 42,
-    marks: [Plot.lineY(points, { x: "nines", y: "ms", stroke: "name" })],
+    y: {
+      label: "ms",
+      type: "log",
+      // Some room above and below.
+      domain: [least / ROOM, most * ROOM],
+      axis: null,
+    },
+    marks: [
+      Plot.gridY(steps),
+      Plot.axisY(steps, { label: "ms", tickFormat: (ms: number) => ms.toLocaleString("en") }),
+      Plot.lineY(points, { x: "nines", y: "ms", stroke: "name", strokeWidth: 1.8 }),
+    ],
     color: colorsOf(curves.map(({ name }) => name)),
   });
 }
@@ -125,9 +158,15 @@ function colorsOf(names: readonly string[]): Options {
   return { legend: false, domain: names, range: names.map((_, index) => COLORS[index % COLORS.length]) };
 }
 
-/** `chat-10` behind `chat-9`. */
-function byNumber(one: string, other: string): number {
-  return one.localeCompare(other, "en", { numeric: true });
+/** 1, 2 and 5 of each power of ten in between. */
+function decades(least: number, most: number): number[] {
+  const from = Math.floor(Math.log10(least));
+  const to = Math.ceil(Math.log10(most));
+  return Array.from({ length: to - from + 1 }, (_, power) =>
+    [1, 2, 5].map((one) => one * 10 ** (from + power)),
+  )
+    .flat()
+    .filter((ms) => ms >= least / ROOM && ms <= most * ROOM);
 }
 
 /** Tableau's ten, which are told apart by most eyes, on light and on dark. */
@@ -155,9 +194,10 @@ function svg(options: Options, width = WIDTH, height = HEIGHT): string {
     width,
     height,
     marginLeft: 60,
+    marginBottom: 44,
     style: { background: "transparent", color: "currentColor", fontFamily: "inherit", fontSize: "12px" },
     ...options,
     document,
   });
-  return chart.outerHTML;
+  return `<div class="chart${width === WIDTH ? " wide" : ""}">${chart.outerHTML}</div>`;
 }

@@ -4,6 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { ErrorRecord } from "../../src/protocol/errors.js";
 import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
 import type { LoadPlan } from "./plan.js";
+import type { SeenLoad } from "./traffic.js";
 
 /** What a crew thread is started with. */
 export interface CrewOrder {
@@ -14,8 +15,6 @@ export interface CrewOrder {
   readonly people: readonly number[];
   /** RSA keys of its people, in their order. */
   readonly keys: readonly Uint8Array[];
-  /** Bytes of a text. */
-  readonly size: number;
   /** Put before each name, so that a service that is joined twice gets new people. */
   readonly prefix: string;
 }
@@ -67,7 +66,12 @@ export const NO_STATE: CrewState = {
 };
 
 export type FromCrew =
-  | { readonly type: "state"; readonly state: CrewState }
+  | {
+      readonly type: "state";
+      readonly state: CrewState;
+      /** By server. */
+      readonly seen: Readonly<Record<string, SeenLoad>>;
+    }
   /** An order of that type is carried out. */
   | { readonly type: "done"; readonly what: ToCrew["type"] }
   /** Something that must not happen. */

@@ -16,7 +16,8 @@ import {
 } from "./crew-messages.js";
 import { countCrypto } from "./crypto-clock.js";
 import { Latencies } from "./latencies.js";
-import { Member } from "./member.js";
+import { Member, type Draft } from "./member.js";
+import { Traffic } from "./traffic.js";
 
 /** How often a crew tells how it is getting on, in milliseconds. */
 const STATE_MS = 200;
@@ -48,6 +49,7 @@ class Crew {
   readonly #accepted = new Latencies();
   readonly #lateness = new Latencies();
   readonly #crypto = countCrypto();
+  readonly #traffic = new Traffic();
   readonly #state: { -readonly [Key in keyof CrewState]: number } = { ...NO_STATE };
   readonly #timers = new Set<NodeJS.Timeout>();
   #placed: Record<string, number> = {};
@@ -56,7 +58,7 @@ class Crew {
   #stopped = false;
 
   constructor(private readonly order: CrewOrder) {
-    const { plan, people, service, size } = order;
+    const { plan, people, service } = order;
     const pin = service.pin === null ? null : fromBase64Url(service.pin);
     const trust = new ServiceTrust({ ...service, pin }, null, () => Promise.resolve());
     const isMeasured = (planned: number): boolean =>
@@ -69,7 +71,7 @@ class Crew {
         opaque: this.#opaque,
         nameOf: (person) => this.#nameOf(person),
         groupOf: (group) => this.#groupOf(group),
-        size,
+        traffic: this.#traffic,
         record: (event) => void this.#events.push(event),
         onSent: () => void this.#state.sent++,
         onGathered: () => void this.#state.gathered++,
@@ -100,7 +102,7 @@ class Crew {
 
   run(): Promise<CrewResult> {
     const { port } = this.order;
-    const states = setInterval(() => this.#tell({ type: "state", state: this.#stateNow() }), STATE_MS);
+    const states = setInterval(() => this.#tellState(), STATE_MS);
     return new Promise<CrewResult>((resolve, reject) => {
       let working = Promise.resolve();
       port.on("message", (message: ToCrew) => {
@@ -109,7 +111,7 @@ class Crew {
         working = working
           .then(() => this.#obey(message))
           .then(() => {
-            this.#tell({ type: "state", state: this.#stateNow() });
+            this.#tellState();
             this.#tell({ type: "done", what: message.type });
             if (message.type === "readBack") resolve(this.#result());
           });
@@ -170,10 +172,11 @@ class Crew {
     const { sends, breaks, measured } = this.order.plan;
     this.#measured = { from: start + measured.from, to: start + measured.to };
     const acts = [
-      ...sends.flatMap(({ at, from, to, toGroup }, index) => {
+      ...sends.flatMap(({ at, from, to, toGroup, bytes }, index) => {
         const member = this.#byNumber.get(from);
         const name = toGroup ? `#${this.#groupOf(to)}` : this.#nameOf(to);
-        return member === undefined ? [] : [{ at, act: () => this.#send(member, name, index, start + at) }];
+        if (member === undefined) return [];
+        return [{ at, act: () => this.#send(member, name, { index, planned: start + at, bytes }) }];
       }),
       ...breaks.flatMap(({ at, person, awayMs }) => {
         const member = this.#byNumber.get(person);
@@ -193,11 +196,12 @@ class Crew {
     work();
   }
 
-  #send(member: Member, to: string, index: number, planned: number): void {
+  #send(member: Member, to: string, draft: Draft): void {
+    const { planned } = draft;
     const lateMs = Math.max(0, elapsed() - planned);
     this.#state.lateMs = lateMs;
     if (planned >= this.#measured.from) this.#lateness.record(lateMs);
-    member.send(to, index, planned);
+    member.send(to, draft);
   }
 
   #break(member: Member, awayMs: number): void {
@@ -233,6 +237,10 @@ class Crew {
     const placed: Record<string, number> = {};
     for (const { server } of this.#members) if (server !== null) placed[server] = (placed[server] ?? 0) + 1;
     return placed;
+  }
+
+  #tellState(): void {
+    this.#tell({ type: "state", state: this.#stateNow(), seen: this.#traffic.seen });
   }
 
   #stateNow(): CrewState {

@@ -14,13 +14,13 @@ import {
   type ToCrew,
 } from "./crew-messages.js";
 import type { LoadPlan } from "./plan.js";
+import { togetherSeen, type SeenLoad } from "./traffic.js";
 
 export interface CrewOptions {
   readonly threads: number;
   readonly address: ServiceAddress;
   readonly plan: LoadPlan;
   readonly keys: readonly Uint8Array[];
-  readonly size: number;
   readonly prefix: string;
   onProblem(text: string): void;
 }
@@ -29,6 +29,7 @@ interface CrewThread {
   readonly port: MessagePort;
   readonly result: Promise<CrewResult>;
   state: CrewState;
+  seen: Readonly<Record<string, SeenLoad>>;
   /** Who waits for an order to be carried out. */
   readonly waiting: Map<ToCrew["type"], () => void>;
 }
@@ -56,7 +57,6 @@ export class Crews {
         plan,
         people,
         keys: people.map((number) => keys[number] as Uint8Array),
-        size: options.size,
         prefix: options.prefix,
       });
     });
@@ -84,6 +84,11 @@ export class Crews {
       }),
       NO_STATE,
     );
+  }
+
+  /** What people have seen of each server's load. */
+  get seen(): Readonly<Record<string, SeenLoad>> {
+    return togetherSeen(this.#threads.map(({ seen }) => seen));
   }
 
   /** @returns once every thread has carried it out @throws Error where one cannot */
@@ -116,10 +121,12 @@ export class Crews {
     });
     // Whoever gives the next order hears of it.
     result.catch(() => undefined);
-    const thread: CrewThread = { port: port1, result, state: NO_STATE, waiting: new Map() };
+    const thread: CrewThread = { port: port1, result, state: NO_STATE, seen: {}, waiting: new Map() };
     port1.on("message", (message: FromCrew) => {
-      if (message.type === "state") thread.state = message.state;
-      else if (message.type === "problem") options.onProblem(message.text);
+      if (message.type === "state") {
+        thread.state = message.state;
+        thread.seen = message.seen;
+      } else if (message.type === "problem") options.onProblem(message.text);
       else {
         thread.waiting.get(message.what)?.();
         thread.waiting.delete(message.what);

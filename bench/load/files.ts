@@ -6,7 +6,9 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { FastChatError } from "../../src/protocol/errors.js";
 import { htmlOf } from "./html.js";
-import type { LoadReportFile } from "./report.js";
+import type { LoadReportFile } from "./report-schema.js";
+import type { HistoryEvent } from "../history/events.js";
+import { plannedSend, type LoadPlan } from "./plan.js";
 import type { RunResult } from "./run.js";
 
 /** Before anything is run: a folder that cannot be written would be found out at the very end. @throws FastChatError `badConfig` */
@@ -26,8 +28,15 @@ export async function writeReport(folder: string, report: LoadReportFile, result
   await writeFile(join(folder, "report.html"), htmlOf(report, result));
   const lines = Readable.from(
     (function* () {
-      for (const event of result.events) yield `${JSON.stringify(event)}\n`;
+      for (const event of result.events) yield `${JSON.stringify(told(event, result.plan))}\n`;
     })(),
   );
   await pipeline(lines, createWriteStream(join(folder, "events.jsonl")));
+}
+
+/** What was sent, with when it should have been: latency counts from there. */
+function told(event: HistoryEvent, plan: LoadPlan): object {
+  if (event.type !== "sent") return event;
+  const send = plannedSend(plan, event.message);
+  return send === null ? event : { ...event, plannedAt: send.at, bytes: send.bytes };
 }

@@ -9,19 +9,27 @@ export interface ServerSample {
   readonly at: number;
   readonly server: string;
   readonly connections: number;
-  /** Accounts whose mailbox is in its memory. */
-  readonly mailboxes: number;
+  /** Accounts whose mailbox is in its memory; `null`, as the two below, where only the server itself could tell. */
+  readonly mailboxes: number | null;
   /** A second. */
   readonly messagesIn: number;
   readonly messagesOut: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  readonly loopDelayP99Ms: number;
+  readonly loopDelayP99Ms: number | null;
   /** Share of the time that its event loop was busy, 0 to 1. */
-  readonly utilization: number;
+  readonly utilization: number | null;
 }
 
-/** One thread of the system in one fifth of a second. */
+/** One thread, or all of the system's process, or that of its simulated people, in one second. */
+export interface CpuSample {
+  /** The end of that second, in milliseconds from the beginning of the warm-up. */
+  readonly at: number;
+  readonly thread: string;
+  readonly cores: number;
+}
+
+/** CPU time that a thread had used at a moment, since it began. */
 interface CpuNote {
   readonly at: number;
   readonly micros: number;
@@ -79,6 +87,27 @@ export class Gauges {
     return cores;
   }
 
+  /** The same, for each second that is over. */
+  coresBySecond(): CpuSample[] {
+    const samples: CpuSample[] = [];
+    for (const [thread, notes] of this.#cpu) {
+      let before = notes[0];
+      for (const note of notes) {
+        if (before === undefined || note.at - before.at < SECOND_MS) continue;
+        const cores = (note.micros - before.micros) / 1000 / (note.at - before.at);
+        samples.push({ at: note.at, thread, cores });
+        before = note;
+      }
+    }
+    return samples.sort((one, other) => one.at - other.at);
+  }
+
+  /** This process is that of the simulated people. */
+  notePeople(): void {
+    const { user, system } = process.cpuUsage();
+    this.#note(PEOPLE, elapsed() - this.#start, user + system);
+  }
+
   #note(thread: string, at: number, micros: number): void {
     if (at < 0) return;
     const notes = this.#cpu.get(thread) ?? [];
@@ -87,8 +116,11 @@ export class Gauges {
   }
 }
 
-/** Under which name the CPU of the whole process stands. */
+/** Under which names the CPU of the system's whole process stands, and that of its simulated people. */
 export const PROCESS = "process";
+export const PEOPLE = "people";
+
+const SECOND_MS = 1_000;
 
 function sampleOf(at: number, server: string, report: LoadReport): ServerSample {
   const aSecond = (count: number): number => (count * 1000) / report.overMs;

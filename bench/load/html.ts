@@ -1,37 +1,63 @@
 /** The report of a run as people show it to others: one file that needs no network. */
-import { COLORS, evennessOverTime, latencyCurves, overTime, shares, type Mark } from "./charts.js";
+import {
+  COLORS,
+  evennessOverTime,
+  latencyCurves,
+  overTime,
+  shares,
+  type Mark,
+  type Point,
+} from "./charts.js";
+import { PEOPLE, PROCESS } from "./gauges.js";
 import type { Spread } from "./measures.js";
-import type { LoadReportFile } from "./report.js";
+import type { LoadReportFile } from "./report-schema.js";
 import type { RunResult } from "./run.js";
 
+type Sample = LoadReportFile["series"][number];
 type Curves = Pick<RunResult, "endToEndCurve" | "acceptedCurve">;
 
 export function htmlOf(report: LoadReportFile, curves: Curves): string {
-  const { run, series, servers, spread } = report;
+  const { run, series, servers } = report;
   const { warmup } = run.options;
   const marks: Mark[] = warmup > 0 ? [{ at: warmup * 1000 }] : [];
-  const known = series.length > 0;
+  const names = servers.map(({ server }) => server);
+  const told = run.loadToldBy === "servers";
+  const points = (value: (sample: Sample) => number | null): Point[] =>
+    series.flatMap((sample) => {
+      const known = value(sample);
+      return known === null ? [] : [{ at: sample.at, name: sample.server, value: known }];
+    });
+  const chart = (value: (sample: Sample) => number | null, label: string): string =>
+    overTime(points(value), names, label, marks);
   const sections = [
     section("What came of it", verdict(report) + figures(report)),
-    known
-      ? section(
-          "Load of each server over time",
-          legend(report.servers.map(({ server }) => server)) +
-            figure("Messages in and out a second", overTime(series, inAndOut, "messages a second", marks)) +
-            figure(
-              "Sessions",
-              overTime(series, ({ connections }) => connections, "sessions", marks),
-            ) +
-            figure(
+    section(
+      "Load of each server over time",
+      (marks.length > 0
+        ? `<p>Measured is what is right of the broken line: the warm-up ends there.</p>`
+        : "") +
+        legend(names) +
+        figure("Messages in and out a second", chart(inAndOut, "messages a second")) +
+        figure("Bytes in and out a second", chart(bytesInAndOut, "KiB a second")) +
+        figure(
+          "Sessions; where servers have equally many, their lines lie on one another",
+          chart(({ connections }) => connections, "sessions"),
+        ) +
+        (told
+          ? figure(
               "Event loop's delay, 99th percentile of each second",
-              overTime(series, ({ loopDelayP99Ms }) => loopDelayP99Ms, "ms", marks),
+              chart(({ loopDelayP99Ms }) => loopDelayP99Ms, "ms"),
             ) +
             figure(
-              "How even the messages were in each second (Jain: 1 is all equal)",
-              evennessOverTime(series, inAndOut, servers.length),
-            ),
-        )
-      : "",
+              "How busy the event loop was",
+              chart(({ utilization }) => (utilization === null ? null : 100 * utilization), "%"),
+            )
+          : "") +
+        figure(
+          "How even the messages were in each second (Jain: 1 is all equal)",
+          evennessOverTime(points(inAndOut), servers.length, marks),
+        ),
+    ),
     section(
       "How it was shared out",
       `<div class="pair">` +
@@ -39,21 +65,21 @@ export function htmlOf(report: LoadReportFile, curves: Curves): string {
           "Sessions, all connected and nobody writing",
           shares(servers, ({ connections }) => connections, "sessions"),
         ) +
-        (known
+        figure(
+          "Messages of the measured time, in and out",
+          shares(servers, ({ messages }) => messages, "messages"),
+        ) +
+        (told
           ? figure(
-              "Messages of the measured time",
-              shares(servers, ({ messages }) => messages ?? 0, "messages"),
-            ) +
-            figure(
-              "Mailboxes, which hashing spreads",
+              "Mailboxes, which hashing spreads and no strategy",
               shares(servers, ({ mailboxes }) => mailboxes ?? 0, "mailboxes"),
             )
           : "") +
         `</div>` +
         spreadTable(report) +
-        (spread.messages === null
-          ? `<p>The system was joined, and not started: it tells nobody its load.</p>`
-          : ""),
+        (told
+          ? ""
+          : `<p>The system was joined, and not started: this is what the simulated people saw of it. What it has besides, nobody told.</p>`),
     ),
     section(
       "Latency",
@@ -67,14 +93,18 @@ export function htmlOf(report: LoadReportFile, curves: Curves): string {
         ) +
         latencyTable(report),
     ),
-    section("Where the CPU went", cpuTable(report)),
+    section("Where the CPU went", cpuOverTime(report, marks) + cpuTable(report)),
     section("What was run, and how to do it again", configuration(report)),
   ];
   return page(`FastChat: ${run.options.clients} clients on ${servers.length} servers`, sections.join("\n"));
 }
 
-function inAndOut({ messagesIn, messagesOut }: LoadReportFile["series"][number]): number {
+function inAndOut({ messagesIn, messagesOut }: Sample): number {
   return messagesIn + messagesOut;
+}
+
+function bytesInAndOut({ bytesIn, bytesOut }: Sample): number {
+  return (bytesIn + bytesOut) / 1024;
 }
 
 function verdict({ check, throughput, problems, run }: LoadReportFile): string {
@@ -116,38 +146,60 @@ function spreadTable({ spread }: LoadReportFile): string {
     of === null
       ? ""
       : `<tr><td>${what}</td>${[of.maxOverMean, of.maxMinusMean, of.cv, of.jain, of.gini]
-          .map((value) => `<td>${value.toFixed(4)}</td>`)
+          .map((value) => `<td>${value.toFixed(value < 100 ? 4 : 0)}</td>`)
           .join("")}<td>${chance === null ? "" : chance.toFixed(4)}</td></tr>`;
-  return `<table><tr><th></th><th>max / mean</th><th>max − mean</th><th>CV</th><th>Jain</th><th>Gini</th><th>CV by chance alone</th></tr>${
-    row("sessions", spread.connections, spread.chanceCv.connections) +
-    row("mailboxes", spread.mailboxes, spread.chanceCv.mailboxes) +
-    row("messages", spread.messages, spread.chanceCv.messages) +
-    row("bytes", spread.bytes, null)
-  }</table>`;
+  return table(
+    `<tr><th></th><th>max / mean</th><th>max − mean</th><th>CV</th><th>Jain</th><th>Gini</th><th>CV by chance alone</th></tr>${
+      row("sessions", spread.connections, spread.chanceCv.connections) +
+      row("mailboxes", spread.mailboxes, spread.chanceCv.mailboxes) +
+      row("messages", spread.messages, spread.chanceCv.messages) +
+      row("bytes", spread.bytes, spread.chanceCv.bytes) +
+      row("event loop's delay", spread.loopDelayP99Ms, null) +
+      row("event loop busy", spread.utilization, null) +
+      row("CPU of the thread", spread.cores, null)
+    }`,
+  );
 }
 
 function latencyTable({ latencyMs }: LoadReportFile): string {
   const row = (what: string, { p50, p90, p99, p999, max }: LoadReportFile["latencyMs"]["endToEnd"]): string =>
     `<tr><td>${what}</td>${[p50, p90, p99, p999, max].map((ms) => `<td>${ms.toFixed(1)}</td>`).join("")}</tr>`;
-  return `<table><tr><th>ms</th><th>50 %</th><th>90 %</th><th>99 %</th><th>99.9 %</th><th>max</th></tr>${
-    row("end to end", latencyMs.endToEnd) +
-    row("accepted", latencyMs.accepted) +
-    row("handed to its client", latencyMs.handedOver)
-  }</table>`;
+  return table(
+    `<tr><th>ms</th><th>50 %</th><th>90 %</th><th>99 %</th><th>99.9 %</th><th>max</th></tr>${
+      row("end to end", latencyMs.endToEnd) +
+      row("accepted", latencyMs.accepted) +
+      row("handed to its client", latencyMs.handedOver)
+    }`,
+  );
 }
 
-function cpuTable({ cpu, check }: LoadReportFile): string {
+function cpuOverTime({ cpu, servers }: LoadReportFile, marks: readonly Mark[]): string {
+  const own = servers.map(({ server }) => server).filter((server) => server in cpu.system);
+  const others = Object.keys(cpu.system).filter((thread) => thread !== PROCESS && !own.includes(thread));
+  // Servers have the colours here that they have everywhere.
+  const names = [...own, ...others.sort(), PEOPLE];
+  const points = cpu.series
+    .filter(({ thread }) => names.includes(thread))
+    .map(({ at, thread, cores }) => ({ at, name: thread, value: cores }));
+  return legend(names) + figure("Cores used in each second", overTime(points, names, "cores", marks));
+}
+
+function cpuTable({ cpu, check, run }: LoadReportFile): string {
+  const told = run.loadToldBy === "servers";
   const threads = Object.entries(cpu.system)
     .sort(([, one], [, other]) => other - one)
-    .map(([thread, cores]) => `<tr><td>${escape(thread)}</td><td>${cores.toFixed(2)}</td></tr>`)
+    .map(
+      ([thread, cores]) =>
+        `<tr><td>${thread === PROCESS ? "all of the system's process" : escape(thread)}</td><td>${cores.toFixed(2)}</td></tr>`,
+    )
     .join("");
   const { ms, calls } = cpu.cryptography;
-  return `<table><tr><th>thread</th><th>cores</th></tr>${threads}<tr><td>the simulated people's process</td><td>${cpu.clients.toFixed(2)}</td></tr></table>
+  return `${table(`<tr><th>thread</th><th>cores</th></tr>${threads}<tr><td>the simulated people's process</td><td>${cpu.clients.toFixed(2)}</td></tr>`)}
 <p>Clients called cryptographic primitives ${number(calls)} times, which took ${(ms / 1000).toFixed(1)} s in all${
     check.sent === 0
       ? ""
       : `, ${(ms / check.sent).toFixed(2)} ms for each message of the run, signing up included`
-  }. “process” is all of the system's, with the threads that work for others: the collector, the compiler, the pool of OpenSSL.</p>`;
+  }.${told ? " The system's process has threads besides that work for all: the collector, the compiler, the pools of OpenSSL and OPAQUE." : ""}</p>`;
 }
 
 function configuration({ run }: LoadReportFile): string {
@@ -168,14 +220,20 @@ function configuration({ run }: LoadReportFile): string {
         .join(", "),
     ],
   ];
-  return `<pre>${escape(run.command)}</pre><table>${facts
+  const rows = facts
     .map(([what, value]) => `<tr><td>${what}</td><td class="text">${escape(value)}</td></tr>`)
-    .join("")}</table><ul>${run.laboratory.map((line) => `<li>${escape(line)}</li>`).join("")}</ul>
+    .join("");
+  return `<pre>${escape(run.command)}</pre>${table(rows)}<ul>${run.laboratory.map((line) => `<li>${escape(line)}</li>`).join("")}</ul>
 <p>Everything that these figures come from stands in report.json and events.jsonl beside this file.</p>`;
 }
 
 function section(title: string, content: string): string {
   return `<section><h2>${escape(title)}</h2>${content}</section>`;
+}
+
+/** What is too wide for a phone is scrolled by itself, and not the page. */
+function table(rows: string): string {
+  return `<div class="table"><table>${rows}</table></div>`;
 }
 
 function figure(caption: string, chart: string): string {
@@ -221,18 +279,24 @@ h1 { font-size: 26px; margin: 0 0 8px; }
 h2 { font-size: 19px; margin: 40px 0 12px; border-bottom: 1px solid var(--line); padding-bottom: 4px; }
 figure { margin: 16px 0; }
 figcaption { margin-bottom: 4px; }
-svg { max-width: 100%; height: auto; }
+svg { display: block; }
+.chart.wide svg { min-width: 560px; }
+.chart, .table { overflow-x: auto; }
 table { border-collapse: collapse; margin: 12px 0; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 12px 3px 0; text-align: right; border-bottom: 1px solid var(--line); }
+th { vertical-align: bottom; }
+td { white-space: nowrap; }
 th:first-child, td:first-child, td.text { text-align: left; }
+td.text { white-space: normal; }
 pre { background: var(--soft); padding: 10px 12px; overflow-x: auto; border-radius: 6px; }
 .figures { display: flex; flex-wrap: wrap; gap: 12px; }
 .figures div { background: var(--soft); border-radius: 8px; padding: 10px 14px; }
 .figures b { display: block; font-size: 20px; }
 .figures span { font-size: 13px; opacity: 0.8; }
 .pair { display: flex; flex-wrap: wrap; gap: 8px 24px; }
+.pair figure { max-width: 100%; }
 .good { color: var(--good); } .bad { color: var(--bad); }
-.legend span { margin-right: 16px; white-space: nowrap; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 16px; }
 .legend i { display: inline-block; width: 12px; height: 12px; border-radius: 2px; margin-right: 5px; }
 </style>
 </head>

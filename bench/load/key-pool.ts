@@ -18,13 +18,15 @@ const AT_ONCE = 4;
 /**
  * @param bits of each key
  * @param onProgress told how many there are
- * @returns so many keys, PKCS #8 in DER
+ * @param stop ends the making; what was made is kept
+ * @returns so many keys, PKCS #8 in DER; fewer where it was stopped
  * @throws FastChatError `badConfig` where they cannot be kept
  */
 export async function keyPool(
   count: number,
   bits: number,
   onProgress: (made: number) => void,
+  stop: AbortSignal,
 ): Promise<Uint8Array[]> {
   const folder = envPaths("fastchat-laboratory", { suffix: "" }).cache;
   const file = join(folder, `rsa-${bits}.txt`);
@@ -39,7 +41,7 @@ export async function keyPool(
     );
   });
   const make = async (): Promise<void> => {
-    while (keys.length + underWay < count) {
+    while (keys.length + underWay < count && !stop.aborted) {
       underWay += 1;
       const { privateKey } = await generate("rsa", {
         modulusLength: bits,

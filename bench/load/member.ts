@@ -20,7 +20,8 @@ import { elapsed } from "../faults/host-messages.js";
 import type { ArchivedMessage, ArchiveRecord, HistoryEvent } from "../history/events.js";
 import { conversationOf, isMessage, isPeoples, recipientsOf } from "../history/naming.js";
 import { DeviceMemory } from "./device-memory.js";
-import type { PlannedPerson } from "./plan.js";
+import { messageName, type PlannedPerson } from "./plan.js";
+import type { Traffic } from "./traffic.js";
 
 export const PASSWORD = "simulated people need no secret";
 /** A send is answered some time, however long the service is away. */
@@ -30,14 +31,23 @@ const PAGE = 500;
 const UNANSWERED: ReadonlySet<ErrorCode> = new Set(["unavailable", "timeout", "unreachable"]);
 const OPTIONS = { acceptWeakStretching: true, sendPatienceMs: PATIENCE_MS };
 
+/** A message that is to be sent. */
+export interface Draft {
+  /** Its place among all of the plan. */
+  readonly index: number;
+  /** When it should be sent, as `elapsed()` tells time. */
+  readonly planned: number;
+  /** Of its text. */
+  readonly bytes: number;
+}
+
 export interface MemberContext {
   readonly trust: ServiceTrust;
   readonly opaque: OpaqueClient;
   readonly nameOf: (person: number) => string;
   readonly groupOf: (group: number) => string;
   readonly record: (event: HistoryEvent) => void;
-  /** Bytes of a text. */
-  readonly size: number;
+  readonly traffic: Traffic;
   onSent(): void;
   /** It has heard what its group is called. */
   onGathered(): void;
@@ -129,23 +139,19 @@ export class Member {
     }
   }
 
-  /**
-   * @param to a user name, or `#` and a group's title
-   * @param index of the message among all
-   * @param planned when it should have been sent, as `elapsed()` tells time
-   */
-  send(to: string, index: number, planned: number): void {
+  /** @param to a user name, or `#` and a group's title */
+  send(to: string, draft: Draft): void {
     this.context.onSent();
     // Whoever is away at that moment writes once they are back.
-    if (this.#client === null) this.#later.push((client) => this.#send(client, to, index, planned));
-    else this.#send(this.#client, to, index, planned);
+    if (this.#client === null) this.#later.push((client) => this.#send(client, to, draft));
+    else this.#send(this.#client, to, draft);
   }
 
-  #send(client: Client, to: string, index: number, planned: number): void {
-    const { record, size } = this.context;
-    const message = `m${index}`;
+  #send(client: Client, to: string, { index, planned, bytes }: Draft): void {
+    const { record } = this.context;
+    const message = messageName(index);
     const head = `${message} ${Math.round(planned * 1000)} `;
-    const text = head.padEnd(size, "x");
+    const text = head.padEnd(bytes, "x");
     const { name } = this;
     record({
       type: "sent",
@@ -227,7 +233,7 @@ export class Member {
   #ports(): ClientPorts {
     return {
       transport: this.#countedTransport(),
-      http: this.#http,
+      http: this.context.traffic.learning(this.#http),
       opaque: this.context.opaque,
       storage: this.#storage,
       clock: systemClock,
@@ -236,9 +242,10 @@ export class Member {
   }
 
   #countedTransport(): Transport {
+    const transport = this.context.traffic.counting(this.#transport);
     return {
       connect: async (endpoint, handlers) => {
-        const channel: FrameChannel = await this.#transport.connect(endpoint, {
+        const channel: FrameChannel = await transport.connect(endpoint, {
           ...handlers,
           onFrame: (content) => handlers.onFrame(content),
           onDrain: () => handlers.onDrain(),

@@ -4,21 +4,23 @@ import { STRATEGIES } from "../../src/lb/strategy-choice.js";
 import { FastChatError } from "../../src/protocol/errors.js";
 import { MAX_GROUP_MEMBERS } from "../../src/protocol/groups.js";
 import { DATABASE_OPTIONS, type DatabaseOptions } from "../databases.js";
-import { WORKLOADS, type Workload } from "./plan.js";
+import { WORKLOADS, type SizeRange, type Workload } from "./plan.js";
 
 export interface LoadOptions extends DatabaseOptions {
   readonly clients: number;
-  readonly servers: number;
   /** Address of a running system, in the place of one that is started. */
   readonly server: string | undefined;
-  readonly strategy: string;
+  /** Of a system that is started; one that is joined has its own. `undefined` stands for {@link DEFAULT_SERVERS}. */
+  readonly servers: number | undefined;
+  /** Likewise; {@link DEFAULT_STRATEGY}. */
+  readonly strategy: string | undefined;
   readonly workload: Workload;
   readonly zipf: number;
   readonly groupSizes: readonly number[];
   readonly rate: number;
   readonly seconds: number;
   readonly warmup: number;
-  readonly size: number;
+  readonly size: SizeRange;
   readonly "rsa-bits": number;
   readonly offline: number;
   /** Servers and how many times as long they take. */
@@ -28,6 +30,9 @@ export interface LoadOptions extends DatabaseOptions {
   readonly out: string | undefined;
   readonly json: boolean;
 }
+
+export const DEFAULT_SERVERS = 4;
+export const DEFAULT_STRATEGY = "least-busy";
 
 /** Bytes of a text: at least what names the message, at most what one message takes. */
 const SIZES = { least: 48, most: 60_000 };
@@ -39,14 +44,18 @@ export function loadOptions(args: Argv): Argv<LoadOptions> {
       default: 500,
       describe: "simulated people, each with keys of their own",
     })
-    .option("servers", { type: "number", default: 4, describe: "chat servers of the system that is started" })
+    .option("servers", {
+      type: "number",
+      defaultDescription: String(DEFAULT_SERVERS),
+      describe: "chat servers of the system that is started",
+    })
     .option("server", {
       type: "string",
       describe: "join a running system: its address with the pin, fastchat://host:port#pin",
     })
     .option("strategy", {
       type: "string",
-      default: "least-busy",
+      defaultDescription: DEFAULT_STRATEGY,
       describe: `how the balancer places people: ${Object.keys(STRATEGIES).join(", ")}, or a module of your own, ./mine.js`,
     })
     .option("workload", {
@@ -69,7 +78,11 @@ export function loadOptions(args: Argv): Argv<LoadOptions> {
     })
     .option("seconds", { type: "number", default: 60, describe: "how long is measured" })
     .option("warmup", { type: "number", default: 10, describe: "seconds of the same before that" })
-    .option("size", { type: "number", default: 100, describe: "bytes of a text" })
+    .option("size", {
+      type: "string",
+      default: "100",
+      describe: "bytes of a text; or from 48-4000, each as likely",
+    })
     .option("rsa-bits", { type: "number", default: 2048, describe: "size of people's RSA keys" })
     .option("offline", {
       type: "number",
@@ -88,11 +101,24 @@ export function loadOptions(args: Argv): Argv<LoadOptions> {
     .option("out", { type: "string", describe: "folder for report.json, report.html and events.jsonl" })
     .option("json", { type: "boolean", default: false, describe: "print the report as one JSON object" })
     .coerce("group-sizes", (text: string) => text.split(",").map(Number))
+    .coerce("size", sizeRange)
     .coerce("slow", (texts: readonly string[]) => texts.map(slowServer))
     .check((options) => {
       check(options as unknown as LoadOptions);
       return true;
     }) as unknown as Argv<LoadOptions>;
+}
+
+function sizeRange(text: string): SizeRange {
+  const [, least = "", most = least] = /^(\d+)(?:-(\d+))?$/.exec(text) ?? [];
+  const range = { least: Number(least), most: Number(most) };
+  if (range.least < SIZES.least || range.most > SIZES.most || range.least > range.most) {
+    throw new FastChatError(
+      "badRequest",
+      `--size takes bytes from ${SIZES.least} to ${SIZES.most}, as 100 or 48-4000, not "${text}".`,
+    );
+  }
+  return range;
 }
 
 function slowServer(text: string): readonly [string, number] {
@@ -115,9 +141,8 @@ function check(options: LoadOptions): void {
     throw new FastChatError("badRequest", `--${name} must be a number from ${least} to ${most}.`);
   };
   whole("clients", 2, 100_000);
-  whole("servers", 1, 64);
+  if (options.servers !== undefined) whole("servers", 1, 64);
   whole("threads", 1, 64);
-  whole("size", SIZES.least, SIZES.most);
   whole("rsa-bits", 2048, 8192);
   whole("seed", 0, 2 ** 31);
   within("rate", 0.1, 100_000);
@@ -132,16 +157,22 @@ function check(options: LoadOptions): void {
       `--group-sizes takes whole numbers from 2 to ${MAX_GROUP_MEMBERS}, with commas between them.`,
     );
   }
+  const servers = options.servers ?? DEFAULT_SERVERS;
   for (const [server] of options.slow) {
-    if (Number(server.slice("chat-".length)) > options.servers) {
-      throw new FastChatError("badRequest", `--slow names ${server}; there are ${options.servers} servers.`);
+    if (Number(server.slice("chat-".length)) > servers) {
+      throw new FastChatError("badRequest", `--slow names ${server}; there are ${servers} servers.`);
     }
   }
   if (options.server === undefined) return;
-  if (options.slow.length > 0 || options.database !== undefined) {
-    throw new FastChatError(
-      "badRequest",
-      "--slow and --database are for a system that is started, not for one that is joined.",
-    );
+  for (const name of ["servers", "strategy", "database", "archive-database"] as const) {
+    if (options[name] !== undefined) throw notOfJoined(name);
   }
+  if (options.slow.length > 0) throw notOfJoined("slow");
+}
+
+function notOfJoined(name: string): FastChatError {
+  return new FastChatError(
+    "badRequest",
+    `--${name} is for a system that is started; the one that --server joins has its own.`,
+  );
 }

@@ -10,6 +10,11 @@ import { Chance } from "../simulation/chance.js";
 export const WORKLOADS = ["pairs", "zipf", "groups", "churn", "storm"] as const;
 export type Workload = (typeof WORKLOADS)[number];
 
+export interface SizeRange {
+  readonly least: number;
+  readonly most: number;
+}
+
 export interface PlanOptions {
   readonly seed: number;
   readonly clients: number;
@@ -19,8 +24,8 @@ export interface PlanOptions {
   /** Seconds before the measurement begins, and that it takes. */
   readonly warmup: number;
   readonly seconds: number;
-  /** Bytes of a text. */
-  readonly size: number;
+  /** Bytes of a text: drawn from here to there, both included. */
+  readonly size: SizeRange;
   /** Share of the people who are away until the end, 0 to 1. */
   readonly offline: number;
   /** Exponent of `zipf`. */
@@ -50,6 +55,8 @@ export interface PlannedSend {
   /** Likewise; or the number of a group, its place in the plan. */
   readonly to: number;
   readonly toGroup: boolean;
+  /** Of its text. */
+  readonly bytes: number;
 }
 
 /** Somebody ends their session, or everybody does at once, and comes back. */
@@ -78,7 +85,7 @@ const LEAVES_PER_MINUTE = 1;
 const AWAY_MS = 3_000;
 
 export function planLoad(options: PlanOptions): LoadPlan {
-  const { seed, clients, workload, rate, warmup, seconds, offline, zipf, groupSizes } = options;
+  const { seed, clients, workload, rate, warmup, seconds, offline, zipf, groupSizes, size } = options;
   const chance = new Chance(seed);
   const away = new Set(pick(chance.fork("offline"), clients, Math.round(clients * offline)));
   const people = Array.from({ length: clients }, (_, number) => ({
@@ -97,9 +104,11 @@ export function planLoad(options: PlanOptions): LoadPlan {
         ? groupPairs(chance, senders, groups)
         : pairs(chance, clients, senders);
   const times = chance.fork("times");
+  const sizes = chance.fork("sizes");
   const sends: PlannedSend[] = [];
   for (let at = nextAfter(times, 0, rate); at < length; at = nextAfter(times, at, rate)) {
-    sends.push({ at, ...pairOf(), toGroup: groups.length > 0 });
+    const bytes = sizes.between(size.least, size.most);
+    sends.push({ at, ...pairOf(), toGroup: groups.length > 0, bytes });
   }
   return {
     people,
@@ -108,6 +117,16 @@ export function planLoad(options: PlanOptions): LoadPlan {
     breaks: planBreaks(chance.fork("breaks"), workload, senders, warmup * 1000, length),
     measured: { from: warmup * 1000, to: length },
   };
+}
+
+/** What the message is called that is sent so: its place in the plan. */
+export function messageName(index: number): string {
+  return `m${index}`;
+}
+
+/** What the plan has for a message of that name. */
+export function plannedSend({ sends }: LoadPlan, message: string): PlannedSend | null {
+  return sends[Number(message.slice(1))] ?? null;
 }
 
 /** The next event of a Poisson process. @param rate a second */

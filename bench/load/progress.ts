@@ -8,6 +8,8 @@ const LINE_MS = 10_000;
 
 export interface RunProgress {
   at(phase: Phase): void;
+  /** A line that stays. */
+  say(text: string): void;
   end(): void;
 }
 
@@ -21,6 +23,10 @@ function bar(stream: NodeJS.WriteStream): RunProgress {
     at({ name, done, of, note = "" }) {
       const full = Math.round((BAR * Math.min(done, of)) / Math.max(1, of));
       update(`${name.padEnd(24)} ${"█".repeat(full)}${"░".repeat(BAR - full)} ${done}/${of} ${note}`);
+    },
+    say(text) {
+      update.clear();
+      stream.write(`${text}\n`);
     },
     end() {
       update.clear();
@@ -40,6 +46,7 @@ function lines(stream: NodeJS.WriteStream): RunProgress {
       toldAt = now;
       stream.write(`${name}: ${done} of ${of}${note === "" ? "" : `; ${note}`}\n`);
     },
+    say: (text) => void stream.write(`${text}\n`),
     end: () => undefined,
   };
 }

@@ -1,107 +1,25 @@
-/** The report of a run as programs read it: docs/LABORATORY.md says what each figure means. Its form is stable within a version. */
+/** The report of a run as programs read it, made of what was measured. */
+import type { Violation } from "../history/verdict.js";
+import { PEOPLE, type ServerSample } from "./gauges.js";
 import { chanceCv, spreadOf, type Spread } from "./measures.js";
 import type { LatencyFigures } from "./latencies.js";
-import type { LoadOptions } from "./options.js";
-import type { MachineFacts, RunResult } from "./run.js";
-import type { ServerSample } from "./gauges.js";
-import type { Violation } from "../history/verdict.js";
+import { DEFAULT_SERVERS, DEFAULT_STRATEGY, type LoadOptions } from "./options.js";
+import { REPORT_VERSION, type LoadReportFile, type ServerFigures } from "./report-schema.js";
+import type { RunResult } from "./run.js";
 
-/** Grows with every change that a reader of the last version would trip over. */
-export const REPORT_VERSION = 1;
+/** Of fewer, the memory that they take is less than what the process takes and gives back by itself meanwhile. */
+const ENOUGH_SESSIONS = 200;
 
 /** Below this share of the offered rate a run has not reached it. */
 const REACHED = 0.95;
 
-type Milliseconds = Omit<LatencyFigures, "count">;
-
-export interface ServerFigures {
-  readonly server: string;
-  /** When all were connected, before anybody wrote. */
-  readonly connections: number;
-  /** Accounts whose mailbox was in its memory then; `null` for a system that was joined. */
-  readonly mailboxes: number | null;
-  /** In and out, over the measured time; `null` for a system that was joined. */
-  readonly messages: number | null;
-  readonly bytes: number | null;
-  readonly loopDelayP99Ms: number | null;
-  readonly utilization: number | null;
-  /** CPU of the thread, in cores. */
-  readonly cores: number | null;
-}
-
-export interface LoadReportFile {
-  readonly version: typeof REPORT_VERSION;
-  readonly run: {
-    readonly release: string;
-    readonly startedAt: string;
-    readonly command: string;
-    readonly options: Omit<LoadOptions, "json" | "out" | "database" | "archive-database" | "slow"> & {
-      readonly database: "embedded" | "PostgreSQL" | "unknown";
-      readonly slow: Readonly<Record<string, number>>;
-    };
-    readonly machine: MachineFacts;
-    /** What makes it another thing than people's own use. */
-    readonly laboratory: readonly string[];
-    /** Seconds into the plan at which it was ended by hand; `null` if it was not. */
-    readonly interruptedAt: number | null;
-    readonly tookMs: Readonly<Record<string, number>>;
-  };
-  /** Messages a second of the measured time. `reached`: whether almost as many were accepted as were offered. */
-  readonly throughput: { readonly offered: number; readonly achieved: number; readonly reached: boolean };
-  readonly check: {
-    readonly sent: number;
-    readonly accepted: number;
-    readonly received: number;
-    readonly lost: number;
-    readonly duplicated: number;
-    readonly reordered: number;
-    readonly invented: number;
-  };
-  readonly violations: readonly Violation[];
-  readonly problems: readonly string[];
-  readonly latencyMs: {
-    /** From the moment a message should have been sent until its recipient's client had decrypted it. */
-    readonly endToEnd: Milliseconds;
-    /** Until the service had accepted it. */
-    readonly accepted: Milliseconds;
-    /** Until it was handed to its sender's client: how far this machine was behind the plan. */
-    readonly handedOver: Milliseconds;
-  };
-  readonly spread: {
-    readonly connections: Spread;
-    readonly messages: Spread | null;
-    readonly bytes: Spread | null;
-    readonly mailboxes: Spread | null;
-    /** Coefficients of variation that chance alone would give. */
-    readonly chanceCv: {
-      readonly connections: number;
-      readonly messages: number;
-      readonly mailboxes: number;
-    };
-  };
-  readonly servers: readonly ServerFigures[];
-  readonly cpu: {
-    /** Threads of the system, in cores, and `process` for all of it. */
-    readonly system: Readonly<Record<string, number>>;
-    /** The process of the simulated people, in cores. */
-    readonly clients: number;
-    /** Calls of cryptographic primitives by clients over the whole run, and the time that they took, waiting for a thread included. */
-    readonly cryptography: { readonly ms: number; readonly calls: number };
-  };
-  readonly memory: { readonly perConnectionBytes: number; readonly connectedBytes: number } | null;
-  /** Each server, second by second, from the beginning of the warm-up. */
-  readonly series: readonly ServerSample[];
-}
-
 export function reportOf(options: LoadOptions, result: RunResult): LoadReportFile {
-  const { throughput, plan, placed, memory, verdict } = result;
+  const { throughput, placed, memory, verdict } = result;
+  const { [PEOPLE]: clients = 0, ...system } = result.cores;
   const servers = serverFigures(options, result);
   const offered = perSecond(throughput.planned, throughput.seconds);
   const achieved = perSecond(throughput.accepted, throughput.seconds);
   const connections = Object.values(placed).reduce((sum, count) => sum + count, 0);
-  const known = servers.every(({ messages }) => messages !== null);
-  const spread = (of: "messages" | "bytes" | "mailboxes"): Spread | null =>
-    known ? spreadOf(servers.map((server) => server[of] ?? 0)) : null;
   return {
     version: REPORT_VERSION,
     run: {
@@ -110,40 +28,66 @@ export function reportOf(options: LoadOptions, result: RunResult): LoadReportFil
       command: commandOf(options),
       options: plainOptions(options),
       machine: result.machine,
+      loadToldBy: options.server === undefined ? "servers" : "clients",
       laboratory: peculiarities(options),
       interruptedAt: result.interruptedAt === null ? null : result.interruptedAt / 1000,
       tookMs: result.took,
     },
     throughput: { offered, achieved, reached: achieved >= REACHED * offered },
     check: verdict.counts,
-    violations: verdict.violations,
-    problems: result.problems,
+    violations: verdict.violations.map(violationOf),
+    problems: [...result.problems],
     latencyMs: {
       endToEnd: withoutCount(result.endToEnd),
       accepted: withoutCount(result.accepted),
       handedOver: withoutCount(result.lateness),
     },
-    spread: {
-      connections: spreadOf(servers.map((server) => server.connections)),
-      messages: spread("messages"),
-      bytes: spread("bytes"),
-      mailboxes: spread("mailboxes"),
-      chanceCv: {
-        connections: chanceCv(servers.length, connections),
-        messages: chanceCv(servers.length, throughput.planned),
-        mailboxes: chanceCv(servers.length, plan.people.length),
-      },
-    },
+    spread: spreads(servers, connections),
     servers,
-    cpu: { system: result.systemCores, clients: result.clientCores, cryptography: result.crypto },
+    cpu: { system, clients, cryptography: result.crypto, series: [...result.cpuSamples] },
     memory:
-      memory === null || connections === 0
+      memory === null || connections < ENOUGH_SESSIONS
         ? null
         : {
             perConnectionBytes: Math.round((memory.connected - memory.before) / connections),
             connectedBytes: memory.connected,
           },
-    series: result.samples,
+    series: [...result.samples],
+  };
+}
+
+/** Faults are another command's: here nothing is broken on purpose. */
+function violationOf(violation: Violation): LoadReportFile["violations"][number] {
+  const { kind, message, other, account, device, sentAt, acceptedAt, receivedAt, detail } = violation;
+  return { kind, message, other, account, device, sentAt, acceptedAt, receivedAt, detail };
+}
+
+function spreads(servers: readonly ServerFigures[], connections: number): LoadReportFile["spread"] {
+  const of = (what: "connections" | "messages" | "bytes"): Spread =>
+    spreadOf(servers.map((server) => server[what]));
+  const ifTold = (what: "mailboxes" | "loopDelayP99Ms" | "utilization" | "cores"): Spread | null => {
+    const shares = servers.map((server) => server[what]).filter((share) => share !== null);
+    return servers.length > 0 && shares.length === servers.length ? spreadOf(shares) : null;
+  };
+  const total = (what: "messages" | "mailboxes"): number =>
+    servers.reduce((sum, server) => sum + (server[what] ?? 0), 0);
+  const mailboxes = ifTold("mailboxes");
+  // Bytes are as many things as the messages that they belong to.
+  const messages = chanceCv(servers.length, total("messages"));
+  return {
+    connections: of("connections"),
+    messages: of("messages"),
+    bytes: of("bytes"),
+    mailboxes,
+    loopDelayP99Ms: ifTold("loopDelayP99Ms"),
+    utilization: ifTold("utilization"),
+    cores: ifTold("cores"),
+    chanceCv: {
+      connections: chanceCv(servers.length, connections),
+      messages,
+      bytes: messages,
+      mailboxes: mailboxes === null ? null : chanceCv(servers.length, total("mailboxes")),
+    },
   };
 }
 
@@ -158,25 +102,26 @@ function serverFigures(options: LoadOptions, result: RunResult): ServerFigures[]
   const measured = result.samples.filter(({ at }) => at > from && at <= to);
   const names =
     options.server === undefined
-      ? Array.from({ length: options.servers }, (_, index) => `chat-${index + 1}`)
+      ? Array.from({ length: options.servers ?? DEFAULT_SERVERS }, (_, index) => `chat-${index + 1}`)
       : Object.keys(result.placed);
   return names.map((server): ServerFigures => {
     const own = measured.filter((sample) => sample.server === server);
-    const joined = options.server !== undefined;
-    const sum = (value: (sample: ServerSample) => number): number | null =>
-      joined ? null : Math.round(own.reduce((total, sample) => total + value(sample), 0));
+    const sum = (value: (sample: ServerSample) => number): number =>
+      Math.round(own.reduce((total, sample) => total + value(sample), 0));
+    const told = (value: (sample: ServerSample) => number | null): number[] =>
+      own.map(value).filter((figure) => figure !== null);
+    const delays = told(({ loopDelayP99Ms }) => loopDelayP99Ms);
+    const busy = told(({ utilization }) => utilization);
     return {
       server,
       connections: result.placed[server] ?? 0,
-      mailboxes: joined ? null : (result.mailboxes[server] ?? 0),
+      mailboxes: result.mailboxes[server] ?? null,
+      // Samples are a second's worth each.
       messages: sum(({ messagesIn, messagesOut }) => messagesIn + messagesOut),
       bytes: sum(({ bytesIn, bytesOut }) => bytesIn + bytesOut),
-      loopDelayP99Ms: joined ? null : Math.max(0, ...own.map(({ loopDelayP99Ms }) => loopDelayP99Ms)),
-      utilization:
-        joined || own.length === 0
-          ? null
-          : own.reduce((total, { utilization }) => total + utilization, 0) / own.length,
-      cores: result.systemCores[server] ?? null,
+      loopDelayP99Ms: delays.length === 0 ? null : Math.max(...delays),
+      utilization: busy.length === 0 ? null : busy.reduce((total, one) => total + one, 0) / busy.length,
+      cores: result.cores[server] ?? null,
     };
   });
 }
@@ -185,63 +130,78 @@ function perSecond(count: number, seconds: number): number {
   return seconds === 0 ? 0 : count / seconds;
 }
 
-function withoutCount({ p50, p90, p99, p999, max }: LatencyFigures): Milliseconds {
+function withoutCount({ p50, p90, p99, p999, max }: LatencyFigures): Omit<LatencyFigures, "count"> {
   return { p50, p90, p99, p999, max };
 }
 
 /** How to do the same again. An address of a database may hold a password, and is left out. */
 function commandOf(options: LoadOptions): string {
-  const flags = OPTION_NAMES.filter((name) => options[name] !== undefined).map(
-    (name) => `--${name} ${String(options[name])}`,
-  );
-  if (options.workload === "groups") flags.push(`--group-sizes ${options.groupSizes.join(",")}`);
-  for (const [server, factor] of options.slow) flags.push(`--slow ${server}:${factor}`);
-  if (options.database !== undefined) flags.push("--database …");
-  return `npm run bench -- load ${flags.join(" ")}`;
+  const { server, database, workload, zipf, groupSizes, slow } = options;
+  const { size, servers, strategy } = plainOptions(options);
+  const flags: [string, string | number | null][] = [
+    ["clients", options.clients],
+    ["server", server ?? null],
+    ["servers", servers],
+    ["strategy", strategy],
+    ["workload", workload],
+    ["zipf", workload === "zipf" ? zipf : null],
+    ["group-sizes", workload === "groups" ? groupSizes.join(",") : null],
+    ["rate", options.rate],
+    ["seconds", options.seconds],
+    ["warmup", options.warmup],
+    ["size", size.least === size.most ? size.least : `${size.least}-${size.most}`],
+    ["rsa-bits", options["rsa-bits"]],
+    ["offline", options.offline === 0 ? null : options.offline],
+    ...slow.map(([name, factor]): [string, string] => ["slow", `${name}:${factor}`]),
+    ["database", database === undefined ? null : "…"],
+    ["seed", options.seed],
+    ["threads", options.threads],
+  ];
+  const told = flags.filter(([, value]) => value !== null).map(([name, value]) => `--${name} ${value}`);
+  return `npm run bench -- load ${told.join(" ")}`;
 }
-
-const OPTION_NAMES = [
-  "clients",
-  "servers",
-  "server",
-  "strategy",
-  "workload",
-  "zipf",
-  "rate",
-  "seconds",
-  "warmup",
-  "size",
-  "rsa-bits",
-  "offline",
-  "seed",
-  "threads",
-] as const satisfies readonly (keyof LoadOptions)[];
 
 function plainOptions(options: LoadOptions): LoadReportFile["run"]["options"] {
   const { server, database, slow } = options;
-  const plain = Object.fromEntries(OPTION_NAMES.map((name) => [name, options[name]])) as Pick<
-    LoadOptions,
-    (typeof OPTION_NAMES)[number]
-  >;
+  const joined = server !== undefined;
   return {
-    ...plain,
-    groupSizes: options.groupSizes,
-    database: server !== undefined ? "unknown" : database === undefined ? "embedded" : "PostgreSQL",
+    clients: options.clients,
+    server: server ?? null,
+    servers: joined ? null : (options.servers ?? DEFAULT_SERVERS),
+    strategy: joined ? null : (options.strategy ?? DEFAULT_STRATEGY),
+    workload: options.workload,
+    zipf: options.zipf,
+    groupSizes: [...options.groupSizes],
+    rate: options.rate,
+    seconds: options.seconds,
+    warmup: options.warmup,
+    size: options.size,
+    "rsa-bits": options["rsa-bits"],
+    offline: options.offline,
     slow: Object.fromEntries(slow),
+    database: joined ? "unknown" : database === undefined ? "embedded" : "PostgreSQL",
+    seed: options.seed,
+    threads: options.threads,
   };
 }
 
-function peculiarities({ server, "rsa-bits": bits }: LoadOptions): string[] {
-  const always = [
-    "Everything runs on one machine, over its loopback: system and people share its cores.",
+function peculiarities({ server, "rsa-bits": bits, slow }: LoadOptions): string[] {
+  const people = [
     `People's RSA keys (${bits} bits) come from a pool that was made before.`,
     "People's devices are in memory: nothing of theirs is written to a disk.",
   ];
-  return server !== undefined
-    ? always
-    : [
-        ...always,
-        "Passwords are hashed with Argon2id of 8 KiB and one pass; a service asks for 64 MiB and three.",
-        "Limits for each network address are lifted: everybody comes from one.",
-      ];
+  if (server !== undefined) {
+    return [
+      `The system was running already at ${server}, and was joined: its strategy, limits, databases and machine are its own.`,
+      "What is told of its servers is what the simulated people saw: sessions, messages and bytes of their own, on those servers that they were sent to.",
+      ...people,
+    ];
+  }
+  return [
+    "Everything runs on one machine, over its loopback: system and people share its cores.",
+    ...people,
+    "Passwords are hashed with Argon2id of 8 KiB and one pass; a service asks for 64 MiB and three.",
+    "Limits for each network address are lifted: everybody comes from one.",
+    ...slow.map(([name, factor]) => `${name} took ${factor} times as long for everything.`),
+  ];
 }

@@ -3,6 +3,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { readFile } from "node:fs/promises";
 import { parseAddress, type ServiceAddress } from "../../src/protocol/address.js";
 import { chooseStrategy } from "../../src/lb/strategy-choice.js";
+import { FastChatError } from "../../src/protocol/errors.js";
 import { databaseSettings, lendIfNamed, type LentDatabases } from "../databases.js";
 import { elapsed } from "../faults/host-messages.js";
 import { checkHistory } from "../history/checker.js";
@@ -12,11 +13,12 @@ import { OPEN_DOORS } from "../service/sign-up.js";
 import { preloading, WatchedSystem } from "../service/watched-system.js";
 import { Crews } from "./crew.js";
 import type { CrewResult } from "./crew-messages.js";
-import { Gauges, type ServerSample } from "./gauges.js";
+import { Gauges, PEOPLE, type CpuSample, type ServerSample } from "./gauges.js";
 import { keyPool } from "./key-pool.js";
 import { Latencies, type LatencyFigures, type Quantile } from "./latencies.js";
 import { checkMachine } from "./machine-limits.js";
-import type { LoadOptions } from "./options.js";
+import { DEFAULT_SERVERS, DEFAULT_STRATEGY, type LoadOptions } from "./options.js";
+import { OutsideGauges } from "./outside-gauges.js";
 import { planLoad, type LoadPlan } from "./plan.js";
 
 /** Where a run stands, for a bar on a terminal or a line. */
@@ -55,17 +57,20 @@ export interface RunResult {
   readonly accepted: LatencyFigures;
   readonly acceptedCurve: readonly Quantile[];
   readonly lateness: LatencyFigures;
+  /** Each server, second by second: as it told itself, or as people saw it where the system was joined. */
   readonly samples: readonly ServerSample[];
   /** Sessions by server when all were connected, before anybody wrote. */
   readonly placed: Readonly<Record<string, number>>;
   /** Mailboxes by server at the same moment; empty for a system that was joined. */
   readonly mailboxes: Readonly<Record<string, number>>;
-  /** CPU of the system's threads while messages were measured, in cores; empty for a system that was joined. */
-  readonly systemCores: Readonly<Record<string, number>>;
-  /** CPU of the simulated people's process in that time, in cores. */
-  readonly clientCores: number;
+  /**
+   * CPU of the system's threads while messages were measured, in cores, of all its process, and of the simulated people's; of
+   * the latter only where the system was joined.
+   */
+  readonly cores: Readonly<Record<string, number>>;
+  readonly cpuSamples: readonly CpuSample[];
   readonly crypto: { readonly ms: number; readonly calls: number };
-  /** Memory of the system's process before anybody connected and when all were, in bytes; `null` for one that was joined. */
+  /** Memory of the system's process when all had signed up and nobody was connected, and when all were, in bytes; `null` for one that was joined. */
   readonly memory: { readonly before: number; readonly connected: number } | null;
   /** How long each part took, in milliseconds. */
   readonly took: Readonly<Record<string, number>>;
@@ -78,10 +83,15 @@ const FRESH_MS = 2_500;
 const LOOK_MS = 250;
 const MOST_PROBLEMS = 100;
 
+/** It was told to end when there was nothing measured yet. */
+export class EndedEarly extends Error {}
+
 /**
  * @param onPhase told several times a second
  * @param stop ends the writing; what was measured until then is judged and told
  * @param preload modules that are loaded into each of the system's threads, to break it on purpose
+ * @throws EndedEarly where it is told to stop before the warm-up
+ * @throws FastChatError where the machine, the options or the system do not allow it
  */
 export async function runLoad(
   options: LoadOptions,
@@ -90,7 +100,7 @@ export async function runLoad(
   preload: readonly URL[] = [],
 ): Promise<RunResult> {
   await checkMachine(options.clients);
-  await chooseStrategy(options.strategy);
+  await chooseStrategy(options.strategy ?? DEFAULT_STRATEGY);
   const run = new LoadRun(options, onPhase, stop, preload);
   try {
     return await run.go();
@@ -116,50 +126,62 @@ class LoadRun {
 
   async go(): Promise<RunResult> {
     const { options } = this;
-    const { clients, threads, size } = options;
+    const { clients, threads } = options;
     const startedAt = new Date();
     const machine = machineFacts();
     const plan = planLoad(options);
     const keys = await this.#timed("keys", () =>
-      keyPool(clients, options["rsa-bits"], (made) =>
-        this.onPhase({ name: "making keys", done: made, of: clients }),
+      keyPool(
+        clients,
+        options["rsa-bits"],
+        (made) => this.onPhase({ name: "making keys", done: made, of: clients }),
+        this.stop,
       ),
     );
+    this.#goOn();
     this.onPhase({ name: "starting the system", done: 0, of: 1 });
     const address = await this.#timed("start", () => this.#address());
-    const before = this.#gauges.rss;
+    this.#goOn();
     const crews = new Crews({
       threads,
       address,
       plan,
       keys,
-      size,
       prefix: options.server === undefined ? "" : `load-${startedAt.getTime().toString(36)}-`,
       onProblem: (text) => this.#problem(text),
     });
     this.#crews = crews;
     await this.#timed("signUp", () =>
-      this.#follow("signing up", crews.order({ type: "signUp" }), () => crews.state.signedUp, clients),
+      this.#untilStopped(
+        this.#follow("signing up", crews.order({ type: "signUp" }), () => crews.state.signedUp, clients),
+      ).catch((error: unknown) => {
+        throw this.options.server === undefined ? error : ofJoined(error);
+      }),
     );
+    await this.#collectGarbage();
+    const before = this.#gauges.rss;
     const present = plan.people.filter(({ offline }) => !offline).length;
     await this.#timed("connect", () =>
-      this.#follow("connecting", crews.order({ type: "connect" }), () => crews.state.live, present),
+      this.#untilStopped(
+        this.#follow("connecting", crews.order({ type: "connect" }), () => crews.state.live, present),
+      ),
     );
     const members = plan.groups.reduce((sum, group) => sum + group.members.length, 0);
-    if (members > 0) await this.#timed("gather", () => this.#gather(crews, plan));
-    // A report of each server that knows of the last one.
-    await this.#pause(this.#system === null ? 0 : FRESH_MS);
+    if (members > 0) await this.#timed("gather", () => this.#untilStopped(this.#gather(crews, plan)));
+    await this.#collectGarbage();
     const connected = this.#gauges.rss;
+    this.#goOn();
     const latest = [...this.#gauges.latest];
     for (const [server, factor] of options.slow) this.#system?.slow(server, factor);
 
-    const cpuBefore = process.cpuUsage();
     const start = elapsed() + LOOK_MS;
     this.#gauges.begin(start);
+    const outside = new OutsideGauges(() => crews.seen);
+    if (this.#system === null) outside.begin(start);
     await crews.order({ type: "begin", start });
     const interruptedAt = await this.#timed("workload", () => this.#write(crews, plan, start));
+    outside.end();
     await crews.order({ type: "stop" });
-    const cpu = process.cpuUsage(cpuBefore);
     const wrote = elapsed() - start;
 
     await this.#timed("rest", () => this.#settle(crews));
@@ -193,11 +215,11 @@ class LoadRun {
         seconds: Math.max(0, until - from) / 1000,
       },
       ...latenciesOf(results),
-      samples: this.#gauges.samples.filter(({ at }) => at <= wrote),
+      samples: [...this.#gauges.samples, ...outside.samples].filter(({ at }) => at <= wrote),
       placed: placedIn(results),
       mailboxes: Object.fromEntries(latest.map(([server, { mailboxes }]) => [server, mailboxes])),
-      systemCores: this.#gauges.coresBetween(from, until),
-      clientCores: (cpu.user + cpu.system) / 1000 / wrote,
+      cores: { [PEOPLE]: 0, ...this.#gauges.coresBetween(from, until) },
+      cpuSamples: this.#gauges.coresBySecond().filter(({ at }) => at <= wrote),
       crypto: results.reduce(
         (sum, { crypto }) => ({ ms: sum.ms + crypto.ms, calls: sum.calls + crypto.calls }),
         { ms: 0, calls: 0 },
@@ -214,7 +236,7 @@ class LoadRun {
   }
 
   async #address(): Promise<ServiceAddress> {
-    const { server, servers, strategy } = this.options;
+    const { server, servers = DEFAULT_SERVERS, strategy = DEFAULT_STRATEGY } = this.options;
     if (server !== undefined) return parseAddress(server);
     this.#databases = await lendIfNamed(this.options);
     const system = await WatchedSystem.start(
@@ -248,6 +270,7 @@ class LoadRun {
     while (elapsed() - start < length) {
       const at = elapsed() - start;
       if (this.stop.aborted) return at;
+      this.#gauges.notePeople();
       const { sent, received, live, lateMs } = crews.state;
       this.onPhase({
         name: at < plan.measured.from ? "warming up" : "measuring",
@@ -264,6 +287,12 @@ class LoadRun {
   async #settle(crews: Crews): Promise<void> {
     const count = (): number => crews.state.answered + crews.state.received;
     await this.#whileMoving("waiting for answers", count, () => crews.state.answered >= crews.state.sent);
+    const { sent, answered } = crews.state;
+    if (answered < sent) {
+      this.#problem(
+        `${sent - answered} messages were neither accepted nor refused, and nothing had happened for ${STILL_MS / 1000} s`,
+      );
+    }
     await crews.order({ type: "connectRest" });
     await this.#whileMoving("waiting for deliveries", count, () => crews.state.received >= crews.state.due);
   }
@@ -292,6 +321,28 @@ class LoadRun {
     }
   }
 
+  /** Before the warm-up there is nothing to tell of. */
+  async #untilStopped(work: Promise<void>): Promise<void> {
+    this.#goOn();
+    let end = (): void => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      end = () => reject(new EndedEarly());
+      this.stop.addEventListener("abort", end);
+    });
+    await Promise.race([work, stopped]).finally(() => this.stop.removeEventListener("abort", end));
+  }
+
+  #goOn(): void {
+    if (this.stop.aborted) throw new EndedEarly();
+  }
+
+  /** Until its memory tells what is in use, and a report of each server knows of the last one who came, and of no collecting. */
+  async #collectGarbage(): Promise<void> {
+    if (this.#system === null) return;
+    await this.#system.collectGarbage();
+    await this.#pause(FRESH_MS);
+  }
+
   async #timed<T>(part: string, work: () => Promise<T>): Promise<T> {
     const began = elapsed();
     try {
@@ -308,6 +359,18 @@ class LoadRun {
   #problem(text: string): void {
     if (this.#problems.length < MOST_PROBLEMS) this.#problems.push(text);
   }
+}
+
+/** What a joined system does not allow, with what would have to be allowed there. */
+function ofJoined(error: unknown): unknown {
+  if (!(error instanceof FastChatError) || error.code !== "tooMany") return error;
+  return new FastChatError(
+    "tooMany",
+    "The system that --server joins lets in no more people from one address. Raise its limits registrationsPerMinutePerAddress, " +
+      "loginsPerMinutePerAddress and requestsPerMinutePerAddress (config/globals.json there, or FASTCHAT_LIMITS_…), or take fewer --clients.",
+    undefined,
+    { cause: error },
+  );
 }
 
 function latenciesOf(results: readonly CrewResult[]) {

@@ -1,7 +1,8 @@
 /** The report of a run on a terminal. */
 import chalk, { type ChalkInstance } from "chalk";
 import type { Spread } from "./measures.js";
-import { isClean, type LoadReportFile } from "./report.js";
+import { isClean } from "./report.js";
+import type { LoadReportFile } from "./report-schema.js";
 
 export function summaryOf(report: LoadReportFile, paint: ChalkInstance = chalk): string {
   const { check, throughput, latencyMs, spread, servers, cpu, memory, problems, run } = report;
@@ -47,20 +48,26 @@ export function summaryOf(report: LoadReportFile, paint: ChalkInstance = chalk):
       row(server, [
         String(connections),
         told(mailboxes, String),
-        told(messages, String),
-        told(bytes, (value) => (value / 2 ** 20).toFixed(1)),
+        String(messages),
+        (bytes / 2 ** 20).toFixed(1),
         told(loopDelayP99Ms, (value) => `${value.toFixed(1)} ms`),
         told(utilization, (value) => `${Math.round(value * 100)} %`),
         told(cores, (value) => value.toFixed(2)),
       ]),
     );
   }
+  if (run.loadToldBy === "clients") {
+    lines.push("The system was joined: this is what the simulated people saw of it.");
+  }
   lines.push("", row("spread", ["max/mean", "max−mean", "CV", "Jain", "Gini", "CV, chance"]));
   const spreads: [string, Spread | null, number | null][] = [
     ["sessions", spread.connections, spread.chanceCv.connections],
     ["mailboxes", spread.mailboxes, spread.chanceCv.mailboxes],
     ["messages", spread.messages, spread.chanceCv.messages],
-    ["bytes", spread.bytes, null],
+    ["bytes", spread.bytes, spread.chanceCv.bytes],
+    ["loop p99", spread.loopDelayP99Ms, null],
+    ["busy", spread.utilization, null],
+    ["cores", spread.cores, null],
   ];
   for (const [what, of, chance] of spreads) {
     if (of === null) continue;

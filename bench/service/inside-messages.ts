@@ -9,7 +9,9 @@ export type ToInside =
   /** Ends a thread at once, wherever it is. */
   | { readonly type: "end"; readonly thread: string }
   /** Has a thread take that many times as long for everything, as a slower machine would; 1 to end that. */
-  | { readonly type: "slow"; readonly thread: string; readonly factor: number };
+  | { readonly type: "slow"; readonly thread: string; readonly factor: number }
+  /** Has all threads collect their garbage, so that memory tells what is in use. */
+  | { readonly type: "collect" };
 
 /** How one thread is, at one moment or since the last time. */
 export interface ThreadGauges {
@@ -26,6 +28,8 @@ export interface ThreadGauges {
 
 export type FromInside =
   | ThreadNews
+  /** Every thread that could has collected its garbage. */
+  | { readonly type: "collected" }
   /** What a chat server tells its supervisor every second. */
   | { readonly type: "report"; readonly thread: string; readonly report: LoadReport }
   | ({ readonly type: "thread"; readonly thread: string } & ThreadGauges)

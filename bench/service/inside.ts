@@ -4,6 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { BroadcastChannel, isMainThread, threadId } from "node:worker_threads";
 import { PRELOAD_VARIABLE, type FromInside, type ThreadGauges, type ToInside } from "./inside-messages.js";
 import { meterLinks } from "./link-meter.js";
@@ -19,9 +21,15 @@ const LOOP_TIMER_MS = 5;
 /** What a bench wants in each thread besides. */
 const MODULES = (process.env[PRELOAD_VARIABLE] ?? "").split(" ").filter((href) => href !== "");
 
-interface Note extends ThreadGauges {
-  readonly threadId: number;
-}
+/** What a thread tells the watcher. */
+type Note =
+  | { readonly type: "gauges"; readonly threadId: number; readonly gauges: ThreadGauges }
+  | { readonly type: "collected"; readonly threadId: number };
+
+/** What the watcher tells all threads. */
+type Order =
+  | { readonly type: "slow"; readonly threadId: number; readonly factor: number }
+  | { readonly type: "collect" };
 
 const channel = new BroadcastChannel("fastchat-gauges");
 // Keeps no thread from ending.
@@ -29,18 +37,16 @@ channel.unref();
 
 if (isMainThread) watch();
 else {
-  tellGauges((gauges) => channel.postMessage({ ...gauges, threadId } satisfies Note));
+  tellGauges((gauges) => channel.postMessage({ type: "gauges", threadId, gauges } satisfies Note));
   const orders = new BroadcastChannel("fastchat-orders");
   orders.unref();
   orders.onmessage = (event) => {
-    const { threadId: id, factor } = (event as { readonly data: SlowOrder }).data;
-    if (id === threadId) beSlow(factor);
+    const order = (event as { readonly data: Order }).data;
+    if (order.type === "collect") {
+      collectGarbage();
+      channel.postMessage({ type: "collected", threadId } satisfies Note);
+    } else if (order.threadId === threadId) beSlow(order.factor);
   };
-}
-
-interface SlowOrder {
-  readonly threadId: number;
-  readonly factor: number;
 }
 
 /** Of every slice of time, so many milliseconds are this thread's to work in or to idle away. */
@@ -62,6 +68,12 @@ function beSlow(factor: number): void {
     before = performance.eventLoopUtilization();
   }, SLICE_MS);
   slowness.unref();
+}
+
+/** Of this thread. Node hides the collector unless it was started with a flag, which can be set later, too. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
 }
 
 /** Of this very thread: its own JavaScript, and nothing of the pools that work for it. */
@@ -96,24 +108,48 @@ function tellGauges(tell: (gauges: ThreadGauges) => void): void {
 function watch(): void {
   const tell = (message: FromInside): void => tellBench(message);
   const running = watchThreads([import.meta.url, ...MODULES], tell, tell);
+  /** Threads that have not collected their garbage yet. */
+  const collecting = new Set<number>();
   channel.onmessage = (event) => {
-    const { threadId: id, ...gauges } = (event as { readonly data: Note }).data;
+    const note = (event as { readonly data: Note }).data;
+    if (note.type === "collected") {
+      if (collecting.delete(note.threadId) && collecting.size === 0) collected();
+      return;
+    }
+    const { threadId: id, gauges } = note;
     for (const [thread, worker] of running) {
       if (worker.threadId === id) tell({ type: "thread", thread, ...gauges });
     }
   };
-  tellGauges((gauges) => {
+  const tellProcess = (): void => {
     const { user, system } = process.cpuUsage();
-    tell({ type: "thread", thread: "supervisor", ...gauges });
     tell({ type: "process", rssBytes: process.memoryUsage.rss(), cpuMicros: user + system });
+  };
+  const collected = (): void => {
+    collectGarbage();
+    tellProcess();
+    tell({ type: "collected" });
+  };
+  tellGauges((gauges) => {
+    tell({ type: "thread", thread: "supervisor", ...gauges });
+    tellProcess();
   });
   const orders = new BroadcastChannel("fastchat-orders");
   orders.unref();
   takeOrders((order: ToInside) => {
+    if (order.type === "collect") {
+      for (const { threadId: id } of running.values()) collecting.add(id);
+      orders.postMessage(order satisfies Order);
+      return;
+    }
     const worker = running.get(order.thread);
     if (order.type === "end") void worker?.terminate();
     else if (worker !== undefined) {
-      orders.postMessage({ threadId: worker.threadId, factor: order.factor } satisfies SlowOrder);
+      orders.postMessage({
+        type: "slow",
+        threadId: worker.threadId,
+        factor: order.factor,
+      } satisfies Order);
     }
   });
 }

@@ -104,6 +104,16 @@ export class WatchedSystem {
     this.#running.send({ type: "slow", thread, factor } satisfies ToInside);
   }
 
+  /** Has all its threads collect their garbage. @returns once it has told its memory anew */
+  async collectGarbage(): Promise<void> {
+    const done = this.when(
+      "the garbage to be collected",
+      (news) => news.from === "inside" && news.message.type === "collected",
+    );
+    this.#running.send({ type: "collect" } satisfies ToInside);
+    await done;
+  }
+
   kill(): Promise<void> {
     return this.#running.kill();
   }

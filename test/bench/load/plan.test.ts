@@ -10,7 +10,7 @@ const OPTIONS: PlanOptions = {
   rate: 200,
   warmup: 5,
   seconds: 60,
-  size: 100,
+  size: { least: 100, most: 100 },
   offline: 0,
   zipf: 1,
   groupSizes: [10],
@@ -18,11 +18,20 @@ const OPTIONS: PlanOptions = {
 
 t.test("the same seed gives the same plan, another one another", async (t) => {
   for (const workload of WORKLOADS) {
-    const options = { ...OPTIONS, workload, offline: 0.2 };
+    const options = { ...OPTIONS, workload, offline: 0.2, size: { least: 48, most: 4_000 } };
     // Not by the runner's own comparison, which takes minutes for thousands of them.
     t.ok(isDeepStrictEqual(planLoad(options), planLoad({ ...options })), workload);
     t.notOk(isDeepStrictEqual(planLoad({ ...options, seed: 2 }).sends, planLoad(options).sends));
   }
+});
+
+t.test("sizes are what is asked for, each as likely", async (t) => {
+  t.ok(planLoad(OPTIONS).sends.every(({ bytes }) => bytes === 100));
+  const { sends } = planLoad({ ...OPTIONS, size: { least: 48, most: 147 } });
+  const sizes = sends.map(({ bytes }) => bytes);
+  t.same([Math.min(...sizes), Math.max(...sizes)], [48, 147]);
+  const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / sizes.length;
+  t.ok(Math.abs(mean - 97.5) < 1.5, `${mean}`);
 });
 
 t.test("sends are a Poisson process of the offered rate", async (t) => {
