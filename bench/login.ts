@@ -1,161 +1,176 @@
 /**
- * `npm run bench -- login`: whether the first step of a login tells, by its time, a name that somebody has from one
- * that nobody has. Both are asked in turns, by autocannon, of a real system.
+ * `npm run bench -- login`: what the balancer does in a second, beside what its OPAQUE library alone would do; whether logins hold
+ * up placements; and whether the time of a login's first step tells if a name has an account.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { client as opaque, ready } from "@serenity-kit/opaque";
-import autocannon from "autocannon";
-import chalk from "chalk";
+import { availableParallelism, loadavg } from "node:os";
+import { ready } from "@serenity-kit/opaque";
 import type { CommandModule } from "yargs";
-import { Client } from "../src/client/core/client.js";
-import { openDevice } from "../src/client/node/device.js";
-import { DeviceHome } from "../src/client/node/home.js";
 import { PATHS } from "../src/protocol/http.js";
-import { Times as Latency } from "./percentiles.js";
-import { OPEN_DOORS } from "./service/sign-up.js";
-import { startSystem, type SystemProcess } from "./system-process.js";
+import { parseUserName, type UserName } from "../src/protocol/ids.js";
+import { DATABASE_OPTIONS, databaseSettings, lendIfNamed, type DatabaseOptions } from "./databases.js";
+import { SystemCpu } from "./login/system-cpu.js";
+import { OpaqueAlone } from "./login/alone.js";
+import { compareNames } from "./login/names.js";
+import { measureRate } from "./login/rates.js";
+import { figuresOf, linesOf, type LoginReport } from "./login/report.js";
+import { Placements, rush } from "./login/rush.js";
+import { Logins, type RoundOfLogins } from "./login/through-service.js";
+import { Connections } from "./service/connections.js";
+import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
+import { WatchedSystem } from "./service/watched-system.js";
 
-interface LoginOptions {
+interface LoginOptions extends DatabaseOptions {
+  readonly seconds: number;
   readonly rounds: number;
+  readonly logins: number;
+  readonly connections: number;
+  readonly rush: number;
   readonly requests: number;
   readonly json: boolean;
 }
 
-interface Times {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}
-
 export const loginCommand: CommandModule<object, LoginOptions> = {
   command: "login",
-  describe: "times of login's first step for a known and an unknown name, side by side",
+  describe:
+    "placements, cards and logins a second beside what OPAQUE alone reaches, placements while hundreds log in, and known beside unknown names",
   builder: (args) =>
     args
+      .option("seconds", {
+        type: "number",
+        default: 5,
+        describe: "how long placements are asked for, and cards",
+      })
       .option("rounds", {
         type: "number",
         default: 10,
-        describe: "known and unknown take turns so many times",
+        describe: "what is compared takes turns so many times",
       })
-      .option("requests", { type: "number", default: 300, describe: "requests of each in a round" })
+      .option("logins", { type: "number", default: 500, describe: "logins in a round, of each side" })
+      .option("connections", { type: "number", default: 32, describe: "people who log in at the same time" })
+      .option("rush", { type: "number", default: 500, describe: "people who all begin to log in at once" })
+      .option("requests", { type: "number", default: 300, describe: "requests for each name in a round" })
+      .options(DATABASE_OPTIONS)
       .option("json", { type: "boolean", default: false, describe: "print one JSON object" })
-      .check(({ rounds, requests }) => {
-        for (const [name, value] of Object.entries({ rounds, requests })) {
+      .check(({ seconds, rounds, logins, connections, rush, requests }) => {
+        for (const [name, value] of Object.entries({ rounds, logins, connections, rush, requests })) {
           if (!Number.isInteger(value) || value < 1)
             throw new Error(`--${name} must be a whole number from 1.`);
         }
+        if (!(seconds >= 1)) throw new Error("--seconds must be at least 1.");
         return true;
       }),
   handler: (options) => measureLogins(options),
 };
 
-/** Limits out of the way and a light password hash: what is measured is the server's part. */
-const LABORATORY = { ...OPEN_DOORS, FASTCHAT_SERVERS: "1", FASTCHAT_LIMITS_PENDING_LOGINS: "1000000" };
+/** Limits out of the way and a light password hash: what is measured is the server's part. Nobody comes to the places given out. */
+const LABORATORY = {
+  ...OPEN_DOORS,
+  FASTCHAT_SERVERS: "1",
+  FASTCHAT_LIMITS_PENDING_LOGINS: "1000000",
+  FASTCHAT_LIMITS_PLACEMENTS_PER_SECOND: "1000000",
+  FASTCHAT_LIMITS_CONNECTIONS_PER_SERVER: "1000000",
+};
+const PREFIX = "somebody";
+/** As many as the balancer has (src/lb/entry.ts). */
+const OPAQUE_THREADS = Math.min(4, availableParallelism());
+const PLACEMENTS_PER_SECOND = 100;
+const REST_MS = 5_000;
 
-async function measureLogins({ rounds, requests, json }: LoginOptions): Promise<void> {
-  const progress = (text: string): void => {
-    if (!json) console.error(text);
-  };
-  progress("starting a system and signing somebody up");
-  const system = await startSystem(LABORATORY);
+async function measureLogins(options: LoginOptions): Promise<void> {
+  const databases = await lendIfNamed(options);
   try {
-    await signUp(system, "somebody");
-    await ready;
-    const request = opaque.startLogin({ password: "a guess" }).startLoginRequest;
-    // Names of one length, so that the requests are.
-    const sides = {
-      known: new Side(system, "somebody", request),
-      unknown: new Side(system, "nobodies", request),
-    };
-    await sides.known.measure(requests);
-    await sides.unknown.measure(requests);
-    sides.known.forget();
-    sides.unknown.forget();
-    for (let round = 1; round <= rounds; round++) {
-      const order = round % 2 === 0 ? [sides.unknown, sides.known] : [sides.known, sides.unknown];
-      for (const side of order) await side.measure(requests);
-      progress(`round ${round} of ${rounds}`);
-    }
-    report({ rounds, requests, json }, sides.known.times(), sides.unknown.times());
+    const report = await measureAll(options, databaseSettings(databases));
+    console.log(options.json ? JSON.stringify(report) : linesOf(report));
   } finally {
+    await databases?.close();
+  }
+}
+
+async function measureAll(
+  options: LoginOptions,
+  database: Readonly<Record<string, string>>,
+): Promise<LoginReport> {
+  const { seconds, rounds, logins, connections, requests } = options;
+  /** As many as log in at once: one account's logins wait for each other, and end its oldest sessions. */
+  const accounts = Math.max(logins, options.rush);
+  const loadAverage = loadavg()[0] ?? 0;
+  const progress = (text: string): void => {
+    if (!options.json) console.error(text);
+  };
+  progress(`starting a system and signing ${accounts} people up`);
+  const cpu = new SystemCpu();
+  const system = await WatchedSystem.start({ ...LABORATORY, ...database }, (message) => {
+    if (message.type === "process") cpu.told(message.cpuMicros / 1000);
+  });
+  const ways = new Connections(system.address);
+  const alone = new OpaqueAlone(OPAQUE_THREADS);
+  try {
+    await ready;
+    const people = await signUpMany(ways.http(), PREFIX, accounts);
+    const token = people[0]?.token ?? "";
+    const names = people.map((_, at) => nameOf(at));
+    const { address } = system;
+
+    progress("asking for places, and for cards");
+    const placement = await measureRate(address, "POST", PATHS.place, token, seconds);
+    const card = await measureRate(address, "GET", PATHS.cardOf(nameOf(1)), token, seconds);
+
+    progress("letting the system rest");
+    await cpu.rest(REST_MS);
+    const through = await Logins.open(address, names, connections);
+    const sides: { service: RoundOfLogins[]; alone: RoundOfLogins[] } = { service: [], alone: [] };
+    // The first of each warms up.
+    for (let round = 0; round <= rounds; round++) {
+      // In turns, so that what else the machine does falls on both.
+      const one = await through.round(logins, () => cpu.beyondRest());
+      const other = await alone.round(logins);
+      if (round === 0) continue;
+      sides.service.push(one);
+      sides.alone.push(other);
+      progress(
+        `round ${round} of ${rounds}: ${figuresOf([one]).perSecond.toFixed(0)} logins/s, OPAQUE alone ${figuresOf([other]).perSecond.toFixed(0)}`,
+      );
+    }
+    through.close();
+
+    progress(`${options.rush} people log in at once`);
+    const placements = await Placements.start({ address, token, perSecond: PLACEMENTS_PER_SECOND });
+    await placements.figures();
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    const { latency: rest } = await placements.figures();
+    const crowd = names.slice(0, options.rush);
+    const rushed = await rush(address, crowd, placements);
+    await placements.stop();
+
+    progress("asking for a known and an unknown name, in turns");
+    const known = nameOf(10);
+    const compared = { known, unknown: known.replace(PREFIX, "nobodies") };
+    const named = await compareNames(address, compared, { rounds, requests });
+
+    const [service, opaqueAlone] = [figuresOf(sides.service), figuresOf(sides.alone)];
+    return {
+      run: { logins, rounds, connections, opaqueThreads: OPAQUE_THREADS, node: process.version, loadAverage },
+      placement,
+      card,
+      service,
+      opaqueAlone,
+      ratio: service.perSecond / opaqueAlone.perSecond,
+      cpuRatio: opaqueAlone.cpuMicros / service.cpuMicros,
+      clientMicros:
+        (1000 * sides.service.reduce((sum, { clientMs }) => sum + clientMs, 0)) / (logins * rounds),
+      rush: rushed,
+      atRest: { p50Ms: rest.p50, p99Ms: rest.p99 },
+      names: named,
+    };
+  } finally {
+    ways.close();
+    await alone.close();
     await system.stop();
   }
 }
 
-function report({ rounds, requests, json }: LoginOptions, known: Times, unknown: Times): void {
-  const difference = Math.abs(known.p50Ms - unknown.p50Ms) / unknown.p50Ms;
-  if (json) {
-    console.log(
-      JSON.stringify({ run: { rounds, requests, node: process.version }, known, unknown, difference }),
-    );
-    return;
-  }
-  const row = (name: string, { p50Ms, p99Ms }: Times): string =>
-    `${name.padEnd(13)} ${p50Ms.toFixed(2).padStart(9)} ${p99Ms.toFixed(2).padStart(9)}`;
-  console.log(chalk.bold("                 p50 ms    p99 ms"));
-  console.log(row("known name", known));
-  console.log(row("unknown name", unknown));
-  console.log(`the medians differ by ${(100 * difference).toFixed(1)} %`);
-}
-
-/** One name, asked for again and again. */
-class Side {
-  #latency = new Latency();
-
-  constructor(
-    private readonly system: SystemProcess,
-    private readonly name: string,
-    private readonly request: string,
-  ) {}
-
-  async measure(requests: number): Promise<void> {
-    const { host, port } = this.system.address;
-    const options: autocannon.Options = {
-      url: `https://${host}:${port}${PATHS.loginStart}`,
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ name: this.name, request: this.request }),
-      amount: requests,
-      connections: 2,
-      tlsOptions: { rejectUnauthorized: false },
-    };
-    const result = await new Promise<autocannon.Result>((resolve, reject) => {
-      const running = autocannon(options, (error: Error | null, done) => {
-        if (error === null) resolve(done);
-        else reject(error);
-      });
-      // Its own histogram counts whole milliseconds; the times it tells of each response are finer.
-      running.on("response", (_client, _status, _bytes, milliseconds) => {
-        this.#latency.recordMs(milliseconds);
-      });
-    });
-    if (result["2xx"] !== requests) {
-      throw new Error(
-        `of ${requests} requests ${result["2xx"]} were answered with success; nothing can be compared`,
-      );
-    }
-  }
-
-  forget(): void {
-    this.#latency = new Latency();
-  }
-
-  times(): Times {
-    const { p50, p99 } = this.#latency.percentiles();
-    return { p50Ms: p50, p99Ms: p99 };
-  }
-}
-
-async function signUp(system: SystemProcess, name: string): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "fastchat-bench-device-"));
-  const device = await openDevice({ home: new DeviceHome(folder), address: system.address, onFirstUse() {} });
-  try {
-    const registration = { name, password: "bench bench bench", deviceLabel: "bench", rsaBits: 2048 };
-    const client = await Client.register(device.ports, registration, { acceptWeakStretching: true });
-    await client.close();
-  } finally {
-    await device.close();
-    await rm(folder, { recursive: true, force: true });
-  }
+function nameOf(number: number): UserName {
+  const name = parseUserName(`${PREFIX}-${number}`);
+  if (name === null) throw new Error("no name of the bench's is one");
+  return name;
 }

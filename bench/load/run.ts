@@ -84,7 +84,9 @@ const LOOK_MS = 250;
 const MOST_PROBLEMS = 100;
 
 /** It was told to end when there was nothing measured yet. */
-export class EndedEarly extends Error {}
+export class EndedEarly extends Error {
+  override readonly name = "EndedEarly";
+}
 
 /**
  * @param onPhase told several times a second

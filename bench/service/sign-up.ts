@@ -24,7 +24,7 @@ export const OPEN_DOORS = {
 
 /** Sign-ups under way at once. */
 const AT_ONCE = 8;
-const PASSWORD = "bench bench bench";
+export const PASSWORD = "bench bench bench";
 
 /**
  * Signs up `count` people. They share one RSA key: making one for each would take minutes, and no server looks at it.

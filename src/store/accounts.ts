@@ -5,7 +5,7 @@ import { fromBase64Url, toBase64Url } from "../protocol/bytes.js";
 import { Stretching, type Card, type VaultRecord } from "../protocol/http.js";
 import { parseUserName, type AccountId, type DeviceId, type UserName } from "../protocol/ids.js";
 import { StoreError, type Database, type Queryable, type Statement } from "./database.js";
-import { endOldestSessions, sessionInsert, type NewSession } from "./sessions.js";
+import { endSessions, oldestSessions, sessionInsert, sessionInsertIf, type NewSession } from "./sessions.js";
 import { accountIdOfUuid } from "./uuid.js";
 
 export interface NewAccount {
@@ -124,17 +124,21 @@ export function sqlAccounts(db: Database): AccountStore {
 
     async signIn(session, record, most) {
       return db.transaction(async (tx) => {
-        const { rows } = await tx.query<CardRow & { opaque_record: string }>({
-          name: "account-lock",
-          text: `SELECT ${CARD_COLUMNS}, opaque_record FROM accounts WHERE id = $1 FOR UPDATE`,
-          values: [session.account],
-        });
+        // All of them travel together, and are carried out in this order.
+        const [{ rows }, vault, ended, { rowCount }] = await Promise.all([
+          tx.query<CardRow>({
+            name: "account-lock",
+            text: `SELECT ${CARD_COLUMNS} FROM accounts WHERE id = $1 FOR UPDATE`,
+            values: [session.account],
+          }),
+          readVault(tx, session.account),
+          oldestSessions(tx, session.account, most - 1),
+          tx.query(sessionInsertIf(session, record)),
+        ]);
         const [row] = rows;
-        if (row === undefined || row.opaque_record !== record) return null;
-        const vault = await readVault(tx, session.account);
-        if (vault === null) return null;
-        const ended = await endOldestSessions(tx, session.account, most - 1);
-        await tx.query(sessionInsert(session));
+        if (row === undefined || rowCount === 0) return null;
+        if (vault === null) throw new TypeError("the database holds an account without a vault");
+        await endSessions(tx, ended);
         return { card: readCard(row), vault, ended };
       });
     },

@@ -127,10 +127,13 @@ export class PgDatabase implements Database {
 
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
     return this.#hold(async (connection) => {
-      await connection.query(BEGIN);
+      // What follows travels behind it; where it fails, the connection has, and all of that with it.
+      const begun = connection.query(BEGIN);
+      begun.catch(() => undefined);
       let result: T;
       try {
         result = await work(connection);
+        await begun;
       } catch (error) {
         await connection.rollback();
         throw error;

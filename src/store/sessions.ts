@@ -126,25 +126,32 @@ export function sessionInsert(session: NewSession): Statement {
   };
 }
 
+/** As {@link sessionInsert}, where the account still has that registration record; concerns no row where it has not. */
+export function sessionInsertIf(session: NewSession, record: string): Statement {
+  return {
+    name: "session-insert-if",
+    text: `INSERT INTO sessions (device, account, token_hash, label, created_at, last_used_at)
+           SELECT $1::uuid, id, $3::bytea, $4::text, $5::timestamptz, $5::timestamptz
+           FROM accounts WHERE id = $2 AND opaque_record = $6`,
+    values: [session.device, session.account, session.tokenHash, session.label, new Date(session.at), record],
+  };
+}
+
 /**
- * Ends an account's oldest sessions until `most` are left, within a transaction that holds the account's row: two
+ * An account's oldest sessions, beyond the newest `most`. To be asked within a transaction that holds the account's row: two
  * logins at once would otherwise both see room.
- *
- * @returns the devices whose session ended
  */
-export async function endOldestSessions(
-  tx: Queryable,
-  account: AccountId,
-  most: number,
-): Promise<DeviceId[]> {
+export async function oldestSessions(tx: Queryable, account: AccountId, most: number): Promise<DeviceId[]> {
   const { rows } = await tx.query<{ device: string }>({
     name: "session-oldest",
     text: "SELECT device FROM sessions WHERE account = $1 ORDER BY created_at DESC, device OFFSET $2",
     values: [account, most],
   });
-  const devices = rows.map((row) => deviceIdOfUuid(row.device));
-  for (const device of devices) await tx.query(sessionDelete(device));
-  return devices;
+  return rows.map((row) => deviceIdOfUuid(row.device));
+}
+
+export async function endSessions(tx: Queryable, devices: readonly DeviceId[]): Promise<void> {
+  await Promise.all(devices.map((device) => tx.query(sessionDelete(device))));
 }
 
 function sessionDelete(device: DeviceId): Statement {
