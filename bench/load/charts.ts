@@ -40,7 +40,7 @@ export function overTime(
     color: colorsOf(names),
     marks: [
       Plot.ruleY([0]),
-      ...marks.map(({ at }) => Plot.ruleX([at / 1000], { strokeDasharray: "4 3" })),
+      ...markLines(marks),
       Plot.lineY(
         points.map(({ at, name, value }) => ({ seconds: at / 1000, name, value })),
         { x: "seconds", y: "value", stroke: "name", strokeWidth: 1.8 },
@@ -53,6 +53,49 @@ export function overTime(
 export interface Mark {
   /** Milliseconds from the beginning of the warm-up. */
   readonly at: number;
+  /** What it is, where that is not said elsewhere. */
+  readonly what?: string;
+}
+
+/** Lines at moments, and what they are. */
+function markLines(marks: readonly Mark[]): readonly unknown[] {
+  return [
+    ...marks.map(({ at }) => Plot.ruleX([at / 1000], { strokeDasharray: "4 3" })),
+    Plot.text(
+      marks.filter(({ what }) => what !== undefined),
+      {
+        x: ({ at }: Mark) => at / 1000,
+        text: "what",
+        frameAnchor: "top",
+        textAnchor: "start",
+        lineAnchor: "top",
+        dx: 4,
+        dy: 2,
+      },
+    ),
+  ];
+}
+
+/** Steps over time, a line for each name. @param domain of the values; from 0 to a little above the highest if missing */
+export function stepsOverTime(
+  points: readonly Point[],
+  label: string,
+  marks: readonly Mark[],
+  domain?: readonly [number, number],
+): string {
+  const top = Math.max(0, ...points.map(({ value }) => value));
+  return svg({
+    x: { label: "seconds" },
+    y: { label, grid: true, domain: domain ?? [0, top === 0 ? 1 : top * ROOM], ticks: 6 },
+    color: colorsOf([...new Set(points.map(({ name }) => name))]),
+    marks: [
+      ...markLines(marks),
+      Plot.lineY(
+        points.map(({ at, name, value }) => ({ seconds: at / 1000, name, value })),
+        { x: "seconds", y: "value", stroke: "name", strokeWidth: 1.5, curve: "step-after" },
+      ),
+    ],
+  });
 }
 
 /** How even the servers' shares were in each whole second. The first, in which nobody had written when it began, is left out. */
@@ -77,7 +120,7 @@ export function evennessOverTime(points: readonly Point[], servers: number, mark
     },
     marks: [
       Plot.ruleY([1]),
-      ...marks.map(({ at }) => Plot.ruleX([at / 1000], { strokeDasharray: "4 3" })),
+      ...markLines(marks),
       Plot.lineY(even, { x: "second", y: "jain", stroke: "var(--one)", strokeWidth: 1.8 }),
     ],
   });

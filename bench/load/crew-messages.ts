@@ -22,8 +22,11 @@ export interface CrewOrder {
 export type ToCrew =
   /** Signs everybody up who is to be there. */
   | { readonly type: "signUp" }
-  /** Connects everybody but those who are away. */
-  | { readonly type: "connect" }
+  /**
+   * Connects everybody but those who are away. @param arriveMs they log in one after the other, each on a new device, evenly over
+   * so many milliseconds; `null`: as soon as may be, on the device that they signed up on
+   */
+  | { readonly type: "connect"; readonly arriveMs: number | null }
   /** Has the makers of groups make them. */
   | { readonly type: "gather" }
   /** Begins to write. @param start of the warm-up, as `elapsed()` tells time */
@@ -86,6 +89,8 @@ export interface CrewResult {
   readonly accepted: RecordableHistogram;
   /** How far measured messages were behind their plan when they were handed to their clients. */
   readonly lateness: RecordableHistogram;
+  /** From when somebody should have begun to log in until everything that waited for them had come; empty unless they did. */
+  readonly logins: RecordableHistogram;
   /** Sessions by server when everybody was connected, before anybody wrote. */
   readonly placed: Readonly<Record<string, number>>;
   /** Time that calls of cryptographic primitives took, in milliseconds, and how many there were. */

@@ -48,6 +48,7 @@ class Crew {
   readonly #endToEnd = new Latencies();
   readonly #accepted = new Latencies();
   readonly #lateness = new Latencies();
+  readonly #logins = new Latencies();
   readonly #crypto = countCrypto();
   readonly #traffic = new Traffic();
   readonly #state: { -readonly [Key in keyof CrewState]: number } = { ...NO_STATE };
@@ -138,10 +139,7 @@ class Crew {
           this.#state.signedUp++;
         });
       case "connect":
-        await this.#each(
-          this.#members.filter(({ plan }) => !plan.offline),
-          (member) => member.connect(),
-        );
+        await this.#connect(message.arriveMs);
         this.#placed = this.#countPlaced();
         return;
       case "gather":
@@ -158,6 +156,21 @@ class Crew {
           this.#state.readBack++;
         });
     }
+  }
+
+  async #connect(arriveMs: number | null): Promise<void> {
+    const present = this.#members.filter(({ plan }) => !plan.offline);
+    if (arriveMs === null) return this.#each(present, (member) => member.connect());
+    const { people } = this.order.plan;
+    const began = elapsed();
+    await Promise.all(
+      present.map(async (member) => {
+        const due = began + (arriveMs * member.plan.number) / people.length;
+        await new Promise<void>((resolve) => this.#after(due - elapsed(), resolve));
+        await member.logIn();
+        this.#logins.record(elapsed() - due);
+      }),
+    );
   }
 
   async #gather(): Promise<void> {
@@ -255,6 +268,7 @@ class Crew {
       endToEnd: this.#endToEnd.histogram,
       accepted: this.#accepted.histogram,
       lateness: this.#lateness.histogram,
+      logins: this.#logins.histogram,
       placed: this.#placed,
       crypto: { ...this.#crypto },
     };

@@ -1,14 +1,8 @@
 /** The report of a run as people show it to others: one file that needs no network. */
-import {
-  COLORS,
-  evennessOverTime,
-  latencyCurves,
-  overTime,
-  shares,
-  type Mark,
-  type Point,
-} from "./charts.js";
+import { evennessOverTime, latencyCurves, overTime, shares, type Mark, type Point } from "./charts.js";
 import { PEOPLE, PROCESS } from "./gauges.js";
+import { courseOf } from "./html-course.js";
+import { escape, figure, legend, number, section } from "./html-parts.js";
 import type { Spread } from "./measures.js";
 import type { LoadReportFile } from "./report-schema.js";
 import type { RunResult } from "./run.js";
@@ -19,8 +13,14 @@ type Curves = Pick<RunResult, "endToEndCurve" | "acceptedCurve">;
 export function htmlOf(report: LoadReportFile, curves: Curves): string {
   const { run, series, servers } = report;
   const { warmup } = run.options;
-  const marks: Mark[] = warmup > 0 ? [{ at: warmup * 1000 }] : [];
-  const names = servers.map(({ server }) => server);
+  const marks: Mark[] = [
+    ...(warmup > 0 ? [{ at: warmup * 1000 }] : []),
+    ...report.acts.map(({ at, what }) => ({ at, what })),
+  ];
+  // Servers may have come while it ran.
+  const names = [...new Set([...servers, ...series].map(({ server }) => server))].sort((one, other) =>
+    one.localeCompare(other, "en", { numeric: true }),
+  );
   const told = run.loadToldBy === "servers";
   const points = (value: (sample: Sample) => number | null): Point[] =>
     series.flatMap((sample) => {
@@ -33,9 +33,7 @@ export function htmlOf(report: LoadReportFile, curves: Curves): string {
     section("What came of it", verdict(report) + figures(report)),
     section(
       "Load of each server over time",
-      (marks.length > 0
-        ? `<p>Measured is what is right of the broken line: the warm-up ends there.</p>`
-        : "") +
+      (warmup > 0 ? `<p>Measured is what is right of the broken line: the warm-up ends there.</p>` : "") +
         legend(names) +
         figure("Messages in and out a second", chart(inAndOut, "messages a second")) +
         figure("Bytes in and out a second", chart(bytesInAndOut, "KiB a second")) +
@@ -58,6 +56,9 @@ export function htmlOf(report: LoadReportFile, curves: Curves): string {
           evennessOverTime(points(inAndOut), servers.length, marks),
         ),
     ),
+    report.acts.length > 0
+      ? section("What was done meanwhile, and what came of it", courseOf(report, marks))
+      : "",
     section(
       "How it was shared out",
       `<div class="pair">` +
@@ -168,7 +169,8 @@ function latencyTable({ latencyMs }: LoadReportFile): string {
     `<tr><th>ms</th><th>50 %</th><th>90 %</th><th>99 %</th><th>99.9 %</th><th>max</th></tr>${
       row("end to end", latencyMs.endToEnd) +
       row("accepted", latencyMs.accepted) +
-      row("handed to its client", latencyMs.handedOver)
+      row("handed to its client", latencyMs.handedOver) +
+      (latencyMs.login === null ? "" : row("logged in", latencyMs.login))
     }`,
   );
 }
@@ -227,38 +229,9 @@ function configuration({ run }: LoadReportFile): string {
 <p>Everything that these figures come from stands in report.json and events.jsonl beside this file.</p>`;
 }
 
-function section(title: string, content: string): string {
-  return `<section><h2>${escape(title)}</h2>${content}</section>`;
-}
-
 /** What is too wide for a phone is scrolled by itself, and not the page. */
 function table(rows: string): string {
   return `<div class="table"><table>${rows}</table></div>`;
-}
-
-function figure(caption: string, chart: string): string {
-  return `<figure><figcaption>${escape(caption)}</figcaption>${chart}</figure>`;
-}
-
-function legend(names: readonly string[]): string {
-  return `<p class="legend">${names
-    .map(
-      (name, index) =>
-        `<span><i style="background:${COLORS[index % COLORS.length]}"></i>${escape(name)}</span>`,
-    )
-    .join("")}</p>`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en");
-}
-
-function escape(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }
 
 function page(title: string, body: string): string {

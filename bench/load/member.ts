@@ -64,7 +64,7 @@ export interface MemberContext {
 export class Member {
   /** Where it is connected, with everything that waited for it; `null` while it is not. */
   server: string | null = null;
-  readonly #storage = new DeviceMemory();
+  #storage = new DeviceMemory();
   readonly #http: HttpsClient;
   readonly #transport: TlsTransport;
   readonly #channels = new Set<FrameChannel>();
@@ -102,8 +102,18 @@ export class Member {
     if (this.#client === null && !this.#closing) await this.#connect();
   }
 
+  /** Logs in on a new device, with name and password alone. @returns as {@link Member.connect} */
+  async logIn(): Promise<void> {
+    this.#storage = new DeviceMemory();
+    const credentials = { name: this.name, password: PASSWORD, deviceLabel: "load" };
+    await this.#listen(await Client.login(this.#ports(), credentials, OPTIONS));
+  }
+
   async #connect(): Promise<void> {
-    const client = await Client.resume(this.#ports(), OPTIONS);
+    await this.#listen(await Client.resume(this.#ports(), OPTIONS));
+  }
+
+  async #listen(client: Client): Promise<void> {
     this.#client = client;
     const start = this.#starts++;
     await new Promise<void>((resolve, reject) => {

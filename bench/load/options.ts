@@ -4,6 +4,7 @@ import { STRATEGIES } from "../../src/lb/strategy-choice.js";
 import { FastChatError } from "../../src/protocol/errors.js";
 import { MAX_GROUP_MEMBERS } from "../../src/protocol/groups.js";
 import { DATABASE_OPTIONS, type DatabaseOptions } from "../databases.js";
+import { ACT_FORMS, parseAct, type Act } from "./acts.js";
 import { WORKLOADS, type SizeRange, type Workload } from "./plan.js";
 
 export interface LoadOptions extends DatabaseOptions {
@@ -25,6 +26,10 @@ export interface LoadOptions extends DatabaseOptions {
   readonly offline: number;
   /** Servers and how many times as long they take. */
   readonly slow: readonly (readonly [server: string, factor: number])[];
+  /** In order of time. */
+  readonly act: readonly Act[];
+  /** Seconds over which people log in one after the other, each on a new device; `undefined`: all at once, on the device they signed up on. */
+  readonly arrive: number | undefined;
   readonly seed: number;
   readonly threads: number;
   readonly out: string | undefined;
@@ -95,6 +100,16 @@ export function loadOptions(args: Argv): Argv<LoadOptions> {
       default: [] as string[],
       describe: "SERVER:FACTOR, as chat-2:3: that server takes so many times as long for everything",
     })
+    .option("act", {
+      type: "string",
+      array: true,
+      default: [] as string[],
+      describe: `what is done to the system while it is measured: ${ACT_FORMS}`,
+    })
+    .option("arrive", {
+      type: "number",
+      describe: "people log in with their passwords, each on a new device, evenly over so many seconds",
+    })
     .options(DATABASE_OPTIONS)
     .option("seed", { type: "number", default: 1, describe: "what the plan is drawn from" })
     .option("threads", { type: "number", default: 2, describe: "threads that the simulated people share" })
@@ -102,6 +117,9 @@ export function loadOptions(args: Argv): Argv<LoadOptions> {
     .option("json", { type: "boolean", default: false, describe: "print the report as one JSON object" })
     .coerce("group-sizes", (text: string) => text.split(",").map(Number))
     .coerce("size", sizeRange)
+    .coerce("act", (texts: readonly string[]) =>
+      texts.map(parseAct).sort((one, other) => one.seconds - other.seconds),
+    )
     .coerce("slow", (texts: readonly string[]) => texts.map(slowServer))
     .check((options) => {
       check(options as unknown as LoadOptions);
@@ -150,6 +168,20 @@ function check(options: LoadOptions): void {
   within("warmup", 0, 3_600);
   within("offline", 0, 0.9);
   within("zipf", 0, 10);
+  if (options.arrive !== undefined) within("arrive", 0, 3_600);
+  const late = options.act.find(({ seconds }) => seconds >= options.seconds);
+  if (late !== undefined) {
+    throw new FastChatError(
+      "badRequest",
+      `--act at ${late.seconds} s comes after the measured time of ${options.seconds} s; raise --seconds.`,
+    );
+  }
+  if (options.act.length > 0 && options.server !== undefined) {
+    throw new FastChatError(
+      "badRequest",
+      "--act is for a system that is started here; one that was joined is its operators'.",
+    );
+  }
   for (const size of options.groupSizes) {
     if (Number.isInteger(size) && size >= 2 && size <= MAX_GROUP_MEMBERS) continue;
     throw new FastChatError(

@@ -47,6 +47,12 @@ const Options = Type.Object({
   "rsa-bits": Count(),
   offline: Type.Number(),
   slow: ByName("Servers and how many times as long they took"),
+  act: Type.Array(Type.String(), {
+    description: "What was to be done to the system: seconds into the measured time, and what",
+  }),
+  arrive: OrNull(
+    Figure("Seconds over which people logged in one after the other; null: all connected at once"),
+  ),
   database: Type.Enum(["embedded", "PostgreSQL", "unknown"]),
   seed: Count(),
   threads: Count(),
@@ -98,6 +104,33 @@ const Sample = Type.Object({
   utilization: OrNull(Type.Number()),
 });
 
+/** It counts until the next, or until the end. */
+const DoneAct = Type.Object({
+  at: Figure("Milliseconds from the beginning of the warm-up"),
+  what: Type.String(),
+  refused: OrNull(Type.String({ description: "Why it was refused" })),
+  evenAfterMs: OrNull(
+    Figure("Until Jain's index of connections was 0.999 or more, and stayed so; null: never"),
+  ),
+  lowestJain: Figure("The lowest index of connections in that time"),
+  latestMs: Figure("The latest that a message came which should have been sent in that time"),
+});
+
+const Evenness = Type.Object({
+  at: Figure("Milliseconds from the beginning of the warm-up"),
+  servers: Count("Servers that are to have people, also those that are down just then"),
+  connections: Type.Object({ maxMinusMean: Type.Number(), jain: Type.Number() }),
+  messages: Type.Object({ jain: Type.Number() }),
+});
+
+const LatencySecond = Type.Object({
+  at: Figure("The second's beginning, in milliseconds from the beginning of the warm-up"),
+  received: Count("Deliveries"),
+  p50: Type.Number(),
+  p99: Type.Number(),
+  max: Type.Number(),
+});
+
 const ViolationSchema = Type.Object({
   kind: Type.Enum(["lost", "duplicated", "reordered", "invented"]),
   message: Type.String(),
@@ -134,6 +167,7 @@ export const LoadReportSchema = Type.Object(
       endToEnd: Milliseconds,
       accepted: Milliseconds,
       handedOver: Milliseconds,
+      login: OrNull(Milliseconds),
     }),
     spread: Type.Object({
       connections: SpreadSchema,
@@ -165,6 +199,15 @@ export const LoadReportSchema = Type.Object(
         connectedBytes: Count("What it had when all were connected"),
       }),
     ),
+    acts: Type.Array(DoneAct, {
+      description: "What was done to the system while it was measured, and what came of it",
+    }),
+    evenness: Type.Array(Evenness, {
+      description: "How even the load was over time; nothing where the system was joined",
+    }),
+    latencySeries: Type.Array(LatencySecond, {
+      description: "End to end, by the second in which messages should have been sent",
+    }),
     series: Type.Array(Sample),
   },
   { $id: "load-report", description: "A run of `npm run bench -- load` (docs/LABORATORY.md)" },

@@ -1,5 +1,7 @@
 /** The report of a run as programs read it, made of what was measured. */
 import type { Violation } from "../history/verdict.js";
+import { actText } from "./acts.js";
+import { actsOf, evennessOf, latencyBySecond } from "./course.js";
 import { PEOPLE, type ServerSample } from "./gauges.js";
 import { chanceCv, spreadOf, type Spread } from "./measures.js";
 import type { LatencyFigures } from "./latencies.js";
@@ -14,7 +16,8 @@ const ENOUGH_SESSIONS = 200;
 const REACHED = 0.95;
 
 export function reportOf(options: LoadOptions, result: RunResult): LoadReportFile {
-  const { throughput, placed, memory, verdict } = result;
+  const { throughput, placed, memory, verdict, plan, interruptedAt } = result;
+  const evenness = evennessOf(result.fleet);
   const { [PEOPLE]: clients = 0, ...system } = result.cores;
   const servers = serverFigures(options, result);
   const offered = perSecond(throughput.planned, throughput.seconds);
@@ -41,6 +44,7 @@ export function reportOf(options: LoadOptions, result: RunResult): LoadReportFil
       endToEnd: withoutCount(result.endToEnd),
       accepted: withoutCount(result.accepted),
       handedOver: withoutCount(result.lateness),
+      login: result.logins.count === 0 ? null : withoutCount(result.logins),
     },
     spread: spreads(servers, connections),
     servers,
@@ -52,6 +56,9 @@ export function reportOf(options: LoadOptions, result: RunResult): LoadReportFil
             perConnectionBytes: Math.round((memory.connected - memory.before) / connections),
             connectedBytes: memory.connected,
           },
+    acts: actsOf(result.acts, interruptedAt ?? plan.measured.to, plan, result.events, evenness),
+    evenness,
+    latencySeries: latencyBySecond(plan, result.events),
     series: [...result.samples],
   };
 }
@@ -136,7 +143,7 @@ function withoutCount({ p50, p90, p99, p999, max }: LatencyFigures): Omit<Latenc
 
 /** How to do the same again. An address of a database may hold a password, and is left out. */
 function commandOf(options: LoadOptions): string {
-  const { server, database, workload, zipf, groupSizes, slow } = options;
+  const { server, database, workload, zipf, groupSizes, slow, act, arrive } = options;
   const { size, servers, strategy } = plainOptions(options);
   const flags: [string, string | number | null][] = [
     ["clients", options.clients],
@@ -152,7 +159,9 @@ function commandOf(options: LoadOptions): string {
     ["size", size.least === size.most ? size.least : `${size.least}-${size.most}`],
     ["rsa-bits", options["rsa-bits"]],
     ["offline", options.offline === 0 ? null : options.offline],
+    ["arrive", arrive ?? null],
     ...slow.map(([name, factor]): [string, string] => ["slow", `${name}:${factor}`]),
+    ...act.map((one): [string, string] => ["act", `'${one.seconds}:${actText(one)}'`]),
     ["database", database === undefined ? null : "…"],
     ["seed", options.seed],
     ["threads", options.threads],
@@ -179,6 +188,8 @@ function plainOptions(options: LoadOptions): LoadReportFile["run"]["options"] {
     "rsa-bits": options["rsa-bits"],
     offline: options.offline,
     slow: Object.fromEntries(slow),
+    act: options.act.map((act) => `${act.seconds}:${actText(act)}`),
+    arrive: options.arrive ?? null,
     database: joined ? "unknown" : database === undefined ? "embedded" : "PostgreSQL",
     seed: options.seed,
     threads: options.threads,

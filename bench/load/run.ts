@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { readFile } from "node:fs/promises";
 import { parseAddress, type ServiceAddress } from "../../src/protocol/address.js";
 import { chooseStrategy } from "../../src/lb/strategy-choice.js";
-import { FastChatError } from "../../src/protocol/errors.js";
+import { errorRecord, FastChatError } from "../../src/protocol/errors.js";
 import { databaseSettings, lendIfNamed, type LentDatabases } from "../databases.js";
 import { elapsed } from "../faults/host-messages.js";
 import { checkHistory } from "../history/checker.js";
@@ -11,11 +11,13 @@ import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
 import type { Verdict } from "../history/verdict.js";
 import { OPEN_DOORS } from "../service/sign-up.js";
 import { preloading, WatchedSystem } from "../service/watched-system.js";
+import { actText, type Act } from "./acts.js";
 import { Crews } from "./crew.js";
 import type { CrewResult } from "./crew-messages.js";
 import { Gauges, PEOPLE, type CpuSample, type ServerSample } from "./gauges.js";
 import { keyPool } from "./key-pool.js";
 import { Latencies, type LatencyFigures, type Quantile } from "./latencies.js";
+import { FleetWatch, type FleetSample } from "./fleet-watch.js";
 import { checkMachine } from "./machine-limits.js";
 import { DEFAULT_SERVERS, DEFAULT_STRATEGY, type LoadOptions } from "./options.js";
 import { OutsideGauges } from "./outside-gauges.js";
@@ -57,8 +59,14 @@ export interface RunResult {
   readonly accepted: LatencyFigures;
   readonly acceptedCurve: readonly Quantile[];
   readonly lateness: LatencyFigures;
+  /** Of people who logged in; nothing counted unless they did. */
+  readonly logins: LatencyFigures;
   /** Each server, second by second: as it told itself, or as people saw it where the system was joined. */
   readonly samples: readonly ServerSample[];
+  /** The servers as the system's operator saw them; empty for a system that was joined. */
+  readonly fleet: readonly FleetSample[];
+  /** What was done to the system, in order. */
+  readonly acts: readonly ActDone[];
   /** Sessions by server when all were connected, before anybody wrote. */
   readonly placed: Readonly<Record<string, number>>;
   /** Mailboxes by server at the same moment; empty for a system that was joined. */
@@ -74,6 +82,15 @@ export interface RunResult {
   readonly memory: { readonly before: number; readonly connected: number } | null;
   /** How long each part took, in milliseconds. */
   readonly took: Readonly<Record<string, number>>;
+}
+
+/** What was done to the system. */
+export interface ActDone {
+  readonly act: Act;
+  /** Milliseconds from the beginning of the warm-up. */
+  readonly at: number;
+  /** Why it was refused; `null` where it was taken up. */
+  readonly refused: string | null;
 }
 
 /** How long nothing may happen before what is missing counts as missing, in milliseconds. */
@@ -115,9 +132,11 @@ class LoadRun {
   readonly #problems: string[] = [];
   readonly #gauges = new Gauges();
   readonly #took: Record<string, number> = {};
+  readonly #acts: ActDone[] = [];
   #system: WatchedSystem | null = null;
   #databases: LentDatabases | null = null;
   #crews: Crews | null = null;
+  #fleet: FleetWatch | null = null;
 
   constructor(
     private readonly options: LoadOptions,
@@ -162,10 +181,16 @@ class LoadRun {
     );
     await this.#collectGarbage();
     const before = this.#gauges.rss;
+    const arriveMs = options.arrive === undefined ? null : options.arrive * 1000;
     const present = plan.people.filter(({ offline }) => !offline).length;
     await this.#timed("connect", () =>
       this.#untilStopped(
-        this.#follow("connecting", crews.order({ type: "connect" }), () => crews.state.live, present),
+        this.#follow(
+          "connecting",
+          crews.order({ type: "connect", arriveMs }),
+          () => crews.state.live,
+          present,
+        ),
       ),
     );
     const members = plan.groups.reduce((sum, group) => sum + group.members.length, 0);
@@ -178,12 +203,16 @@ class LoadRun {
 
     const start = elapsed() + LOOK_MS;
     this.#gauges.begin(start);
+    if (this.#system !== null) {
+      this.#fleet = await FleetWatch.open(this.#system.data, start, (text) => this.#problem(text));
+    }
     const outside = new OutsideGauges(() => crews.seen);
     if (this.#system === null) outside.begin(start);
     await crews.order({ type: "begin", start });
     const interruptedAt = await this.#timed("workload", () => this.#write(crews, plan, start));
     outside.end();
     await crews.order({ type: "stop" });
+    await this.#fleet?.close();
     const wrote = elapsed() - start;
 
     await this.#timed("rest", () => this.#settle(crews));
@@ -218,6 +247,8 @@ class LoadRun {
       },
       ...latenciesOf(results),
       samples: [...this.#gauges.samples, ...outside.samples].filter(({ at }) => at <= wrote),
+      fleet: this.#fleet?.samples ?? [],
+      acts: this.#acts,
       placed: placedIn(results),
       mailboxes: Object.fromEntries(latest.map(([server, { mailboxes }]) => [server, mailboxes])),
       cores: { [PEOPLE]: 0, ...this.#gauges.coresBetween(from, until) },
@@ -232,6 +263,7 @@ class LoadRun {
   }
 
   async end(): Promise<void> {
+    await this.#fleet?.close();
     await this.#crews?.close();
     await this.#system?.stop();
     await this.#databases?.close();
@@ -268,10 +300,15 @@ class LoadRun {
 
   /** @returns when it was interrupted, in milliseconds of the plan; `null` if it was not */
   async #write(crews: Crews, plan: LoadPlan, start: number): Promise<number | null> {
-    const length = plan.measured.to;
+    const { from, to: length } = plan.measured;
+    const acts = [...this.options.act];
     while (elapsed() - start < length) {
       const at = elapsed() - start;
       if (this.stop.aborted) return at;
+      for (let act = acts[0]; act !== undefined && from + act.seconds * 1000 <= at; act = acts[0]) {
+        acts.shift();
+        await this.#do(act, start);
+      }
       this.#gauges.notePeople();
       const { sent, received, live, lateMs } = crews.state;
       this.onPhase({
@@ -283,6 +320,19 @@ class LoadRun {
       await this.#pause(LOOK_MS);
     }
     return null;
+  }
+
+  async #do(act: Act, start: number): Promise<void> {
+    const at = elapsed() - start;
+    let refused: string | null = null;
+    if (act.do === "kill") this.#system?.end(act.server);
+    else {
+      await this.#fleet?.order(act).catch((error: unknown) => {
+        refused = errorRecord(error).message;
+        this.#problem(`${actText(act)} was refused: ${refused}`);
+      });
+    }
+    this.#acts.push({ act, at, refused });
   }
 
   /** Until everything is answered and has arrived, or nothing happens any more. */
@@ -376,7 +426,7 @@ function ofJoined(error: unknown): unknown {
 }
 
 function latenciesOf(results: readonly CrewResult[]) {
-  const merged = (which: "endToEnd" | "accepted" | "lateness"): Latencies => {
+  const merged = (which: "endToEnd" | "accepted" | "lateness" | "logins"): Latencies => {
     const all = new Latencies();
     for (const result of results) all.add(new Latencies(result[which]));
     return all;
@@ -388,6 +438,7 @@ function latenciesOf(results: readonly CrewResult[]) {
     accepted: accepted.figures(),
     acceptedCurve: accepted.quantiles(),
     lateness: lateness.figures(),
+    logins: merged("logins").figures(),
   };
 }
 

@@ -30,6 +30,7 @@ export function summaryOf(report: LoadReportFile, paint: ChalkInstance = chalk):
     ["end to end", latencyMs.endToEnd],
     ["accepted", latencyMs.accepted],
     ["handed to its client", latencyMs.handedOver],
+    ...(latencyMs.login === null ? [] : [["logged in", latencyMs.login] as const]),
   ] as const) {
     lines.push(what.padEnd(22) + [p50, p90, p99, p999, max].map((ms) => ms.toFixed(1).padStart(10)).join(""));
   }
@@ -58,6 +59,18 @@ export function summaryOf(report: LoadReportFile, paint: ChalkInstance = chalk):
   }
   if (run.loadToldBy === "clients") {
     lines.push("The system was joined: this is what the simulated people saw of it.");
+  }
+  if (report.acts.length > 0) {
+    lines.push("", actRow("meanwhile", ["at, s", "least Jain", "even after", "latest, ms"]));
+    for (const { what, at, refused, lowestJain, evenAfterMs, latestMs } of report.acts) {
+      const line = actRow(what, [
+        (at / 1000).toFixed(1),
+        lowestJain.toFixed(4),
+        evenAfterMs === null ? "never" : `${(evenAfterMs / 1000).toFixed(1)} s`,
+        latestMs.toFixed(0),
+      ]);
+      lines.push(refused === null ? line : paint.red(`${line}  refused: ${refused}`));
+    }
   }
   lines.push("", row("spread", ["max/mean", "max−mean", "CV", "Jain", "Gini", "CV, chance"]));
   const spreads: [string, Spread | null, number | null][] = [
@@ -95,6 +108,10 @@ export function summaryOf(report: LoadReportFile, paint: ChalkInstance = chalk):
   );
   for (const problem of problems) lines.push(paint.red(problem));
   return lines.join("\n");
+}
+
+function actRow(what: string, cells: readonly string[]): string {
+  return what.padEnd(22) + cells.map((cell) => cell.padStart(12)).join("");
 }
 
 function row(name: string, cells: readonly string[]): string {

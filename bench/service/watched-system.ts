@@ -53,6 +53,11 @@ export class WatchedSystem {
     return system;
   }
 
+  /** The data folder. */
+  get data(): string {
+    return this.#running.data;
+  }
+
   get address(): ServiceAddress {
     return this.#running.address;
   }

@@ -31,6 +31,8 @@ const OPTIONS: LoadOptions = {
   "rsa-bits": 2048,
   offline: 0,
   slow: [],
+  act: [],
+  arrive: undefined,
   database: undefined,
   "archive-database": undefined,
   seed: 1,
