@@ -24,6 +24,7 @@ export const ConfigSchema = Type.Object(
     database: nullable(Postgres),
     archiveDatabase: nullable(Postgres),
     strategy: Type.String({ minLength: 1, maxLength: 4096 }),
+    registration: Type.Union([Type.Literal("open"), Type.Literal("invite"), Type.Literal("closed")]),
     log: Type.Object(
       {
         format: Type.Union([Type.Literal("pretty"), Type.Literal("json")]),
@@ -83,6 +84,7 @@ export const ConfigSchema = Type.Object(
         registrationsPerMinutePerAddress: Count,
         vouchersPerDayPerAccount: Count,
         pendingLogins: Count,
+        invites: Count,
         sessionsPerAccount: Count,
       },
       strict,

@@ -76,6 +76,9 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
     lastUsed: new LastUsed(sessions, log),
     admission,
     vouchers,
+    // Everybody may sign up, and no operator is there.
+    registration: "open",
+    invites: { isGood: () => Promise.resolve(false) },
     opaque: opaqueServer,
     pendingLogins: new PendingLogins({
       clock,

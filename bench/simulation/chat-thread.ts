@@ -94,7 +94,7 @@ export function startChat(options: ChatThreadOptions, say: (message: FromThread)
         case "balancer":
           balancer?.close();
           balancer = message.port.belongsTo(thread);
-          balancer.on("message", ({ devices }: FromBalancer) => server.revoke(devices));
+          balancer.on("message", ({ devices, why }: FromBalancer) => server.revoke(devices, why));
           return tellBalancer({ type: "sessions", sessions: server.connected() });
         case "prepare":
           void server.prepare(message.view).then(() => say({ type: "prepared", view: message.view.number }));

@@ -104,7 +104,8 @@ export function serviceStores(
       find: (tokenHash) =>
         read(() => {
           const hash = toHex(tokenHash);
-          return [...tables.sessions.values()].find((row) => toHex(row.tokenHash) === hash) ?? null;
+          const found = [...tables.sessions.values()].find((row) => toHex(row.tokenHash) === hash);
+          return found === undefined ? null : { ...found, suspended: false };
         }),
       list: (account) =>
         read(() =>
@@ -121,7 +122,12 @@ export function serviceStores(
           }
         }),
       end: (device) => write(() => tables.sessions.delete(device)),
-      ended: (devices) => read(() => devices.filter((device) => !tables.sessions.has(device))),
+      ended: (devices) =>
+        read(() =>
+          devices
+            .filter((device) => !tables.sessions.has(device))
+            .map((device) => ({ device, why: "notSignedIn" })),
+        ),
     },
     vouchers: {
       grant: (account, day, most) =>

@@ -4,13 +4,15 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import type { Config } from "../config.js";
-import type { Stretching } from "../protocol/http.js";
+import type { RegistrationMode, Stretching } from "../protocol/http.js";
 import type { Incarnation, ServerId } from "../protocol/ids.js";
 import type { Clock, Log, Random } from "../protocol/runtime.js";
 import type { Listening, ServerEntry } from "../protocol/threads.js";
 import { sqlAccounts } from "../store/accounts.js";
 import type { Database } from "../store/database.js";
+import { sqlInvites } from "../store/invites.js";
 import { sqlSessions } from "../store/sessions.js";
+import { sqlUsers } from "../store/users.js";
 import { sqlVouchers } from "../store/vouchers.js";
 import { Admission } from "./admission.js";
 import { createApp, listen } from "./app.js";
@@ -44,6 +46,8 @@ export interface BalancerOptions {
   /** Told to clients as the host of servers and archive. */
   readonly publicHost: string;
   readonly strategy: string;
+  /** Who may sign up. */
+  readonly registration: RegistrationMode;
   /** Cost of the password hash of new accounts. */
   readonly password: Config["password"];
   /** The OPAQUE server setup, as its library spells it. */
@@ -81,6 +85,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   const grants = grantSigner(options.grantKey);
   const accounts = sqlAccounts(database);
   const sessions = sqlSessions(database);
+  const invites = sqlInvites(database);
   const cost: Stretching = { algorithm: "argon2id", ...options.password };
   const costs = new PasswordCosts(cost, opaqueSetup, await accounts.stretchings());
   const view = new LoadView({ placementMs: timeouts.ticketMs, capacity: limits.connectionsPerServer });
@@ -107,6 +112,8 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
       sessions,
       lastUsed,
       vouchers: sqlVouchers(database),
+      invites,
+      registration: options.registration,
       opaque,
       pendingLogins: new PendingLogins({
         clock,
@@ -142,6 +149,16 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
     view,
     clock: steadyClock,
     strategy: options.strategy,
+    people: {
+      users: sqlUsers(database),
+      invites,
+      registration: options.registration,
+      servers,
+      clock,
+      random,
+      log,
+      mostInvites: limits.invites,
+    },
   });
 
   const close = async (): Promise<void> => {

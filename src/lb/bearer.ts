@@ -13,22 +13,40 @@ const TOUCH_MS = 60_000;
 /** In the OpenAPI document: this route wants a session token. */
 export const BEARER = [{ session: [] }];
 
+type Sessions = Pick<BalancerContext, "sessions" | "lastUsed" | "clock">;
+
 /**
  * The session of a request.
  *
- * @throws FastChatError `notSignedIn`, alike for a token that is missing, malformed, unknown or revoked
+ * @throws FastChatError `notSignedIn`, alike for a token that is missing, malformed, unknown or revoked; `suspended`
  */
-export async function signedIn(
-  { sessions, lastUsed, clock }: Pick<BalancerContext, "sessions" | "lastUsed" | "clock">,
+export async function signedIn(context: Sessions, request: FastifyRequest): Promise<StoredSession> {
+  const session = await sessionOf(context, request);
+  if (session.suspended) throw suspended();
+  const now = context.clock.now();
+  if (now - session.lastUsedAt >= TOUCH_MS) context.lastUsed.note(session.device, now);
+  return session;
+}
+
+/**
+ * The session of a request, whether or not its account is suspended.
+ *
+ * @throws FastChatError `notSignedIn`
+ */
+export async function sessionOf(
+  { sessions }: Pick<Sessions, "sessions">,
   request: FastifyRequest,
 ): Promise<StoredSession> {
   const token = bearerToken(request.headers.authorization);
   // Found by its hash: how long that takes says nothing about tokens that exist.
   const session = token === null ? null : await sessions.find(hashToken(token));
   if (session === null) throw new FastChatError("notSignedIn", "This device is not signed in.");
-  const now = clock.now();
-  if (now - session.lastUsedAt >= TOUCH_MS) lastUsed.note(session.device, now);
   return session;
+}
+
+/** Told to those only who have proved whose account it is. */
+export function suspended(): FastChatError {
+  return new FastChatError("suspended", "This account is suspended.");
 }
 
 /** What is stored of a token. Its 256 random bits need no salt. */

@@ -1,8 +1,10 @@
 /** What the routes work with. */
 import type { Config } from "../config.js";
+import type { RegistrationMode } from "../protocol/http.js";
 import type { Clock, Random } from "../protocol/runtime.js";
 import type { Listening } from "../protocol/threads.js";
 import type { AccountStore } from "../store/accounts.js";
+import type { InviteStore } from "../store/invites.js";
 import type { SessionStore } from "../store/sessions.js";
 import type { VoucherStore } from "../store/vouchers.js";
 import type { Admission } from "./admission.js";
@@ -19,6 +21,9 @@ export interface BalancerContext {
   readonly sessions: SessionStore;
   readonly lastUsed: LastUsed;
   readonly vouchers: VoucherStore;
+  readonly invites: Pick<InviteStore, "isGood">;
+  /** Who may sign up. */
+  readonly registration: RegistrationMode;
   readonly opaque: OpaqueServer;
   readonly pendingLogins: PendingLogins;
   readonly costs: PasswordCosts;

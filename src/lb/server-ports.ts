@@ -2,9 +2,10 @@
 import { errorRecord } from "../protocol/errors.js";
 import type { DeviceId, Incarnation, ServerId } from "../protocol/ids.js";
 import type { Clock, Log, Timer } from "../protocol/runtime.js";
-import type { FromBalancer, ServerEntry, ToBalancer } from "../protocol/threads.js";
+import type { FromBalancer, ServerEntry, SessionEnd, ToBalancer } from "../protocol/threads.js";
 import { isPassing } from "../store/database.js";
 import type { SessionStore } from "../store/sessions.js";
+import { LONGEST_WAIT_MS } from "./admission.js";
 import type { LoadView } from "./load-view.js";
 
 /** What is needed of the MessagePort to a server. */
@@ -30,11 +31,12 @@ interface Line {
 }
 
 const RETRY_MS = 1000;
+const WHYS: readonly SessionEnd[] = ["notSignedIn", "suspended"];
 
 export class ServerPorts {
   readonly #lines = new Map<ServerId, Line>();
-  /** Devices revoked so lately that a ticket of theirs may still be good, with when that ends; oldest first. */
-  readonly #revoked = new Map<DeviceId, number>();
+  /** Devices revoked so lately that a ticket of theirs may still be good; oldest first. */
+  readonly #revoked = new Map<DeviceId, { readonly why: SessionEnd; readonly until: number }>();
   readonly #startedAt: number;
   readonly #retries = new Set<Timer>();
   #closed = false;
@@ -65,19 +67,22 @@ export class ServerPorts {
     line.port.close();
   }
 
-  /** Ends the sessions of these devices wherever they are connected, or connect with a ticket that they still hold. */
-  revoke(devices: readonly DeviceId[]): void {
+  /**
+   * Ends the sessions of these devices wherever they are connected, or connect with a ticket that they still hold: also
+   * one that is given a moment later, to who was found to have a session before and waited for a turn since.
+   */
+  revoke(devices: readonly DeviceId[], why: SessionEnd): void {
     if (devices.length === 0) return;
     const now = this.options.clock.now();
-    for (const [device, until] of this.#revoked) {
+    for (const [device, { until }] of this.#revoked) {
       if (until > now) break;
       this.#revoked.delete(device);
     }
     for (const device of devices) {
       this.#revoked.delete(device);
-      this.#revoked.set(device, now + this.options.ticketMs);
+      this.#revoked.set(device, { why, until: now + this.options.ticketMs + LONGEST_WAIT_MS });
     }
-    for (const line of this.#lines.values()) tell(line, devices);
+    for (const line of this.#lines.values()) tell(line, devices, why);
   }
 
   close(): void {
@@ -96,7 +101,8 @@ export class ServerPorts {
       case "connected": {
         const { device } = message.session;
         view.connected(line.entry, message.session, message.nonce, now);
-        if ((this.#revoked.get(device) ?? 0) > now) tell(line, [device]);
+        const revoked = this.#revoked.get(device);
+        if (revoked !== undefined && revoked.until > now) tell(line, [device], revoked.why);
         // A balancer that was just restarted does not remember what its predecessor revoked.
         else if (now < this.#startedAt + this.options.ticketMs) void this.#answerRevoked(line, [device]);
         return;
@@ -118,7 +124,11 @@ export class ServerPorts {
     if (!this.#isCurrent(line)) return;
     try {
       const ended = await this.options.sessions.ended(devices);
-      if (ended.length > 0 && this.#isCurrent(line)) tell(line, ended);
+      if (!this.#isCurrent(line)) return;
+      for (const why of WHYS) {
+        const those = ended.filter((session) => session.why === why).map(({ device }) => device);
+        if (those.length > 0) tell(line, those, why);
+      }
     } catch (error) {
       if (this.#closed) return;
       const { id } = line.entry;
@@ -145,6 +155,6 @@ export class ServerPorts {
   }
 }
 
-function tell({ port }: Line, devices: readonly DeviceId[]): void {
-  port.postMessage({ type: "revoked", devices } satisfies FromBalancer);
+function tell({ port }: Line, devices: readonly DeviceId[], why: SessionEnd): void {
+  port.postMessage({ type: "revoked", devices, why } satisfies FromBalancer);
 }

@@ -8,11 +8,6 @@ export function voucherExpiry(now: number, ms: number): number {
   return Math.ceil((now + ms) / MINUTE_MS) * MINUTE_MS;
 }
 
-/** The calendar's day in UTC, as `2026-01-31`. */
-export function dayOf(now: number): string {
-  return new Date(now).toISOString().slice(0, 10);
-}
-
 /** How long that day goes on, in milliseconds. */
 export function untilTomorrow(now: number): number {
   return DAY_MS - (now % DAY_MS);

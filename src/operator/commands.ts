@@ -4,6 +4,9 @@ export const OPERATOR_COMMANDS: ReadonlySet<string> = new Set([
   "scale",
   "drain",
   "resume",
+  "users",
+  "suspend",
+  "invite",
   "backup",
   "restore",
 ]);

@@ -21,6 +21,8 @@ const CONNECTION = { timeoutMs: 10_000, requestMs: 15_000, maxReplyBytes: 16 * 1
 
 /** Asks the balancer, and holds what it answers to a schema. */
 export interface Operator {
+  /** Where clients find the system: as its data folder says, else as it was given. */
+  readonly address: ServiceAddress;
   /**
    * @throws FastChatError what the balancer refuses; `unreachable`, `timeout`; `badFrame` where the answer is not of its form
    */
@@ -35,7 +37,7 @@ export interface Operator {
 
 /** @throws FastChatError `badConfig` where no system runs on that folder, or the token is not there */
 export async function openOperator(options: OperatorOptions): Promise<Operator> {
-  const address = await addressOf(options);
+  const { asked: address, told } = await addressesOf(options);
   const token = await read(options.data, OPERATOR_TOKEN_FILE);
   if (token === null) {
     throw new FastChatError(
@@ -47,6 +49,7 @@ export async function openOperator(options: OperatorOptions): Promise<Operator> 
   const trust = new ServiceTrust(address, null, async () => undefined);
   const http = new HttpsClient(trust, CONNECTION);
   return {
+    address: told,
     async ask(schema, method, path, body) {
       const answer = await http.request(method, path, body, token);
       const check = Compile(schema);
@@ -61,14 +64,19 @@ export async function openOperator(options: OperatorOptions): Promise<Operator> 
   };
 }
 
-async function addressOf({ data, server }: OperatorOptions): Promise<ServiceAddress> {
+/** Where this command goes, and what clients are told. */
+async function addressesOf({
+  data,
+  server,
+}: OperatorOptions): Promise<{ asked: ServiceAddress; told: ServiceAddress }> {
   const found = await read(data, ADDRESS_FILE);
   const own = found === null ? null : parseAddress(found);
   if (server !== undefined) {
     const given = parseAddress(server);
-    return given.pin !== null || own === null ? given : { ...given, pin: own.pin };
+    const asked = given.pin !== null || own === null ? given : { ...given, pin: own.pin };
+    return { asked, told: own ?? asked };
   }
-  if (own !== null) return own;
+  if (own !== null) return { asked: own, told: own };
   throw new FastChatError(
     "badConfig",
     `No system is running on the data folder ${data}; start it, or name another folder with --data.`,

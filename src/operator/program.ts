@@ -5,11 +5,14 @@ import { Output } from "../client/cli/output.js";
 import { FastChatError } from "../protocol/errors.js";
 import { PROGRAM, type OperatorArguments } from "./command.js";
 import { drainCommand } from "./commands/drain.js";
+import { inviteCommand } from "./commands/invite.js";
 import { resumeCommand } from "./commands/resume.js";
 import { scaleCommand } from "./commands/scale.js";
 import { backupCommand } from "./commands/backup.js";
 import { restoreCommand } from "./commands/restore.js";
 import { statusCommand } from "./commands/status.js";
+import { suspendCommand } from "./commands/suspend.js";
+import { usersCommand } from "./commands/users.js";
 
 const EPILOGUE = `Commands find the running system by its data folder: DIR/address says where it is, DIR/operator-token
 lets in. Exit codes: 0 done, 2 a wrong command or folder, 3 another system's token, 4 refused, 6 it
@@ -41,6 +44,9 @@ export async function runOperatorProgram(args: readonly string[]): Promise<void>
     .command(resumeCommand)
     .command(backupCommand)
     .command(restoreCommand)
+    .command(usersCommand)
+    .command(suspendCommand)
+    .command(inviteCommand)
     .demandCommand(1, 1, "Which command? --help lists them.", "One command at a time.")
     .strict()
     .recommendCommands()

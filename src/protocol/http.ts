@@ -1,5 +1,6 @@
 /** What the balancer speaks over HTTPS (PROTOCOL.md, "Accounts and placement"): one schema for type, validation and OpenAPI. */
 import Type, { type Static } from "#typebox";
+import { MAX_TYPED_INVITE } from "./invite-code.js";
 import {
   AccountIdSchema,
   Base64Url,
@@ -51,7 +52,22 @@ export const VaultRecord = Type.Object({
 });
 export type VaultRecord = Static<typeof VaultRecord>;
 
-export const RegisterStart = Type.Object({ name: UserNameSchema, request: Opaque });
+/** Who may make an account. */
+export const RegistrationMode = Type.Union(
+  [Type.Literal("open"), Type.Literal("invite"), Type.Literal("closed")],
+  { description: "Who may sign up: anybody; whoever has an invite; nobody" },
+);
+export type RegistrationMode = Static<typeof RegistrationMode>;
+const Invite = Type.String({
+  maxLength: MAX_TYPED_INVITE,
+  description: "Code of an invite; needed where registration is by invite, else ignored",
+});
+
+export const RegisterStart = Type.Object({
+  name: UserNameSchema,
+  request: Opaque,
+  invite: Type.Optional(Invite),
+});
 export type RegisterStart = Static<typeof RegisterStart>;
 export const RegisterStarted = Type.Object({ response: Opaque, stretching: Stretching });
 export type RegisterStarted = Static<typeof RegisterStarted>;
@@ -63,6 +79,7 @@ export const RegisterFinish = Type.Object({
   card: Card,
   vault: VaultRecord,
   device: DeviceLabel,
+  invite: Type.Optional(Invite),
 });
 export type RegisterFinish = Static<typeof RegisterFinish>;
 
@@ -159,6 +176,7 @@ export const ServiceInfo = Type.Object({
   protocol: Type.Integer({ minimum: 0, description: "Version of the chat protocol" }),
   version: Type.String({ description: "Release of FastChat" }),
   minimumStretching: Stretching,
+  registration: RegistrationMode,
 });
 export type ServiceInfo = Static<typeof ServiceInfo>;
 

@@ -3,7 +3,8 @@
  * All of it wants the operator token.
  */
 import Type, { type Static } from "#typebox";
-import { Counter, ServerIdSchema } from "./schema.js";
+import { RegistrationMode } from "./http.js";
+import { Counter, ServerIdSchema, UserNameSchema } from "./schema.js";
 
 const Measure = Type.Number({ minimum: 0 });
 
@@ -72,10 +73,88 @@ export type Scale = Static<typeof Scale>;
 export const TakenUp = Type.Object({});
 export type TakenUp = Static<typeof TakenUp>;
 
+const Day = Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\d$", description: "A day, in UTC" });
+/** Accounts in one answer, at most. */
+export const MOST_USERS = 500;
+
+/** Which accounts: those behind a name in the order of names, so many, and with a text in their name. */
+export const UsersQuery = Type.Object({
+  after: Type.Optional(UserNameSchema),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MOST_USERS })),
+  search: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
+});
+export type UsersQuery = Static<typeof UsersQuery>;
+
+/** An account as operators see it. */
+export const UserStatus = Type.Object({
+  name: UserNameSchema,
+  /** When it was made; null for one that an older release made, which did not note it. */
+  since: Type.Union([Day, Type.Null()]),
+  /** Devices that are signed in. */
+  devices: Counter,
+  /** When one of those devices was here last; null where none is signed in. */
+  lastSeen: Type.Union([Day, Type.Null()]),
+  suspended: Type.Boolean(),
+});
+export type UserStatus = Static<typeof UserStatus>;
+export const Users = Type.Object({
+  users: Type.Array(UserStatus),
+  /** To be asked for as `after`; null where nobody comes behind. */
+  next: Type.Union([UserNameSchema, Type.Null()]),
+});
+export type Users = Static<typeof Users>;
+
+/** An account was suspended, or is no more; `changed`: it was not so before. */
+export const Suspension = Type.Object({
+  changed: Type.Boolean(),
+  /** Devices whose sessions ended by it. */
+  devices: Counter,
+});
+export type Suspension = Static<typeof Suspension>;
+
+/** Limits of an invite. */
+export const MOST_INVITE_USES = 10_000;
+export const MOST_INVITE_DAYS = 366;
+
+export const NewInvite = Type.Object({
+  uses: Type.Integer({ minimum: 1, maximum: MOST_INVITE_USES, description: "Accounts that it lets in" }),
+  days: Type.Integer({ minimum: 1, maximum: MOST_INVITE_DAYS, description: "How long it is good" }),
+});
+export type NewInvite = Static<typeof NewInvite>;
+
+const InviteId = Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1 });
+/** An invite as it is listed: without its code, which the service does not keep. */
+export const InviteStatus = Type.Object({
+  id: InviteId,
+  uses: Counter,
+  usesLeft: Counter,
+  /** Milliseconds since 1970. */
+  madeAt: Counter,
+  /** Milliseconds since 1970. */
+  expiresAt: Counter,
+});
+export type InviteStatus = Static<typeof InviteStatus>;
+/** The only time that the code is told. */
+export const InviteMade = Type.Object({
+  invite: InviteStatus,
+  code: Type.String(),
+  registration: RegistrationMode,
+});
+export type InviteMade = Static<typeof InviteMade>;
+export const Invites = Type.Object({ invites: Type.Array(InviteStatus), registration: RegistrationMode });
+export type Invites = Static<typeof Invites>;
+export const InviteParam = Type.Object({ invite: InviteId });
+export type InviteParam = Static<typeof InviteParam>;
+
 /** Paths, in one place for server and client. */
 export const OPERATOR_PATHS = {
   status: "/v1/operator/status",
   drain: (server: string) => `/v1/operator/servers/${encodeURIComponent(server)}/drain`,
   resume: (server: string) => `/v1/operator/servers/${encodeURIComponent(server)}/resume`,
   scale: "/v1/operator/scale",
+  users: "/v1/operator/users",
+  suspend: (name: string) => `/v1/operator/users/${encodeURIComponent(name)}/suspend`,
+  lift: (name: string) => `/v1/operator/users/${encodeURIComponent(name)}/lift`,
+  invites: "/v1/operator/invites",
+  invite: (id: number) => `/v1/operator/invites/${id}`,
 } as const;

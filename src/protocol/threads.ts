@@ -129,7 +129,10 @@ export interface ConnectedSession {
   readonly device: DeviceId;
 }
 
+/** Why a session may not go on: the device is not signed in any more, or nobody may use its account for now. */
+export type SessionEnd = "notSignedIn" | "suspended";
+
 /** Balancer to chat server. */
 export type FromBalancer =
-  /** These devices were revoked: end their sessions. */
-  { readonly type: "revoked"; readonly devices: readonly DeviceId[] };
+  /** These devices were revoked: end their sessions, and tell them why. */
+  { readonly type: "revoked"; readonly devices: readonly DeviceId[]; readonly why: SessionEnd };

@@ -5,8 +5,10 @@ import { fromBase64Url, toBase64Url } from "../protocol/bytes.js";
 import { Stretching, type Card, type VaultRecord } from "../protocol/http.js";
 import { parseUserName, type AccountId, type DeviceId, type UserName } from "../protocol/ids.js";
 import { StoreError, type Database, type Queryable, type Statement } from "./database.js";
+import { takeUse } from "./invites.js";
 import { endSessions, oldestSessions, sessionInsert, sessionInsertIf, type NewSession } from "./sessions.js";
 import { accountIdOfUuid } from "./uuid.js";
+import { dayOf } from "./day.js";
 
 export interface NewAccount {
   readonly account: AccountId;
@@ -38,9 +40,15 @@ export interface AccountStore {
   /**
    * Makes an account with its first session, or nothing at all.
    *
-   * @returns `nameTaken` where another account has the name, `conflict` where the account exists
+   * @param invite SHA-256 of the code of an invite, of which a use is taken if all goes well; missing where none is needed
+   * @returns `badInvite` where that lets nobody in, `nameTaken` where another account has the name, `conflict` where the
+   *   account exists
    */
-  create(account: NewAccount, session: NewSession): Promise<"created" | "nameTaken" | "conflict">;
+  create(
+    account: NewAccount,
+    session: NewSession,
+    invite?: Uint8Array,
+  ): Promise<"created" | "badInvite" | "nameTaken" | "conflict">;
   /** @param decoy answered where nobody has the name, so that a login costs the same time with and without an account */
   credentials(name: UserName, decoy: Omit<Credentials, "account">): Promise<Credentials>;
   /**
@@ -48,9 +56,10 @@ export interface AccountStore {
    *
    * @param record the registration record that the login was begun with
    * @param most sessions that the account may have, the new one included; the oldest are ended
-   * @returns `null` where the account is gone or its record is another by now: the password was changed meanwhile
+   * @returns `null` where the account is gone or its record is another by now: the password was changed meanwhile;
+   *   `suspended` where nobody may log in to it
    */
-  signIn(session: NewSession, record: string, most: number): Promise<SignIn | null>;
+  signIn(session: NewSession, record: string, most: number): Promise<SignIn | "suspended" | null>;
   vault(account: AccountId): Promise<VaultRecord | null>;
   cardOf(name: UserName): Promise<Card | null>;
   /** Cards of those accounts that exist, in no particular order. */
@@ -86,19 +95,19 @@ const CARD_COLUMNS = "name, identity_key, encryption_key, card_generation, card_
 
 export function sqlAccounts(db: Database): AccountStore {
   return {
-    async create(account, session) {
+    async create(account, session, invite) {
+      const inserts = accountInserts(account, session);
       try {
-        await db.batch([
-          // First of all the row that may be refused.
-          accountInsert(account),
-          ...account.vault.wrappings.map(({ kind, wrapped }) => ({
-            name: "wrapping-insert",
-            text: "INSERT INTO vault_wrappings (account, kind, wrapped) VALUES ($1, $2, $3)",
-            values: [account.account, kind, bytesOf(wrapped)],
-          })),
-          sessionInsert(session),
-        ]);
-        return "created";
+        if (invite === undefined) {
+          await db.batch(inserts);
+          return "created";
+        }
+        return await db.transaction(async (tx) => {
+          // First of all: who was not invited does not learn which names are taken.
+          if (!(await takeUse(tx, invite, session.at))) return "badInvite";
+          for (const insert of inserts) await tx.query(insert);
+          return "created";
+        });
       } catch (error) {
         if (!(error instanceof StoreError) || error.reason !== UNIQUE_VIOLATION) throw error;
         return (await accountExists(db, account.account)) ? "conflict" : "nameTaken";
@@ -126,9 +135,9 @@ export function sqlAccounts(db: Database): AccountStore {
       return db.transaction(async (tx) => {
         // All of them travel together, and are carried out in this order.
         const [{ rows }, vault, ended, { rowCount }] = await Promise.all([
-          tx.query<CardRow>({
+          tx.query<CardRow & { opaque_record: string; suspended_at: Date | null }>({
             name: "account-lock",
-            text: `SELECT ${CARD_COLUMNS} FROM accounts WHERE id = $1 FOR UPDATE`,
+            text: `SELECT ${CARD_COLUMNS}, opaque_record, suspended_at FROM accounts WHERE id = $1 FOR UPDATE`,
             values: [session.account],
           }),
           readVault(tx, session.account),
@@ -136,7 +145,9 @@ export function sqlAccounts(db: Database): AccountStore {
           tx.query(sessionInsertIf(session, record)),
         ]);
         const [row] = rows;
-        if (row === undefined || rowCount === 0) return null;
+        if (row === undefined || row.opaque_record !== record) return null;
+        if (row.suspended_at !== null) return "suspended";
+        if (rowCount === 0) return null;
         if (vault === null) throw new TypeError("the database holds an account without a vault");
         await endSessions(tx, ended);
         return { card: readCard(row), vault, ended };
@@ -196,12 +207,28 @@ export function sqlAccounts(db: Database): AccountStore {
   };
 }
 
-function accountInsert({ account, card, record, stretching, vault }: NewAccount): Statement {
+/** First of them the row that may be refused. */
+function accountInserts(account: NewAccount, session: NewSession): Statement[] {
+  return [
+    accountInsert(account, dayOf(session.at)),
+    ...account.vault.wrappings.map(({ kind, wrapped }) => ({
+      name: "wrapping-insert",
+      text: "INSERT INTO vault_wrappings (account, kind, wrapped) VALUES ($1, $2, $3)",
+      values: [account.account, kind, bytesOf(wrapped)],
+    })),
+    sessionInsert(session),
+  ];
+}
+
+function accountInsert(
+  { account, card, record, stretching, vault }: NewAccount,
+  createdOn: string,
+): Statement {
   return {
     name: "account-insert",
     text: `INSERT INTO accounts (id, name, identity_key, encryption_key, card_generation, card_signature,
-             opaque_record, stretching, vault_generation, vault_sealed)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+             opaque_record, stretching, vault_generation, vault_sealed, created_on)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
     values: [
       account,
       card.name,
@@ -213,6 +240,7 @@ function accountInsert({ account, card, record, stretching, vault }: NewAccount)
       writeStretching(stretching),
       vault.generation,
       bytesOf(vault.sealed),
+      createdOn,
     ],
   };
 }

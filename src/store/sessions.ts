@@ -1,5 +1,6 @@
 /** Sessions: one row for each device that is signed in, found by the SHA-256 of its token. */
 import type { AccountId, DeviceId } from "../protocol/ids.js";
+import type { SessionEnd } from "../protocol/threads.js";
 import type { Database, Queryable, Statement } from "./database.js";
 import { accountIdOfUuid, deviceIdOfUuid } from "./uuid.js";
 
@@ -19,6 +20,14 @@ export interface StoredSession {
   readonly device: DeviceId;
   /** Milliseconds since 1970. */
   readonly lastUsedAt: number;
+  /** Its account is suspended: it lets nobody in. */
+  readonly suspended: boolean;
+}
+
+/** A device that may not be connected, and the code that it is told. */
+export interface EndedSession {
+  readonly device: DeviceId;
+  readonly why: SessionEnd;
 }
 
 /** A session as its account's devices see it. */
@@ -40,8 +49,8 @@ export interface SessionStore {
   touch(devices: readonly DeviceId[], at: number): Promise<void>;
   /** @returns whether there was such a session */
   end(device: DeviceId): Promise<boolean>;
-  /** Those of `devices` that have no session, or no longer. */
-  ended(devices: readonly DeviceId[]): Promise<DeviceId[]>;
+  /** Those of `devices` that have no session, or no longer, or whose account is suspended. */
+  ended(devices: readonly DeviceId[]): Promise<EndedSession[]>;
 }
 
 /** Devices asked for in one statement. */
@@ -50,9 +59,15 @@ const CHUNK = 1000;
 export function sqlSessions(db: Database): SessionStore {
   return {
     async find(tokenHash) {
-      const { rows } = await db.query<{ account: string; device: string; last_used_at: Date }>({
+      const { rows } = await db.query<{
+        account: string;
+        device: string;
+        last_used_at: Date;
+        suspended_at: Date | null;
+      }>({
         name: "session-find",
-        text: "SELECT account, device, last_used_at FROM sessions WHERE token_hash = $1",
+        text: `SELECT s.account, s.device, s.last_used_at, a.suspended_at
+               FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.token_hash = $1`,
         values: [tokenHash],
       });
       const [row] = rows;
@@ -61,6 +76,7 @@ export function sqlSessions(db: Database): SessionStore {
         account: accountIdOfUuid(row.account),
         device: deviceIdOfUuid(row.device),
         lastUsedAt: row.last_used_at.getTime(),
+        suspended: row.suspended_at !== null,
       };
     },
 
@@ -100,16 +116,21 @@ export function sqlSessions(db: Database): SessionStore {
     },
 
     async ended(devices) {
-      const ended: DeviceId[] = [];
+      const ended: EndedSession[] = [];
       for (let start = 0; start < devices.length; start += CHUNK) {
         const chunk = devices.slice(start, start + CHUNK);
-        const { rows } = await db.query<{ device: string }>({
+        const { rows } = await db.query<{ device: string; suspended_at: Date | null }>({
           name: "session-present",
-          text: "SELECT device FROM sessions WHERE device = ANY($1::uuid[])",
+          text: `SELECT s.device, a.suspended_at FROM sessions s JOIN accounts a ON a.id = s.account
+                 WHERE s.device = ANY($1::uuid[])`,
           values: [chunk],
         });
-        const present = new Set(rows.map((row) => deviceIdOfUuid(row.device)));
-        ended.push(...chunk.filter((device) => !present.has(device)));
+        const present = new Map(rows.map((row) => [deviceIdOfUuid(row.device), row.suspended_at !== null]));
+        for (const device of chunk) {
+          const suspended = present.get(device);
+          if (suspended !== false)
+            ended.push({ device, why: suspended === true ? "suspended" : "notSignedIn" });
+        }
       }
       return ended;
     },
@@ -126,13 +147,13 @@ export function sessionInsert(session: NewSession): Statement {
   };
 }
 
-/** As {@link sessionInsert}, where the account still has that registration record; concerns no row where it has not. */
+/** As {@link sessionInsert}, where the account still has that registration record and is not suspended; else it concerns no row. */
 export function sessionInsertIf(session: NewSession, record: string): Statement {
   return {
     name: "session-insert-if",
     text: `INSERT INTO sessions (device, account, token_hash, label, created_at, last_used_at)
            SELECT $1::uuid, id, $3::bytea, $4::text, $5::timestamptz, $5::timestamptz
-           FROM accounts WHERE id = $2 AND opaque_record = $6`,
+           FROM accounts WHERE id = $2 AND opaque_record = $6 AND suspended_at IS NULL`,
     values: [session.device, session.account, session.tokenHash, session.label, new Date(session.at), record],
   };
 }

@@ -40,6 +40,12 @@ const FLAGS: Readonly<Record<string, Flag>> = {
     describe:
       "how the balancer chooses a server: least-busy, least-connections, power-of-two-choices, round-robin, random, bounded-consistent-hash, or the path of a module",
   },
+  registration: {
+    key: "registration",
+    default: "open",
+    group: "What runs",
+    describe: "who may make an account: open (anybody), invite (whoever was given a code), closed (nobody)",
+  },
   port: {
     key: "port",
     default: "7440",

@@ -67,6 +67,7 @@ export function threadData(
         port,
         publicHost: config.publicHost ?? host,
         strategy: config.strategy,
+        registration: config.registration,
         password: config.password,
         opaqueSetup: secrets.opaqueSetup,
         grantKey: secrets.grantKey,

@@ -1,5 +1,6 @@
 /** What each kind of thread is started with (`workerData`): its part of the configuration, and no more secrets than it needs. */
 import type { Config } from "../config.js";
+import type { RegistrationMode } from "../protocol/http.js";
 import type { Incarnation, ServerId } from "../protocol/ids.js";
 import type { DatabaseAddress } from "../store/database.js";
 
@@ -34,6 +35,7 @@ export interface BalancerThreadData extends Common {
   /** Told to clients as the host of servers and archive. */
   readonly publicHost: string;
   readonly strategy: string;
+  readonly registration: RegistrationMode;
   readonly password: Config["password"];
   /** The OPAQUE server setup, as its library spells it. */
   readonly opaqueSetup: string;

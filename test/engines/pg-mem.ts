@@ -42,6 +42,21 @@ function addFunctions({ public: schema }: IMemoryDb): void {
     // Bytes are stored as hexadecimal digits, see `storable`.
     implementation: (digits: Buffer) => digits.length / 2,
   });
+  schema.registerFunction({
+    name: "to_char",
+    args: [DataType.date, DataType.text],
+    returns: DataType.text,
+    implementation: (day: Date, form: string) => {
+      if (form !== "YYYY-MM-DD") throw new Error(`to_char knows no ${form} here`);
+      return day.toISOString().slice(0, 10);
+    },
+  });
+  schema.registerFunction({
+    name: "strpos",
+    args: [DataType.text, DataType.text],
+    returns: DataType.integer,
+    implementation: (text: string, part: string) => text.indexOf(part) + 1,
+  });
 }
 
 /** pg-mem's clients share one session: whoever holds one, holds all. */

@@ -1,8 +1,9 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { EventEmitter, once } from "node:events";
+import { EventEmitter, on, once } from "node:events";
 import t, { type Test } from "tap";
 import type { DeviceId } from "../../src/protocol/ids.js";
 import type { FromBalancer, ToBalancer } from "../../src/protocol/threads.js";
+import type { EndedSession } from "../../src/store/sessions.js";
 import { StoreError } from "../../src/store/database.js";
 import { LoadView } from "../../src/lb/load-view.js";
 import { ServerPorts } from "../../src/lb/server-ports.js";
@@ -12,7 +13,9 @@ import { accountId, deviceId, entry, report } from "./loads.js";
 const TICKET_MS = 60_000;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
-function ports(t: Test, ended: (devices: readonly DeviceId[]) => Promise<DeviceId[]> = async () => []) {
+const out = (device: DeviceId): EndedSession => ({ device, why: "notSignedIn" });
+
+function ports(t: Test, ended: (devices: readonly DeviceId[]) => Promise<EndedSession[]> = async () => []) {
   const clock = new VirtualClock();
   const view = new LoadView({ placementMs: TICKET_MS, capacity: 100 });
   const servers = new ServerPorts({ view, sessions: { ended }, clock, log: quiet, ticketMs: TICKET_MS });
@@ -41,7 +44,7 @@ async function read(port: MessagePort, device: DeviceId): Promise<void> {
 
 t.test("what a server says goes into the view", async (t) => {
   const { view, clock, connect } = ports(t, async (devices) =>
-    devices.filter((device) => device === deviceId(99)),
+    devices.filter((device) => device === deviceId(99)).map(out),
   );
   const port = connect();
   say(port, { type: "sessions", sessions: [session(1), session(2)] });
@@ -52,16 +55,18 @@ t.test("what a server says goes into the view", async (t) => {
   t.match(view.servers(clock.now()), [{ id: "chat-1", connections: 1, messagesPerSecond: 10 }]);
 });
 
-t.test("a list of sessions is answered with the devices that were revoked", async (t) => {
+t.test("a list of sessions is answered with the devices that were revoked, and why", async (t) => {
   const asked: DeviceId[][] = [];
   const { connect } = ports(t, async (devices) => {
     asked.push([...devices]);
-    return [deviceId(2)];
+    return [out(deviceId(2)), { device: deviceId(3), why: "suspended" }];
   });
   const port = connect();
-  say(port, { type: "sessions", sessions: [session(1), session(2)] });
-  t.same(await heard(port), { type: "revoked", devices: [deviceId(2)] });
-  t.same(asked, [[deviceId(1), deviceId(2)]]);
+  const answers = on(port, "message");
+  say(port, { type: "sessions", sessions: [session(1), session(2), session(3)] });
+  t.same((await answers.next()).value, [{ type: "revoked", devices: [deviceId(2)], why: "notSignedIn" }]);
+  t.same((await answers.next()).value, [{ type: "revoked", devices: [deviceId(3)], why: "suspended" }]);
+  t.same(asked, [[deviceId(1), deviceId(2), deviceId(3)]]);
 });
 
 t.test("a database that is away delays that answer and does not lose it", async (t) => {
@@ -69,7 +74,7 @@ t.test("a database that is away delays that answer and does not lose it", async 
   const events = new EventEmitter();
   const failed = once(events, "failed");
   const { connect, clock } = ports(t, async () => {
-    if (++tries > 1) return [deviceId(1)];
+    if (++tries > 1) return [out(deviceId(1))];
     setImmediate(() => events.emit("failed"));
     throw new StoreError("retry", "08006", undefined, "away");
   });
@@ -77,26 +82,27 @@ t.test("a database that is away delays that answer and does not lose it", async 
   say(port, { type: "sessions", sessions: [session(1)] });
   await failed;
   clock.advance(1000);
-  t.same(await heard(port), { type: "revoked", devices: [deviceId(1)] });
+  t.same(await heard(port), { type: "revoked", devices: [deviceId(1)], why: "notSignedIn" });
 });
 
 t.test("a revocation goes to all servers, and to a device that connects with an older ticket", async (t) => {
   const { servers, connect, clock } = ports(t);
   const [one, two] = [connect(entry(1)), connect(entry(2))];
   clock.advance(TICKET_MS);
-  servers.revoke([deviceId(5)]);
-  const revoked = { type: "revoked", devices: [deviceId(5)] };
+  servers.revoke([deviceId(5)], "suspended");
+  const revoked = { type: "revoked", devices: [deviceId(5)], why: "suspended" };
   t.same(await Promise.all([heard(one), heard(two)]), [revoked, revoked]);
-  clock.advance(TICKET_MS - 1);
+  // The ticket may have been given a moment after: whoever asked for it waited for a turn.
+  clock.advance(TICKET_MS + 1);
   say(two, { type: "connected", session: session(5), nonce: "aa" });
   t.same(await heard(two), revoked);
 });
 
 t.test("a balancer that was just restarted asks the database about whoever connects", async (t) => {
-  const { connect } = ports(t, async (devices) => [...devices]);
+  const { connect } = ports(t, async (devices) => devices.map(out));
   const port = connect();
   say(port, { type: "connected", session: session(5), nonce: "aa" });
-  t.same(await heard(port), { type: "revoked", devices: [deviceId(5)] });
+  t.same(await heard(port), { type: "revoked", devices: [deviceId(5)], why: "notSignedIn" });
 });
 
 t.test("a server whose port closes is not offered any more", async (t) => {
@@ -115,7 +121,7 @@ t.test("a server whose port closes is not offered any more", async (t) => {
 });
 
 t.test("a new start takes the place of the old one, whose end changes nothing", async (t) => {
-  const { view, clock, servers, connect } = ports(t, async () => [deviceId(99)]);
+  const { view, clock, servers, connect } = ports(t, async () => [out(deviceId(99))]);
   const old = connect(entry(1, 1));
   const port = connect(entry(1, 2));
   await once(old, "close");

@@ -93,6 +93,7 @@ export interface Overrides {
   readonly timeouts?: Partial<Config["timeouts"]>;
   readonly password?: Config["password"];
   readonly strategy?: string;
+  readonly registration?: Config["registration"];
   readonly db?: Database;
   readonly listen?: { readonly host: string; readonly port: number };
 }
@@ -112,6 +113,7 @@ export async function startService(t: Test, over: Overrides = {}): Promise<Servi
     ...(over.listen ?? { host: "127.0.0.1", port: 0 }),
     publicHost: "chat.example",
     strategy: over.strategy ?? "least-busy",
+    registration: over.registration ?? "open",
     password: over.password ?? { iterations: 1, memoryKiB: 8, parallelism: 1 },
     opaqueSetup: setup,
     opaqueThreads: 1,
@@ -194,9 +196,13 @@ export async function signUpBody(
   { ask }: Pick<Service, "ask">,
   name: string,
   password = "correct horse",
+  invite?: string,
 ): Promise<RegisterFinish> {
   const { clientRegistrationState, registrationRequest } = client.startRegistration({ password });
-  const started = await ask("POST", PATHS.registerStart, { body: { name, request: registrationRequest } });
+  const invited = invite === undefined ? {} : { invite };
+  const started = await ask("POST", PATHS.registerStart, {
+    body: { name, request: registrationRequest, ...invited },
+  });
   const { response, stretching } = started.body as RegisterStarted;
   const { registrationRecord } = client.finishRegistration({
     password,
@@ -220,6 +226,7 @@ export async function signUpBody(
       ],
     },
     device: "a test",
+    ...invited,
   };
 }
 
@@ -227,8 +234,9 @@ export async function signUp(
   service: Pick<Service, "ask">,
   name: string,
   password?: string,
+  invite?: string,
 ): Promise<SignedIn> {
-  const body = await signUpBody(service, name, password);
+  const body = await signUpBody(service, name, password, invite);
   const reply = await service.ask("POST", PATHS.registerFinish, { body });
   if (reply.status !== 200) throw new Error(`sign-up failed: ${reply.text}`);
   return reply.body as SignedIn;

@@ -107,6 +107,7 @@ export class System {
         port: 0,
         publicHost: "127.0.0.1",
         strategy: "least-connections",
+        registration: "open",
         opaqueSetup: opaque.createSetup(),
         opaqueThreads: 1,
         grantKey: grants.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

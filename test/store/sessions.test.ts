@@ -19,6 +19,7 @@ for (const engine of engines()) {
         account: account.account,
         device: first.device,
         lastUsedAt: 1_700_000_000_123,
+        suspended: false,
       });
       const flipped = Uint8Array.from(first.tokenHash);
       flipped[31] = (flipped[31] ?? 0) ^ 0x80;
@@ -55,7 +56,10 @@ for (const engine of engines()) {
     await t.test("of many devices, those without a session are named", async (t) => {
       const gone = Array.from({ length: 2500 }, newDeviceId);
       const asked = [...gone.slice(0, 1200), first.device, ...gone.slice(1200)];
-      t.same(await sessions.ended(asked), gone);
+      t.same(
+        await sessions.ended(asked),
+        gone.map((device) => ({ device, why: "notSignedIn" })),
+      );
       t.same(await sessions.ended([]), []);
     });
 
@@ -63,7 +67,7 @@ for (const engine of engines()) {
       t.equal(await sessions.end(first.device), true);
       t.equal(await sessions.find(first.tokenHash), null);
       t.equal(await sessions.end(first.device), false);
-      t.same(await sessions.ended([first.device]), [first.device]);
+      t.same(await sessions.ended([first.device]), [{ device: first.device, why: "notSignedIn" }]);
     });
   });
 }

@@ -1,19 +1,13 @@
 /** Passwords: asked for without echo, or from a variable; never from the arguments, which everybody can list. */
-import { read } from "read";
 import { FastChatError } from "../../protocol/errors.js";
-import { Interrupted } from "./failure.js";
+import { prompt, type PromptSource } from "./prompt.js";
 
-export interface PasswordSource {
-  readonly env: Record<string, string | undefined>;
-  readonly stdin: NodeJS.ReadStream;
-  readonly stderr: NodeJS.WriteStream;
-}
+export type PasswordSource = PromptSource;
 
 /** Shorter ones are refused at sign-up (NIST SP 800-63B, section 5.1.1.2). */
 export const MIN_PASSWORD_CHARACTERS = 8;
 const MIN_DIFFERENT_CHARACTERS = 4;
 const MAX_PASSWORD_BYTES = 1024;
-const CTRL_C_EXIT = 130;
 /** The variable with the account's password. */
 const ACCOUNT_VARIABLE = "FASTCHAT_PASSWORD";
 /** That of an export has its own, so that no file is sealed with the account's by mistake. */
@@ -90,15 +84,15 @@ export function chooseBackupPassword(file: string, source: PasswordSource): Prom
 
 async function ask(name: string, source: PasswordSource, variable: string): Promise<string> {
   const given = takeFromEnvironment(source.env, variable);
-  return preparePassword(given ?? (await prompt(`Password of ${name}:`, source, variable)));
+  return preparePassword(given ?? (await promptFor(`Password of ${name}:`, source, variable)));
 }
 
 async function choose(name: string, source: PasswordSource, variable: string): Promise<string> {
   const given = takeFromEnvironment(source.env, variable);
   const question = `Choose a password for ${name}:`;
-  const password = preparePassword(given ?? (await prompt(question, source, variable)));
+  const password = preparePassword(given ?? (await promptFor(question, source, variable)));
   refuseWeakPassword(password, name);
-  if (given === null && preparePassword(await prompt("Once more:", source, variable)) !== password) {
+  if (given === null && preparePassword(await promptFor("Once more:", source, variable)) !== password) {
     throw new FastChatError("badRequest", "The two passwords are not the same.");
   }
   return password;
@@ -111,28 +105,7 @@ function takeFromEnvironment(env: PasswordSource["env"], variable: string): stri
   return password ?? null;
 }
 
-async function prompt(
-  question: string,
-  { stdin, stderr }: PasswordSource,
-  variable: string,
-): Promise<string> {
-  if (!stdin.isTTY) {
-    throw new FastChatError("badRequest", `There is no terminal to ask for the password; set ${variable}.`);
-  }
-  const endOfInput = new Promise<never>((_resolve, reject) => {
-    // Ctrl-D closes the input without an answer: nothing is left to wait for, and the process is about to end.
-    process.once("beforeExit", () => reject(new Interrupted(CTRL_C_EXIT)));
-  });
-  endOfInput.catch(() => undefined);
-  try {
-    // `terminal` even where the question goes to a file: it is what keeps the answer from being echoed.
-    const answer = read({ prompt: question, silent: true, input: stdin, output: stderr, terminal: true });
-    const password = await Promise.race([answer, endOfInput]);
-    return password;
-  } catch (error) {
-    if (error instanceof Error && error.message === "canceled") throw new Interrupted(CTRL_C_EXIT);
-    throw error;
-  } finally {
-    stderr.write("\n");
-  }
+function promptFor(question: string, source: PasswordSource, variable: string): Promise<string> {
+  const otherwise = `There is no terminal to ask for the password; set ${variable}.`;
+  return prompt({ text: question, silent: true, otherwise }, source);
 }

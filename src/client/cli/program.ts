@@ -35,6 +35,7 @@ const EPILOGUE = `Variables:
   FASTCHAT_EXPORT_PASSWORD
                        that of a sealed export, likewise
   FASTCHAT_ARCHIVE     register: a PostgreSQL database of your own for the history, as --archive
+  FASTCHAT_INVITE      register: the code of an invite, as --invite
   FASTCHAT_DEBUG=1     show where an error came from
   FASTCHAT_LABORATORY  accept-weak-stretching: hash passwords as cheaply as the service asks;
                        for tests and load laboratories only

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { formatAddress } from "../../protocol/address.js";
 import { FastChatError } from "../../protocol/errors.js";
+import type { ServiceInfo } from "../../protocol/http.js";
 import type { UserName } from "../../protocol/ids.js";
 import type { Client } from "../core/client.js";
 import type { ClientPorts } from "../core/ports.js";
@@ -18,6 +19,8 @@ export interface SignIn {
   readonly name: UserName;
   /** Whether a device that is signed in to this very account may do it again. */
   readonly again: boolean;
+  /** Looks at what the service says of itself, before the password is asked for. */
+  readonly prepare?: (service: ServiceInfo) => Promise<void>;
   /** Asks for the password, once the service is known to answer. */
   readonly password: () => Promise<string>;
   /** What is done with it. */
@@ -35,18 +38,19 @@ export function defaultDeviceLabel(): string {
   return `fastchat on ${hostname()}`.slice(0, LABEL_LENGTH);
 }
 
-export async function signIn(context: CommandContext, { password, ...what }: SignIn): Promise<void> {
+export async function signIn(context: CommandContext, { password, prepare, ...what }: SignIn): Promise<void> {
   const { output, interrupts } = context;
-  const [{ Client }, { PATHS }] = await Promise.all([
+  const [{ Client }, { Doorway }] = await Promise.all([
     import("../core/client.js"),
-    import("../../protocol/http.js"),
+    import("../core/balancer.js"),
   ]);
   const home = await context.home();
   const address = await addressToSignIn(home, context.server);
   await withPorts(context, address, async (ports) => {
     // Before the password is asked for: nobody shall type one for a service that is away or another than expected.
-    await unlessAborted(ports.http.request("GET", PATHS.service), interrupts.signal);
+    const service = await unlessAborted(new Doorway(ports.http).service(), interrupts.signal);
     await refuseSecondAccount(Client, ports, home.folder, what);
+    await prepare?.(service);
     const secret = await password();
     const client = await unlessAborted(
       sayIfSlow(output, what.meanwhile, what.begin(Client, ports, secret)),

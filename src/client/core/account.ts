@@ -22,6 +22,8 @@ export interface Registration {
   readonly rsaBits?: number;
   /** An RSA key made beforehand, PKCS #8 in DER, in the place of one that is made now: for laboratories. */
   readonly encryptionKey?: Uint8Array;
+  /** The code of an invite, where the service wants one. */
+  readonly invite?: string;
   /** Where the account's archive lies, if not with the service; for good. */
   readonly archive?: string;
 }
@@ -50,7 +52,7 @@ const LEAST_ITERATIONS = 3;
  *
  * @param acceptWeak whether a weaker password hash than that of RFC 9106 will do; for laboratories only
  * @throws FastChatError `badName`, `nameTaken`, `conflict` (the device belongs to an account), `forbidden` (weak hash);
- *   `badRequest`, `unreachable`, `dataNewer` for an archive of its own
+ *   `registrationClosed`, `badInvite`; `badRequest`, `unreachable`, `dataNewer` for an archive of its own
  */
 export async function register(
   { http, opaque, ownArchives }: AccountPorts,
@@ -62,6 +64,7 @@ export async function register(
     rsaBits = DEFAULT_RSA_BITS,
     encryptionKey: made,
     archive,
+    invite,
   }: Registration,
   acceptWeak: boolean,
 ): Promise<AccountRecord> {
@@ -70,8 +73,9 @@ export async function register(
   if (known !== null) throw belongsTo(known.name, name);
   if (archive !== undefined) await prepareArchive(ownArchives, archive);
   const doorway = new Doorway(http);
+  const invited = invite === undefined ? {} : { invite };
   const { state, request } = await opaque.startRegistration(password);
-  const { response, stretching } = await doorway.startRegistration({ name, request });
+  const { response, stretching } = await doorway.startRegistration({ name, request, ...invited });
   refuseWeak(stretching, acceptWeak);
   const [{ record, exportKey }, encryptionKey] = await Promise.all([
     opaque.finishRegistration({ name, password, state, response, stretching }),
@@ -93,6 +97,7 @@ export async function register(
     card,
     vault,
     device: deviceLabel.slice(0, LABEL_LENGTH),
+    ...invited,
   });
   if (session.account !== identity.account) throw otherAccount();
   const account: AccountRecord = redacted({
@@ -123,8 +128,8 @@ async function prepareArchive(ownArchives: AccountPorts["ownArchives"], address:
  * Logs in with name and password, opens the vault and remembers its keys on this device.
  *
  * @param acceptWeak as for {@link register}
- * @throws FastChatError `badName`, `loginFailed` (unknown name and wrong password alike), `conflict` (the device belongs
- *   to another account), `forbidden` (weak hash), `keyChanged` (the name is another account's now), `undecryptable` (the
+ * @throws FastChatError `badName`, `loginFailed` (unknown name and wrong password alike), `suspended`, `conflict` (the device
+ *   belongs to another account), `forbidden` (weak hash), `keyChanged` (the name is another account's now), `undecryptable` (the
  *   vault is damaged, forged, or older than one seen here)
  */
 export async function login(

@@ -14,6 +14,7 @@ import {
   Placement,
   RegisterStarted,
   ServiceCheckpoint,
+  ServiceInfo,
   SignedIn,
   Voucher,
   type LoginFinish,
@@ -26,6 +27,7 @@ import type { AccountId, UserName } from "../../protocol/ids.js";
 import type { HttpClient } from "./ports.js";
 
 const answers = {
+  service: Compile(ServiceInfo),
   registerStarted: Compile(RegisterStarted),
   signedIn: Compile(SignedIn),
   loginStarted: Compile(LoginStarted),
@@ -42,6 +44,11 @@ const answers = {
 /** What anyone may ask. All methods throw what the {@link HttpClient} throws, and `badFrame` on a malformed answer. */
 export class Doorway {
   constructor(private readonly http: HttpClient) {}
+
+  /** What the service says of itself. */
+  async service(): Promise<ServiceInfo> {
+    return checked(answers.service, await this.http.request("GET", PATHS.service));
+  }
 
   async startRegistration(body: RegisterStart): Promise<RegisterStarted> {
     return checked(answers.registerStarted, await this.http.request("POST", PATHS.registerStart, body));

@@ -111,7 +111,13 @@ export const STABLE_MS = 5_000;
 const BEATS_PER_IDLE = 4;
 
 /** Failures that another try cannot mend. */
-const FINAL: ReadonlySet<ErrorCode> = new Set(["notSignedIn", "badVersion", "pinMismatch", "forbidden"]);
+const FINAL: ReadonlySet<ErrorCode> = new Set([
+  "notSignedIn",
+  "suspended",
+  "badVersion",
+  "pinMismatch",
+  "forbidden",
+]);
 
 export function isFinal(code: ErrorCode): boolean {
   return FINAL.has(code);

@@ -1,5 +1,6 @@
 /** What operators' routes work with. */
 import type { Clock } from "../../protocol/runtime.js";
+import type { AccountsContext } from "./accounts-context.js";
 import type { LoadView } from "../load-view.js";
 import type { Fleet } from "./fleet.js";
 
@@ -12,4 +13,6 @@ export interface OperatorContext {
   readonly clock: Clock;
   /** Name of the placement strategy. */
   readonly strategy: string;
+  /** What routes about accounts and invites work with. */
+  readonly people: AccountsContext;
 }

@@ -5,10 +5,13 @@ import type { FastifyBaseLogger, FastifyPluginAsync } from "fastify";
 import type { App } from "../app.js";
 import { operatorGuard } from "./guard.js";
 import type { OperatorContext } from "./context.js";
+import { invites } from "./routes/invites.js";
 import { drain } from "./routes/drain.js";
 import { resume } from "./routes/resume.js";
 import { scale } from "./routes/scale.js";
 import { status } from "./routes/status.js";
+import { suspend } from "./routes/suspend.js";
+import { users } from "./routes/users.js";
 
 export async function addOperatorRoutes(app: App, context: OperatorContext): Promise<void> {
   const plugin: FastifyPluginAsync<object, Server, TypeBoxTypeProvider, FastifyBaseLogger> = async (
@@ -19,6 +22,9 @@ export async function addOperatorRoutes(app: App, context: OperatorContext): Pro
     drain(operators, context);
     resume(operators, context);
     scale(operators, context);
+    users(operators, context.people);
+    suspend(operators, context.people);
+    invites(operators, context.people);
   };
   await app.register(plugin);
 }

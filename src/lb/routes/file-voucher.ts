@@ -2,10 +2,11 @@
 import { toBase64Url } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
 import { FileVoucherRequest, HttpError, PATHS, Voucher } from "../../protocol/http.js";
+import { dayOf } from "../../store/day.js";
 import type { App } from "../app.js";
 import { BEARER, signedIn } from "../bearer.js";
 import type { BalancerContext } from "../context.js";
-import { DAY_MS, dayOf, untilTomorrow, voucherExpiry } from "../voucher-times.js";
+import { DAY_MS, untilTomorrow, voucherExpiry } from "../voucher-times.js";
 
 const NONCE_BYTES = 16;
 const MIB = 1024 * 1024;

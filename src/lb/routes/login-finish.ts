@@ -2,6 +2,7 @@
 import { FastChatError } from "../../protocol/errors.js";
 import { HttpError, LoginFinish, LoginFinished, PATHS } from "../../protocol/http.js";
 import type { App } from "../app.js";
+import { suspended } from "../bearer.js";
 import type { BalancerContext } from "../context.js";
 import { newSession } from "../new-session.js";
 import type { RateLimits } from "../rate-limits.js";
@@ -24,7 +25,9 @@ export function loginFinish(app: App, context: BalancerContext, rates: RateLimit
     const { stored, told } = newSession(context, account, device);
     const signIn = await accounts.signIn(stored, record, limits.sessionsPerAccount);
     if (signIn === null) throw loginFailed();
-    servers.revoke(signIn.ended);
+    // Behind the proof: whoever does not know the password does not learn it.
+    if (signIn === "suspended") throw suspended();
+    servers.revoke(signIn.ended, "notSignedIn");
     return { session: told, card: signIn.card, vault: signIn.vault };
   });
 }

@@ -2,7 +2,7 @@
 import Type from "#typebox";
 import { HttpError, PATHS } from "../../protocol/http.js";
 import type { App } from "../app.js";
-import { BEARER, signedIn } from "../bearer.js";
+import { BEARER, sessionOf } from "../bearer.js";
 import type { BalancerContext } from "../context.js";
 
 export function logout(app: App, context: BalancerContext): void {
@@ -12,9 +12,10 @@ export function logout(app: App, context: BalancerContext): void {
     response: { 204: Type.Null({ description: "The session is ended" }), default: HttpError },
   };
   app.post(PATHS.logout, { schema }, async (request, reply) => {
-    const { device } = await signedIn(context, request);
+    // Whose account is suspended may still have the device forget it.
+    const { device } = await sessionOf(context, request);
     await context.sessions.end(device);
-    context.servers.revoke([device]);
+    context.servers.revoke([device], "notSignedIn");
     return reply.code(204).send(null);
   });
 }

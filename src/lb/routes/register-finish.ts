@@ -5,6 +5,7 @@ import { HttpError, PATHS, RegisterFinish, SignedIn, type Card } from "../../pro
 import type { AccountId } from "../../protocol/ids.js";
 import type { App } from "../app.js";
 import type { BalancerContext } from "../context.js";
+import { badInvite, inviteOf } from "../invite-check.js";
 import { newSession } from "../new-session.js";
 import { sameCost } from "../password-costs.js";
 import type { RateLimits } from "../rate-limits.js";
@@ -17,17 +18,20 @@ export function registerFinish(app: App, context: BalancerContext, rates: RateLi
   };
   app.post(PATHS.registerFinish, { schema, ...rates.register }, async (request): Promise<SignedIn> => {
     const { body } = request;
+    const invited = inviteOf(context.registration, body.invite);
     refuseUnfit(body, context);
     const account = await accountOf(body.card);
     if (!(await context.opaque.isRecord(body.name, body.record))) {
       throw new FastChatError("badRequest", "record is not a registration record of OPAQUE.");
     }
     const { stored, told } = newSession(context, account, body.device);
-    const outcome = await context.accounts.create({ ...body, account }, stored);
+    const outcome = await context.accounts.create({ ...body, account }, stored, invited);
     switch (outcome) {
       case "created":
         context.costs.registered();
         return told;
+      case "badInvite":
+        throw badInvite();
       case "nameTaken":
         throw new FastChatError("nameTaken", `The name "${body.name}" is taken.`);
       case "conflict":

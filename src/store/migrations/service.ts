@@ -95,5 +95,22 @@ export const serviceMigrations: Migrations = {
         )`,
       ],
     },
+    {
+      version: 5,
+      name: "invites and suspended accounts",
+      statements: [
+        // A day and no time: an archive that is filled from some moment on would otherwise be known by it.
+        "ALTER TABLE accounts ADD COLUMN created_on date",
+        "ALTER TABLE accounts ADD COLUMN suspended_at timestamptz",
+        `CREATE TABLE invites (
+          id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+          code_hash bytea NOT NULL UNIQUE,
+          uses integer NOT NULL,
+          uses_left integer NOT NULL,
+          made_at timestamptz NOT NULL,
+          expires_at timestamptz NOT NULL
+        )`,
+      ],
+    },
   ],
 };

@@ -16,7 +16,7 @@ import type {
 } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import type { Clock, FrameChannel, FrameHandlers, Log, Random, Timer } from "../../protocol/runtime.js";
-import type { ConnectedSession, LoadReport, ToBalancer } from "../../protocol/threads.js";
+import type { ConnectedSession, LoadReport, SessionEnd, ToBalancer } from "../../protocol/threads.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
 import { isPassing } from "../../store/database.js";
 import type { DeliveryStore } from "../../store/deliveries.js";
@@ -56,6 +56,10 @@ export interface ChatServerOptions {
 
 /** How often sessions and mailboxes are looked at for what is overdue. */
 const TICK_MS = 1000;
+const REVOKED: Readonly<Record<SessionEnd, string>> = {
+  notSignedIn: "This device was logged out.",
+  suspended: "This account is suspended.",
+};
 
 export class ChatServer {
   readonly #sessions = new Map<SessionNumber, Session>();
@@ -257,12 +261,12 @@ export class ChatServer {
     }
   }
 
-  /** Ends the sessions of devices that were logged out. */
-  revoke(devices: readonly DeviceId[]): void {
+  /** Ends the sessions of devices that may not go on. */
+  revoke(devices: readonly DeviceId[], why: SessionEnd): void {
     const revoked = new Set(devices);
     for (const session of [...this.#sessions.values()]) {
       if (session.state.name === "open" && revoked.has(session.state.device)) {
-        this.#end(session, new FastChatError("notSignedIn", "This device was logged out."));
+        this.#end(session, new FastChatError(why, REVOKED[why]));
       }
     }
   }

@@ -75,7 +75,7 @@ export async function startChatThread(
   const connectBalancer = (port: MessagePort): void => {
     balancer?.close();
     balancer = port;
-    port.on("message", (message: FromBalancer) => server.revoke(message.devices));
+    port.on("message", ({ devices, why }: FromBalancer) => server.revoke(devices, why));
     port.postMessage({ type: "sessions", sessions: server.connected() } satisfies ToBalancer);
   };
 

@@ -1,26 +1,11 @@
-import { PassThrough } from "node:stream";
 import t from "tap";
 import {
   askPassword,
   choosePassword,
   preparePassword,
   refuseWeakPassword,
-  type PasswordSource,
 } from "../../../src/client/cli/password.js";
-
-/** A terminal at which `lines` are typed, each once it is asked for. */
-function terminal(...lines: string[]): { source: PasswordSource; shown: () => string } {
-  const stdin = Object.assign(new PassThrough(), { isTTY: true });
-  const stderr = new PassThrough();
-  let shown = "";
-  stderr.on("data", (chunk: Buffer) => {
-    shown += chunk.toString();
-    if (chunk.toString().includes(":") && lines.length > 0)
-      setImmediate(() => stdin.write(`${lines.shift()}\r`));
-  });
-  const source = { env: {}, stdin, stderr } as unknown as PasswordSource;
-  return { source, shown: () => shown };
-}
+import { noTerminal, terminal } from "./terminal.js";
 
 t.test("a password has one spelling, whatever the keyboard", (t) => {
   t.equal(preparePassword("pa\u0308sswo\u0308rd"), "p\u00e4ssw\u00f6rd", "composed");
@@ -87,10 +72,6 @@ t.test("Ctrl-C at the question ends with 130", async (t) => {
 });
 
 t.test("without a terminal nothing is asked; the message says what to set", async (t) => {
-  const source = {
-    env: {},
-    stdin: new PassThrough(),
-    stderr: new PassThrough(),
-  } as unknown as PasswordSource;
+  const source = noTerminal();
   await t.rejects(askPassword("alice", source), { code: "badRequest", message: /FASTCHAT_PASSWORD/ });
 });

@@ -18,6 +18,14 @@ async function freePort(): Promise<number> {
 
 const NOBODY = `fastchat://127.0.0.1:${await freePort()}`;
 
+/** What a service says of itself. */
+const INFO = JSON.stringify({
+  protocol: 1,
+  version: "0.0.0",
+  minimumStretching: { algorithm: "argon2id", iterations: 3, memoryKiB: 65536, parallelism: 4 },
+  registration: "open",
+});
+
 t.test("--help tells commands, variables and exit codes; each command has its own", async (t) => {
   const home = t.testdir();
   const all = await run(["--help"], { home });
@@ -135,7 +143,9 @@ t.test("the key of a new service is shown and remembered; another key is refused
 
 t.test("a password stands in no argument and in nothing that is printed or written", async (t) => {
   const home = t.testdir();
-  const service = await listenHttps(await makeCertificate(), (_request, response) => response.end("{}"));
+  const service = await listenHttps(await makeCertificate(), ({ url }, response) =>
+    response.end(url === "/v1/service" ? INFO : "{}"),
+  );
   t.teardown(() => service.close());
   const server = `fastchat://127.0.0.1:${service.port}`;
   const env = { FASTCHAT_PASSWORD: PASSWORD, FASTCHAT_DEBUG: "1" };
@@ -154,7 +164,7 @@ t.test("a password stands in no argument and in nothing that is printed or writt
 
 t.test("where nobody can be asked for the password, the message says what to set", async (t) => {
   const home = t.testdir();
-  const service = await listenHttps(await makeCertificate(), (_request, response) => response.end("{}"));
+  const service = await listenHttps(await makeCertificate(), (_request, response) => response.end(INFO));
   t.teardown(() => service.close());
   const { code, stderr } = await run(["login", "alice", "--server", `fastchat://127.0.0.1:${service.port}`], {
     home,

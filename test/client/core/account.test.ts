@@ -34,6 +34,16 @@ t.test("an account of a name that is taken is not made, and leaves nothing behin
   await t.rejects(resume(process), { code: "notSignedIn" });
 });
 
+t.test("an invite is shown at both steps of a sign-up", async (t) => {
+  const service = new Service();
+  service.invite = "7K2M-AAAA";
+  const ports = () => new Process(service).ports;
+  await t.rejects(Client.register(ports(), { ...credentials, rsaBits: 2048 }), { code: "badInvite" });
+  const alice = await Client.register(ports(), { ...credentials, rsaBits: 2048, invite: "7K2M-AAAA" });
+  t.equal(alice.me.name, "alice");
+  await inTime(service, alice.close());
+});
+
 t.test("who logs in on another device finds account, history and what waits", async (t) => {
   const service = new Service();
   const alice = await enrol(service, "alice");

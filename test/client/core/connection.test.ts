@@ -198,6 +198,7 @@ t.test("a server that closes is left at once: for another ticket, or for good", 
   t.equal(over.phase, "closed");
   t.match(over.effects.at(-1), { do: "closed", error: { code: "notSignedIn", message: "why" } });
   t.equal(closing("badVersion").phase, "closed");
+  t.equal(closing("suspended").phase, "closed");
 });
 
 t.test("nobody who has nothing to send and wants nothing is connected again", async (t) => {

@@ -463,3 +463,22 @@ t.test("a session that ends for good ends the listening with its reason", async 
   await inTime(service, t.rejects(listening.done, { code: "notSignedIn" }));
   await inTime(service, bob.close());
 });
+
+t.test("a suspended account's device is told so and does not come back by itself", async (t) => {
+  const { service, onBobs } = await mailFor();
+  const bob = await resume(onBobs);
+  const { listening } = await listenTo(bob);
+  await inTime(service, () => service.sessions.size === 1);
+  service.refusal = new FastChatError("suspended", "This account is suspended.");
+  for (const session of service.sessions) {
+    session.say({ type: "closing", code: "suspended", message: "This account is suspended." });
+    session.channel.close();
+  }
+  await inTime(service, t.rejects(listening.done, { code: "suspended" }));
+  const asked = service.requests.length;
+  await t.rejects(bob.send("alice", "hello"), { code: "suspended" });
+  service.clock.advance(600_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(service.requests.length, asked);
+  await inTime(service, bob.close());
+});

@@ -8,6 +8,7 @@ import { VirtualClock } from "../../../bench/simulation/virtual-clock.js";
 import type { Endpoint, HttpClient } from "../../../src/client/core/ports.js";
 import { fromBase64Url, toBase64Url, toHex, utf8, fromUtf8 } from "../../../src/protocol/bytes.js";
 import {
+  PROTOCOL_VERSION,
   clientMessages,
   serverMessages,
   type ClientMessage,
@@ -33,6 +34,7 @@ import {
   type LoginFinish,
   type LoginStart,
   type RegisterFinish,
+  type RegisterStart,
   type Stretching,
   type VaultRecord,
 } from "../../../src/protocol/http.js";
@@ -80,6 +82,8 @@ export class Service {
   /** Sealed checkpoints of archives. */
   readonly checkpoints = new Map<AccountId, string>();
   stretching: Stretching = { algorithm: "argon2id", iterations: 3, memoryKiB: 65536, parallelism: 4 };
+  /** What a sign-up has to show; `null`: everybody may come. */
+  invite: string | null = null;
   balancerAway = false;
   chatAway = false;
   /** Answers no pings. */
@@ -180,7 +184,15 @@ export class Service {
 
   #answer(method: string, path: string, body: unknown, token: string | undefined): unknown {
     switch (`${method} ${path}`) {
+      case `GET ${PATHS.service}`:
+        return {
+          protocol: PROTOCOL_VERSION,
+          version: "0.0.0",
+          minimumStretching: this.stretching,
+          registration: this.invite === null ? "open" : "invite",
+        };
       case `POST ${PATHS.registerStart}`:
+        this.#refuseUninvited(body as RegisterStart);
         return { response: "cmVzcG9uc2U", stretching: this.stretching };
       case `POST ${PATHS.registerFinish}`:
         return this.#register(body as RegisterFinish);
@@ -227,7 +239,14 @@ export class Service {
     return card;
   }
 
-  #register({ name, record, card, vault }: RegisterFinish): unknown {
+  #refuseUninvited({ invite }: { readonly invite?: string }): void {
+    if (this.invite !== null && invite !== this.invite)
+      throw new FastChatError("badInvite", "This invite is not known.");
+  }
+
+  #register(finish: RegisterFinish): unknown {
+    this.#refuseUninvited(finish);
+    const { name, record, card, vault } = finish;
     if (this.accounts.has(name)) throw new FastChatError("nameTaken", "The name is taken.");
     // As the balancer does it, the id is computed from the card's identity key.
     const key = fromBase64Url(card.identityKey) as Uint8Array;

@@ -135,7 +135,7 @@ t.test("one session too many ends the oldest, and the servers are told", async (
   service.clock.advance(1000);
   const heard = server.heard();
   const newest = ((await logIn(service, "nomad")).body as LoginFinished).session;
-  t.same(await heard, { type: "revoked", devices: [first.device] });
+  t.same(await heard, { type: "revoked", devices: [first.device], why: "notSignedIn" });
   t.equal((await service.ask("GET", PATHS.vault, { token: first.token })).status, 401);
   for (const { token } of [...devices.slice(1), newest]) {
     t.equal((await service.ask("GET", PATHS.vault, { token })).status, 200);

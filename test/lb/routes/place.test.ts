@@ -185,5 +185,5 @@ t.test("a server that comes back names its sessions, and hears which were revoke
       { session: 2, account, device: deviceId(7) },
     ],
   });
-  t.same(await heard, { type: "revoked", devices: [deviceId(7)] });
+  t.same(await heard, { type: "revoked", devices: [deviceId(7)], why: "notSignedIn" });
 });

@@ -138,6 +138,6 @@ t.test("who logs out is out, on the chat servers as well", async (t) => {
   const heard = server.heard();
   const reply = await service.ask("POST", PATHS.logout, { token });
   t.match(reply, { status: 204, text: "" });
-  t.same(await heard, { type: "revoked", devices: [device] });
+  t.same(await heard, { type: "revoked", devices: [device], why: "notSignedIn" });
   t.match(await service.ask("POST", PATHS.logout, { token }), { status: 401, body: { code: "notSignedIn" } });
 });

@@ -1,0 +1,20 @@
+/** What operators' routes about accounts and invites work with. */
+import type { RegistrationMode } from "../../protocol/http.js";
+import type { Clock, Log, Random } from "../../protocol/runtime.js";
+import type { InviteStore } from "../../store/invites.js";
+import type { UserStore } from "../../store/users.js";
+import type { ServerPorts } from "../server-ports.js";
+
+export interface AccountsContext {
+  readonly users: UserStore;
+  readonly invites: InviteStore;
+  /** Who may sign up. */
+  readonly registration: RegistrationMode;
+  readonly servers: Pick<ServerPorts, "revoke">;
+  /** Dates what is made. */
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Invites that there may be at once. */
+  readonly mostInvites: number;
+}

@@ -1,0 +1,137 @@
+/** From an invite to a suspension and back, as operators and people go it: the system in one process, commands in others. */
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import t from "tap";
+import { run, start, type Ended } from "../client/cli/run.js";
+import { spawnSystem, SYSTEM } from "../scenario/spawned.js";
+
+const folder = t.testdir({ data: {}, alice: {}, bob: {}, laptop: {}, mallory: {} });
+const data = join(folder, "data");
+const { server, log } = await spawnSystem(t, data, ["--registration", "invite"]);
+const env = {
+  FASTCHAT_PASSWORD: "correct horse battery",
+  FASTCHAT_LABORATORY: "accept-weak-stretching",
+};
+
+type Person = "alice" | "bob" | "laptop" | "mallory";
+const home = (person: Person) => ({ home: join(folder, person), env });
+const as = (person: Person, args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
+  run(args, { home: join(folder, person), env: { ...env, ...more } });
+
+/** `fastchat-system` with a command for the system that runs. */
+function operate(...args: string[]): Promise<Pick<Ended, "code" | "stdout" | "stderr">> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [SYSTEM, ...args, "--data", data],
+      { env: { PATH: process.env["PATH"] ?? "" } },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+const object = (text: string) => JSON.parse(text) as Record<string, unknown>;
+let code = "";
+
+t.test("without an invite nobody comes in, and no password is asked for", async (t) => {
+  const ended = await run(["register", "mallory", "--server", server], { home: join(folder, "mallory") });
+  t.equal(ended.code, 4);
+  t.match(ended.stderr, /by invite only; give its code with --invite, or set FASTCHAT_INVITE/);
+  t.match(await as("mallory", ["register", "mallory", "--server", server, "--invite", "0".repeat(28)]), {
+    code: 4,
+    stderr: /invite is not known, used up, or over/,
+  });
+});
+
+t.test("an invite is shown with the whole command that somebody new runs", async (t) => {
+  const made = await operate("invite", "--uses", "2", "--days", "3");
+  t.equal(made.code, 0, made.stderr);
+  const [line = "", command = ""] = made.stdout.split("\n");
+  code = line;
+  t.match(code, /^([0-9A-Z]{4}-){6}[0-9A-Z]{4}$/);
+  t.equal(command, `  fastchat register NAME --server '${server}' --invite ${code}`);
+  t.match(made.stderr, /good 2 times, until .*not shown again/);
+});
+
+t.test("two come in by it, by flag and by variable, and then it is used up", async (t) => {
+  const [alice, bob] = [
+    await as("alice", ["register", "alice", "--server", server, "--invite", code]),
+    await as("bob", ["register", "bob", "--server", server], {
+      FASTCHAT_INVITE: code.toLowerCase().replaceAll("-", " "),
+    }),
+  ];
+  t.same([alice.code, bob.code], [0, 0], alice.stderr + bob.stderr);
+  t.match(await as("mallory", ["register", "mallory", "--server", server, "--invite", code]), { code: 4 });
+  t.match(await operate("invite", "list"), { code: 0, stdout: /^id +uses left +made .*\n1 +0 of 2 /s });
+});
+
+t.test("an invite is revoked by its number", async (t) => {
+  const made = object((await operate("invite", "--json")).stdout);
+  t.match(made, { id: 2, uses: 1, usesLeft: 1, code: String, server, command: /^fastchat register NAME/ });
+  t.match(await operate("invite", "revoke", "2"), { code: 0, stdout: "Invite 2 lets nobody in any more.\n" });
+  t.match(await operate("invite", "revoke", "2"), { code: 2, stderr: /no invite 2/ });
+  t.match(await operate("invite", "revoke"), { code: 2, stderr: /Which invite/ });
+  t.match(
+    await as("mallory", ["register", "mallory", "--server", server, "--invite", String(made["code"])]),
+    { code: 4, stderr: /invite/ },
+  );
+});
+
+t.test("operators see who has an account", async (t) => {
+  const listed = await operate("users", "--json");
+  t.equal(listed.code, 0, listed.stderr);
+  t.match(listed.stdout.trimEnd().split("\n").map(object), [
+    { name: "alice", since: /^\d{4}-/, devices: 1, lastSeen: /^\d{4}-/, suspended: false },
+    { name: "bob", suspended: false },
+  ]);
+  const found = await operate("users", "--search", "bo");
+  t.match(found.stdout, /^name +since +devices +last seen\nbob +\d{4}-\d\d-\d\d +1 +\d{4}-\d\d-\d\d\n$/);
+  t.match(await operate("users", "--search", "nobody"), { code: 0, stdout: "", stderr: /there are none/ });
+});
+
+t.test("who is suspended is cut off at once, is told why, and stays away", async (t) => {
+  const listening = start(["listen"], home("bob"));
+  t.match(await as("alice", ["send", "bob", "hello"]), { code: 0 });
+  await listening.until("hello");
+  t.match(await operate("suspend", "bob"), {
+    code: 0,
+    stdout: "bob is suspended. Signed out: 1 device. What others write to bob waits.\n",
+  });
+  const ended = await listening.ended;
+  t.equal(ended.code, 4);
+  t.match(ended.stderr, /This account is suspended\. Ask whoever runs the service\./);
+  t.match(await as("bob", ["send", "alice", "hello"]), { code: 4, stderr: /This account is suspended/ });
+  t.match(await operate("users", "--search", "bob"), { stdout: /suspended\n$/ });
+});
+
+t.test("only who knows the password learns it at a login", async (t) => {
+  const login = ["login", "bob", "--server", server];
+  t.match(await as("laptop", login), { code: 4, stderr: /This account is suspended/ });
+  t.match(await as("laptop", login, { FASTCHAT_PASSWORD: "not the password" }), {
+    code: 3,
+    stderr: /Name or password is wrong/,
+  });
+});
+
+t.test("what is written to somebody suspended waits, and comes once that is lifted", async (t) => {
+  t.match(await as("alice", ["send", "bob", "are you back?"]), { code: 0 });
+  t.match(await operate("suspend", "bob", "--lift", "--json"), {
+    code: 0,
+    stdout: /^\{"name":"bob","suspended":false,"changed":true,"devices":1\}\n$/,
+  });
+  t.match(await operate("suspend", "bob", "--lift"), { code: 0, stdout: "bob was not suspended.\n" });
+  t.match(await as("bob", ["send", "alice", "not yet"]), { code: 3, stderr: /Log in again/ });
+  t.match(await as("bob", ["login", "bob"]), { code: 0 });
+  t.match(await as("bob", ["listen", "--count", "1", "--timeout", "30"]), {
+    code: 0,
+    stdout: /are you back\?/,
+  });
+  t.match(await operate("suspend", "nobody"), { code: 4, stderr: /Nobody is called "nobody"/ });
+});
+
+t.test("the log tells what operators did, and no code", (t) => {
+  for (const line of ["made an invite", "revoked an invite", "suspended an account", "lifted a suspension"])
+    t.ok(log().includes(`an operator ${line}`), line);
+  t.notOk(log().includes(code));
+  t.end();
+});
