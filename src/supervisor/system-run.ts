@@ -87,7 +87,7 @@ export class SystemRun {
         const address = formatAddress({ host: config.publicHost ?? config.host, port, pin });
         await folder.writeAddress(address);
         if (config.log.format === "json") log.info({ address }, "everything is ready");
-        else screen.notice(welcome(address, screen));
+        else screen.notice(welcome(address, config, screen));
       },
       onReport: (thread, report) => void reports.set(thread, report),
       onState: (next) => {
@@ -102,11 +102,17 @@ export class SystemRun {
   }
 }
 
-function welcome(address: string, { chalk }: Screen): string {
+function welcome(address: string, { registration, dataDir }: Config, { chalk }: Screen): string {
+  // Where not everybody may come, what to do first is to let somebody in.
+  const first = {
+    open: `in another terminal:  npm run -s client -- register NAME --server '${address}'`,
+    invite: `to invite somebody:   node dist/src/system.js invite --data '${dataDir}'`,
+    closed: `in another terminal:  npm run -s client -- login NAME --server '${address}'`,
+  }[registration];
   return [
     "",
     `${chalk.green.bold("FastChat is ready")} at ${chalk.bold(address)}`,
-    chalk.dim(`  in another terminal:  npm run -s client -- register NAME --server '${address}'`),
+    chalk.dim(`  ${first}`),
     chalk.dim("  to stop:              Ctrl-C"),
     "",
   ].join("\n");

@@ -1,13 +1,13 @@
 /** From an invite to a suspension and back, as operators and people go it: the system in one process, commands in others. */
-import { execFile } from "node:child_process";
 import { join } from "node:path";
 import t from "tap";
-import { run, start, type Ended } from "../client/cli/run.js";
-import { spawnSystem, SYSTEM } from "../scenario/spawned.js";
+import { run, start } from "../client/cli/run.js";
+import { operate as operateOn, spawnSystem } from "../scenario/spawned.js";
 
 const folder = t.testdir({ data: {}, alice: {}, bob: {}, laptop: {}, mallory: {} });
 const data = join(folder, "data");
-const { server, log } = await spawnSystem(t, data, ["--registration", "invite"]);
+const system = await spawnSystem(t, data, { FASTCHAT_REGISTRATION: "invite" });
+const { server } = system;
 const env = {
   FASTCHAT_PASSWORD: "correct horse battery",
   FASTCHAT_LABORATORY: "accept-weak-stretching",
@@ -18,18 +18,7 @@ const home = (person: Person) => ({ home: join(folder, person), env });
 const as = (person: Person, args: readonly string[], more: Readonly<Record<string, string>> = {}) =>
   run(args, { home: join(folder, person), env: { ...env, ...more } });
 
-/** `fastchat-system` with a command for the system that runs. */
-function operate(...args: string[]): Promise<Pick<Ended, "code" | "stdout" | "stderr">> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [SYSTEM, ...args, "--data", data],
-      { env: { PATH: process.env["PATH"] ?? "" } },
-      (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
-    );
-  });
-}
-
+const operate = (...args: readonly string[]) => operateOn(data, args);
 const object = (text: string) => JSON.parse(text) as Record<string, unknown>;
 let code = "";
 
@@ -131,7 +120,7 @@ t.test("what is written to somebody suspended waits, and comes once that is lift
 
 t.test("the log tells what operators did, and no code", (t) => {
   for (const line of ["made an invite", "revoked an invite", "suspended an account", "lifted a suspension"])
-    t.ok(log().includes(`an operator ${line}`), line);
-  t.notOk(log().includes(code));
+    t.ok(system.log().includes(`an operator ${line}`), line);
+  t.notOk(system.log().includes(code));
   t.end();
 });
