@@ -3,7 +3,7 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 
 import type { Quantile } from "./latencies.js";
-import { spreadOf } from "./measures.js";
+import { spreadOf } from "../../src/lb/spread.js";
 import type { ServerFigures } from "./report-schema.js";
 
 /** All of a browser that the library needs. Its own types are those of a browser, which Node has not. */

@@ -5,7 +5,7 @@
 import type { HistoryEvent } from "../history/events.js";
 import { actText, type Act } from "./acts.js";
 import type { FleetSample } from "./fleet-watch.js";
-import { spreadOf } from "./measures.js";
+import { spreadOf } from "../../src/lb/spread.js";
 import type { LoadPlan } from "./plan.js";
 
 /** How even connections and traffic were at one moment, among the servers that people are to be on. */

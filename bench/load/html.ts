@@ -3,7 +3,7 @@ import { evennessOverTime, latencyCurves, overTime, shares, type Mark, type Poin
 import { PEOPLE, PROCESS } from "./gauges.js";
 import { courseOf } from "./html-course.js";
 import { escape, figure, legend, number, section } from "./html-parts.js";
-import type { Spread } from "./measures.js";
+import type { Spread } from "../../src/lb/spread.js";
 import type { LoadReportFile } from "./report-schema.js";
 import type { RunResult } from "./run.js";
 

@@ -3,7 +3,7 @@ import type { Violation } from "../history/verdict.js";
 import { actText } from "./acts.js";
 import { actsOf, evennessOf, latencyBySecond } from "./course.js";
 import { PEOPLE, type ServerSample } from "./gauges.js";
-import { chanceCv, spreadOf, type Spread } from "./measures.js";
+import { chanceCv, spreadOf, type Spread } from "../../src/lb/spread.js";
 import type { LatencyFigures } from "./latencies.js";
 import { DEFAULT_SERVERS, DEFAULT_STRATEGY, type LoadOptions } from "./options.js";
 import { REPORT_VERSION, type LoadReportFile, type ServerFigures } from "./report-schema.js";

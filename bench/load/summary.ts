@@ -1,6 +1,6 @@
 /** The report of a run on a terminal. */
 import chalk, { type ChalkInstance } from "chalk";
-import type { Spread } from "./measures.js";
+import type { Spread } from "../../src/lb/spread.js";
 import { isClean } from "./report.js";
 import type { LoadReportFile } from "./report-schema.js";
 

@@ -10,15 +10,18 @@ import {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifySchema,
 } from "fastify";
 import type { Config } from "../config.js";
 import { toHex } from "../protocol/bytes.js";
-import { FastChatError } from "../protocol/errors.js";
+import { FastChatError, type ErrorCode } from "../protocol/errors.js";
 import type { Clock, Log, Random } from "../protocol/runtime.js";
 import type { Listening } from "../protocol/threads.js";
 import { isPassing } from "../store/database.js";
 import { LINGER_MS } from "../node/tls-channel.js";
-import { httpFailure, noSuchRoute } from "./http-failure.js";
+import { addDocsPage } from "./docs-page.js";
+import { httpFailure, noSuchRoute, type HttpFailure } from "./http-failure.js";
+import type { RequestMetrics } from "./metrics/requests.js";
 import { limitRates, type RateLimits } from "./rate-limits.js";
 import { RELEASE } from "./release.js";
 import { checkOf } from "./request-check.js";
@@ -39,6 +42,8 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Counts what is answered and what fails. */
+  readonly metrics: Pick<RequestMetrics, "answered" | "failed">;
 }
 
 /**
@@ -68,7 +73,15 @@ export interface CreatedApp {
 
 /** Builds the server without any route of ours but the OpenAPI document. */
 export async function createApp(options: AppOptions): Promise<CreatedApp> {
-  const { tls, limits, timeouts, log } = options;
+  const { tls, limits, timeouts, log, metrics } = options;
+  /** Why a request failed, from its failure to its end. */
+  const failures = new WeakMap<FastifyRequest, ErrorCode>();
+  const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
+    const failure = httpFailure(error);
+    failures.set(request, failure.body.code);
+    metrics.failed(failure.body.code);
+    return answerFailure(log, request, reply, error, failure);
+  };
   const app = fastify({
     https: {
       cert: tls.cert,
@@ -89,17 +102,24 @@ export async function createApp(options: AppOptions): Promise<CreatedApp> {
     forceCloseConnections: "idle",
     return503OnClosing: false,
     genReqId: requestIds(options.random),
-    clientErrorHandler: (error, socket) => refuseConnection(options.clock, error, socket),
-    frameworkErrors: (error, request, reply) => void answerFailure(log, request, reply, error),
+    clientErrorHandler: (error, socket) => refuseConnection(options, error, socket),
+    frameworkErrors: (error, request, reply) => void fail(request, reply, error),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = limits.connectionsPerServer;
   app.setValidatorCompiler(checkOf);
-  app.setErrorHandler((error, request, reply) => answerFailure(log, request, reply, error));
+  app.setErrorHandler((error, request, reply) => fail(request, reply, error));
   app.addHook("onRequest", async (request, reply) => {
     addHeaders(request, reply);
   });
   app.addHook("onResponse", async (request, reply) => {
     logResponse(log, request, reply);
+    metrics.answered({
+      method: request.method,
+      route: request.routeOptions.url ?? null,
+      status: reply.statusCode,
+      ms: reply.elapsedTime,
+      code: failures.get(request) ?? null,
+    });
   });
   const rates = await limitRates(app, limits);
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request) => {
@@ -148,8 +168,13 @@ async function describeApi(app: App): Promise<void> {
       info: {
         title: "FastChat balancer",
         version: RELEASE,
-        description: "Accounts, login and placement. Messages travel over the chat servers' own protocol.",
+        description:
+          "Accounts, login and placement, and what operators ask for. Messages travel over the chat servers' own protocol.",
       },
+      tags: [
+        { name: "service", description: "For everybody" },
+        { name: "operators", description: "For whoever holds the operator token" },
+      ],
       components: {
         securitySchemes: {
           session: { type: "http", scheme: "bearer", description: "Session token, base64url" },
@@ -158,7 +183,16 @@ async function describeApi(app: App): Promise<void> {
       },
     },
   });
+  app.addHook("onRoute", ({ schema }) => {
+    if (schema !== undefined && schema.tags === undefined) schema.tags = [tagOf(schema)];
+  });
   app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger());
+  await addDocsPage(app);
+}
+
+/** Whether a route is for operators shows by the token that it wants. */
+function tagOf({ security }: FastifySchema): "service" | "operators" {
+  return security?.some((scheme) => "operator" in scheme) ? "operators" : "service";
 }
 
 function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
@@ -172,8 +206,13 @@ function requestIds(random: Random): () => string {
   return () => `${start}-${(++count).toString(36)}`;
 }
 
-function answerFailure(log: Log, request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply {
-  const { status, body, retryAfterSeconds, ours } = httpFailure(error);
+function answerFailure(
+  log: Log,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: unknown,
+  { status, body, retryAfterSeconds, ours }: HttpFailure,
+): FastifyReply {
   // A request that the router could not read comes here without passing any hook.
   addHeaders(request, reply);
   // How the database fares is told where that is watched, once and not at each request.
@@ -201,7 +240,11 @@ function logResponse(log: Log, request: FastifyRequest, reply: FastifyReply): vo
  * What cannot be read as HTTP is answered without it. The connection is gone soon after, whether or not its peer takes
  * the answer and closes its own side: who has used up the time would otherwise go on trickling for ever.
  */
-function refuseConnection(clock: Clock, error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseConnection(
+  { clock, metrics }: Pick<AppOptions, "clock" | "metrics">,
+  error: NodeJS.ErrnoException,
+  socket: Socket,
+): void {
   // Behind a handshake that never ended nothing can be said, and Node leaves the connection open.
   if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT" || error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
@@ -210,6 +253,7 @@ function refuseConnection(clock: Clock, error: NodeJS.ErrnoException, socket: So
   const linger = clock.after(LINGER_MS, () => socket.destroy());
   socket.once("close", () => linger.cancel());
   const { status, body } = httpFailure(connectionFailure(error.code));
+  metrics.failed(body.code);
   const text = JSON.stringify(body);
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n` +

@@ -17,14 +17,18 @@ import { sqlVouchers } from "../store/vouchers.js";
 import { Admission } from "./admission.js";
 import { createApp, listen } from "./app.js";
 import { LastUsed } from "./last-used.js";
+import { addLoadPage } from "./load-page.js";
 import { LoadView } from "./load-view.js";
+import { Metrics } from "./metrics/metrics.js";
 import { Fleet, type AskSupervisor } from "./operator/fleet.js";
+import { RecentPast } from "./operator/recent-past.js";
 import { addOperatorRoutes } from "./operator/routes.js";
 import { openOpaquePool } from "./opaque-pool.js";
 import { PasswordCosts } from "./password-costs.js";
 import { PendingLogins } from "./pending-logins.js";
 import { Placement } from "./placement.js";
 import { addRoutes } from "./routes.js";
+import { health } from "./routes/health.js";
 import { ServerPorts } from "./server-ports.js";
 import { chooseStrategy } from "./strategy-choice.js";
 import { grantSigner } from "./tickets.js";
@@ -89,7 +93,6 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   const cost: Stretching = { algorithm: "argon2id", ...options.password };
   const costs = new PasswordCosts(cost, opaqueSetup, await accounts.stretchings());
   const view = new LoadView({ placementMs: timeouts.ticketMs, capacity: limits.connectionsPerServer });
-  const servers = new ServerPorts({ view, sessions, clock: steadyClock, log, ticketMs: timeouts.ticketMs });
   const admission = new Admission({ clock: steadyClock, perSecond: limits.placementsPerSecond });
   const lastUsed = new LastUsed(sessions, log);
   const fleet = new Fleet({
@@ -97,9 +100,29 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
     clock: steadyClock,
     patienceMs: timeouts.databaseMs,
   });
+  const sources = { fleet, view, clock: steadyClock };
+  const metrics = new Metrics(sources);
+  const past = new RecentPast({ ...sources, dates: clock, everyMs: timeouts.reportMs });
+  const servers = new ServerPorts({
+    view,
+    sessions,
+    clock: steadyClock,
+    log,
+    ticketMs: timeouts.ticketMs,
+    onReport: (id, report) => metrics.reported(id, report),
+  });
+  const placement = new Placement({
+    view,
+    dutyOf: (server) => fleet.dutyOf(server),
+    strategy,
+    clock: steadyClock,
+    random,
+    reportMs: timeouts.reportMs,
+    onPlaced: (id) => metrics.requests.placed(id),
+  });
   let archive: Listening | null = null;
 
-  const { app, rates, disconnect } = await createApp(options);
+  const { app, rates, disconnect } = await createApp({ ...options, metrics: metrics.requests });
   const opaque = await openOpaquePool({
     setup: opaqueSetup,
     threads: options.opaqueThreads,
@@ -123,14 +146,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
       }),
       costs,
       admission,
-      placement: new Placement({
-        view,
-        dutyOf: (server) => fleet.dutyOf(server),
-        strategy,
-        clock: steadyClock,
-        random,
-        reportMs: timeouts.reportMs,
-      }),
+      placement,
       servers,
       grants,
       clock,
@@ -144,10 +160,11 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   );
   const { operatorTokenHash } = options;
   await addOperatorRoutes(app, {
+    ...sources,
     operatorTokenHash,
-    fleet,
-    view,
-    clock: steadyClock,
+    past,
+    metrics,
+    log,
     strategy: options.strategy,
     people: {
       users: sqlUsers(database),
@@ -160,11 +177,20 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
       mostInvites: limits.invites,
     },
   });
+  health(app, {
+    database,
+    clock: steadyClock,
+    hasArchive: () => archive !== null,
+    hasServers: () => placement.possible,
+  });
+  await addLoadPage(app);
 
   const close = async (): Promise<void> => {
     const late = clock.after(timeouts.stopMs * CLOSE_SHARE, disconnect);
     admission.close();
     fleet.close();
+    past.close();
+    metrics.close();
     await app.close();
     late.cancel();
     await lastUsed.settled();

@@ -5,7 +5,7 @@ import { StoreError } from "../store/database.js";
 
 export interface HttpFailure {
   readonly status: number;
-  readonly body: HttpError;
+  readonly body: HttpError & { readonly code: ErrorCode };
   /** For the header `Retry-After`, in whole seconds (RFC 9110, section 10.2.3). */
   readonly retryAfterSeconds: number | null;
   /** Whether something is wrong with the service, which its log should explain. */

@@ -5,7 +5,7 @@ import type { AccountId, ServerId } from "../protocol/ids.js";
 import type { Clock, Random } from "../protocol/runtime.js";
 import type { Duty, ServerEntry } from "../protocol/threads.js";
 import { eligible } from "./eligibility.js";
-import type { LoadView } from "./load-view.js";
+import type { LoadView, PlaceableServer } from "./load-view.js";
 import type { Strategy } from "./strategy.js";
 
 export interface PlacementOptions {
@@ -17,6 +17,8 @@ export interface PlacementOptions {
   readonly random: Random;
   /** How often servers report, in milliseconds. */
   readonly reportMs: number;
+  /** Told of every placement. */
+  readonly onPlaced?: (server: ServerId) => void;
 }
 
 export interface Placed {
@@ -43,15 +45,14 @@ export class Placement {
    * @throws FastChatError `unavailable` where no server can take one more
    */
   place(account: AccountId): Placed {
-    const { view, dutyOf, strategy, clock, random, reportMs } = this.options;
+    const { view, strategy, clock, random, onPlaced } = this.options;
     const now = clock.now();
     const known = view.servers(now);
-    // Whatever their health: one that is to be empty is no way out.
-    const serving = known.filter(({ id }) => dutyOf(id) === "serving");
+    const serving = this.#serving(known);
     if (serving.length === 0 && known.length > 0) {
       throw new FastChatError("unavailable", "All chat servers that run are being emptied.", RETRY_MS);
     }
-    const servers = eligible(serving, MISSED_REPORTS * reportMs);
+    const servers = this.#onOffer(serving);
     if (servers.length === 0) {
       throw new FastChatError("unavailable", "No chat server can take another connection.", RETRY_MS);
     }
@@ -69,7 +70,23 @@ export class Placement {
     }
     const nonce = random.bytes(NONCE_BYTES);
     view.placed(chosen.entry, toHex(nonce), now);
+    onPlaced?.(chosen.id);
     return { server: chosen.entry, nonce };
+  }
+
+  /** Whether anybody could be placed now. */
+  get possible(): boolean {
+    const { view, clock } = this.options;
+    return this.#onOffer(this.#serving(view.servers(clock.now()))).length > 0;
+  }
+
+  /** Whatever their health: one that is to be empty is no way out. */
+  #serving(servers: readonly PlaceableServer[]): PlaceableServer[] {
+    return servers.filter(({ id }) => this.options.dutyOf(id) === "serving");
+  }
+
+  #onOffer(serving: readonly PlaceableServer[]): PlaceableServer[] {
+    return eligible(serving, MISSED_REPORTS * this.options.reportMs);
   }
 
   /** From [0, 1), in steps of 2^-48. */

@@ -2,7 +2,7 @@
 import { errorRecord } from "../protocol/errors.js";
 import type { DeviceId, Incarnation, ServerId } from "../protocol/ids.js";
 import type { Clock, Log, Timer } from "../protocol/runtime.js";
-import type { FromBalancer, ServerEntry, SessionEnd, ToBalancer } from "../protocol/threads.js";
+import type { FromBalancer, LoadReport, ServerEntry, SessionEnd, ToBalancer } from "../protocol/threads.js";
 import { isPassing } from "../store/database.js";
 import type { SessionStore } from "../store/sessions.js";
 import { LONGEST_WAIT_MS } from "./admission.js";
@@ -23,6 +23,8 @@ export interface ServerPortsOptions {
   readonly log: Log;
   /** Lifetime of a ticket, in milliseconds. */
   readonly ticketMs: number;
+  /** Told of every report. */
+  readonly onReport?: (server: ServerId, report: LoadReport) => void;
 }
 
 interface Line {
@@ -97,7 +99,9 @@ export class ServerPorts {
     const now = clock.now();
     switch (message.type) {
       case "report":
-        return view.report(line.entry, message.report, now);
+        view.report(line.entry, message.report, now);
+        this.options.onReport?.(line.entry.id, message.report);
+        return;
       case "connected": {
         const { device } = message.session;
         view.connected(line.entry, message.session, message.nonce, now);

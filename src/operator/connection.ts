@@ -32,6 +32,8 @@ export interface Operator {
     path: string,
     body?: unknown,
   ): Promise<Static<S>>;
+  /** The load page: its address, and a link that opens it with the operator token. */
+  readonly page: { readonly url: string; readonly link: string };
   close(): void;
 }
 
@@ -60,8 +62,15 @@ export async function openOperator(options: OperatorOptions): Promise<Operator> 
         `The balancer's answer is not of its form at ${first?.instancePath || "its root"}; is it of this version?`,
       );
     },
+    page: pageAt(address, token),
     close: () => http.close(),
   };
+}
+
+/** What stands behind # stays in the browser: no server is sent it, and no log of one holds it. */
+function pageAt({ host, port }: ServiceAddress, token: string): Operator["page"] {
+  const url = `https://${host.includes(":") ? `[${host}]` : host}:${port}/load`;
+  return { url, link: `${url}#token=${token}` };
 }
 
 /** Where this command goes, and what clients are told. */

@@ -13,7 +13,7 @@ const COLUMNS: readonly { readonly title: string; readonly cell: (server: Server
 ];
 
 export function drawStatus(
-  { version, strategy, servers, parts }: OperatorStatus,
+  { version, strategy, servers, parts, evenness }: OperatorStatus,
   paint: ChalkInstance,
 ): string {
   const rows = [
@@ -39,11 +39,24 @@ export function drawStatus(
     ];
     return `${id}: ${told.join(", ")}`;
   });
-  return [`FastChat ${version}, placement ${strategy}`, "", paint.dim(head), ...body, "", ...others].join(
-    "\n",
-  );
+  const { connections, messages } = evenness;
+  const even = `evenness (Jain): connections ${share(connections.jain)}, messages ${share(messages.jain)}`;
+  return [
+    `FastChat ${version}, placement ${strategy}`,
+    "",
+    paint.dim(head),
+    ...body,
+    "",
+    even,
+    ...(others.length > 0 ? ["", ...others] : []),
+  ].join("\n");
 }
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString("en");
+}
+
+/** Less than all is never shown as all. */
+function share(jain: number): string {
+  return jain === 1 ? "1" : Math.min(jain, 0.9999).toFixed(4);
 }

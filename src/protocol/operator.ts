@@ -7,6 +7,7 @@ import { RegistrationMode } from "./http.js";
 import { Counter, ServerIdSchema, UserNameSchema } from "./schema.js";
 
 const Measure = Type.Number({ minimum: 0 });
+const Time = Type.Integer({ minimum: 0, description: "milliseconds since 1970, by the balancer's clock" });
 
 /** A chat server as operators see it. */
 export const ServerStatus = Type.Object({
@@ -49,6 +50,24 @@ export const PartStatus = Type.Object({
 });
 export type PartStatus = Static<typeof PartStatus>;
 
+/** How evenly the servers that take people share something: src/lb/spread.ts has the formulas. */
+export const Evenness = Type.Object({
+  /** What the fullest has more than the average. */
+  maxMinusMean: Measure,
+  /** Jain's index: 1 where all have the same, 1/n where one of n has everything. */
+  jain: Measure,
+  /** Coefficient of variation: 0 where all have the same. */
+  cv: Measure,
+});
+export type Evenness = Static<typeof Evenness>;
+
+export const LoadEvenness = Type.Object({
+  connections: Evenness,
+  /** By messages a second, in and out. */
+  messages: Evenness,
+});
+export type LoadEvenness = Static<typeof LoadEvenness>;
+
 export const OperatorStatus = Type.Object({
   /** Release of FastChat. */
   version: Type.String(),
@@ -56,8 +75,71 @@ export const OperatorStatus = Type.Object({
   strategy: Type.String(),
   servers: Type.Array(ServerStatus),
   parts: Type.Array(PartStatus),
+  evenness: LoadEvenness,
 });
 export type OperatorStatus = Static<typeof OperatorStatus>;
+
+/** One moment of the recent past. */
+export const LoadSample = Type.Object({
+  at: Time,
+  servers: Type.Array(
+    Type.Pick(ServerStatus, [
+      "id",
+      "state",
+      "connections",
+      "messagesPerSecond",
+      "bytesPerSecond",
+      "loopDelayMs",
+    ]),
+  ),
+  evenness: LoadEvenness,
+});
+export type LoadSample = Static<typeof LoadSample>;
+
+/** Something that operators want to know of. */
+export const LoadEvent = Type.Object({
+  at: Time,
+  kind: Type.Union([
+    /** A thread ended unasked, or hung. */
+    Type.Literal("died"),
+    /** It serves again. */
+    Type.Literal("returned"),
+    Type.Literal("draining"),
+    Type.Literal("resumed"),
+    /** A chat server more. */
+    Type.Literal("added"),
+    /** A chat server fewer. */
+    Type.Literal("removed"),
+    /** Sessions were asked to go to another server. */
+    Type.Literal("moved"),
+    /** A thread goes on without something. */
+    Type.Literal("trouble"),
+    Type.Literal("recovered"),
+  ]),
+  thread: Type.String(),
+  /** In words. */
+  text: Type.String(),
+});
+export type LoadEvent = Static<typeof LoadEvent>;
+
+export const LoadQuery = Type.Object({
+  since: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description: "`until` of the last answer; without it all that is remembered",
+    }),
+  ),
+});
+export type LoadQuery = Static<typeof LoadQuery>;
+
+/** The recent past, oldest first. */
+export const RecentLoad = Type.Object({
+  /** Of the newest sample and event; less than what was asked for where the balancer's clock was set back. */
+  until: Time,
+  samples: Type.Array(LoadSample),
+  events: Type.Array(LoadEvent),
+});
+export type RecentLoad = Static<typeof RecentLoad>;
 
 export const ServerParam = Type.Object({ server: ServerIdSchema });
 export type ServerParam = Static<typeof ServerParam>;
@@ -149,6 +231,8 @@ export type InviteParam = Static<typeof InviteParam>;
 /** Paths, in one place for server and client. */
 export const OPERATOR_PATHS = {
   status: "/v1/operator/status",
+  load: "/v1/operator/load",
+  metrics: "/metrics",
   drain: (server: string) => `/v1/operator/servers/${encodeURIComponent(server)}/drain`,
   resume: (server: string) => `/v1/operator/servers/${encodeURIComponent(server)}/resume`,
   scale: "/v1/operator/scale",

@@ -21,6 +21,12 @@ export interface ServerEntry {
   readonly listening: Listening;
 }
 
+/**
+ * Upper bounds, in milliseconds, by which chat servers sort how long messages took to be accepted; what took longer than
+ * the last is counted behind them.
+ */
+export const ACCEPT_BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000] as const;
+
 /** What a chat server measured since its last report; sent every second. */
 export interface LoadReport {
   /** Sessions connected now. */
@@ -41,6 +47,13 @@ export interface LoadReport {
   readonly loopDelayP99Ms: number;
   /** Share of time that the event loop was busy, 0 to 1. */
   readonly utilization: number;
+  /**
+   * Messages whose `accepted` was written, by how long after their frame had come: one count for each of
+   * {@link ACCEPT_BOUNDS_MS} and one for slower ones.
+   */
+  readonly accepted: { readonly counts: readonly number[]; readonly sumMs: number };
+  /** Connections that the server ended, by the reason it gave. */
+  readonly ended: Readonly<Partial<Record<ErrorCode, number>>>;
   /** Milliseconds that the figures cover. */
   readonly overMs: number;
 }

@@ -58,10 +58,14 @@ t.test("the OpenAPI document has every route with its schemas", async (t) => {
       .sort(),
     [
       "delete /v1/operator/invites/{invite}",
+      "get /healthz",
+      "get /metrics",
+      "get /readyz",
       "get /v1/cards/{name}",
       "get /v1/checkpoint",
       "get /v1/devices",
       "get /v1/operator/invites",
+      "get /v1/operator/load",
       "get /v1/operator/status",
       "get /v1/operator/users",
       "get /v1/service",
@@ -88,7 +92,8 @@ t.test("the OpenAPI document has every route with its schemas", async (t) => {
     requestBody: { content: { "application/json": { schema: { required: ["name", "request"] } } } },
     responses: { 200: {}, default: {} },
   });
-  t.match(paths["/v1/place"]?.["post"], { security: [{ session: [] }] });
+  t.match(paths["/v1/place"]?.["post"], { security: [{ session: [] }], tags: ["service"] });
+  t.match(paths["/metrics"]?.["get"], { security: [{ operator: [] }], tags: ["operators"] });
 });
 
 t.test("every failure has a code of ours, its status and no trace", async (t) => {

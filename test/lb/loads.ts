@@ -5,7 +5,13 @@ import { parseAccountId, parseDeviceId, parseIncarnation, parseServerId } from "
 import type { AccountId, DeviceId, Incarnation, ServerId } from "../../src/protocol/ids.js";
 import type { LoadReport, ServerEntry } from "../../src/protocol/threads.js";
 import type { ServerHealth } from "../../src/lb/eligibility.js";
-import type { PlacementRequest, ServerLoad, Strategy } from "../../src/lb/strategy.js";
+import { spreadOf } from "../../src/lb/spread.js";
+import {
+  expectedConnections,
+  type PlacementRequest,
+  type ServerLoad,
+  type Strategy,
+} from "../../src/lb/strategy.js";
 
 export function known<T>(id: T | null): T {
   if (id === null) throw new Error("the test names an id that is none");
@@ -57,6 +63,8 @@ export function report(over: Partial<LoadReport> = {}): LoadReport {
     writeQueue: 0,
     loopDelayP99Ms: 10,
     utilization: 0.1,
+    accepted: { counts: [], sumMs: 0 },
+    ended: {},
     overMs: 1000,
     ...over,
   };
@@ -103,6 +111,5 @@ export function placeAll(
 
 /** How much fuller the fullest server is than the average. */
 export function maxMinusMean(servers: readonly ServerLoad[]): number {
-  const counts = servers.map((server) => server.connections + server.placed);
-  return Math.max(...counts) - counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return spreadOf(servers.map(expectedConnections)).maxMinusMean;
 }

@@ -22,6 +22,8 @@ const report: LoadReport = {
   writeQueue: 0,
   loopDelayP99Ms: 12.34,
   utilization: 0.5,
+  accepted: { counts: [], sumMs: 0 },
+  ended: {},
   overMs: 500,
 };
 

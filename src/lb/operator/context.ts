@@ -1,14 +1,19 @@
 /** What operators' routes work with. */
-import type { Clock } from "../../protocol/runtime.js";
+import type { Clock, Log } from "../../protocol/runtime.js";
 import type { AccountsContext } from "./accounts-context.js";
 import type { LoadView } from "../load-view.js";
+import type { Metrics } from "../metrics/metrics.js";
 import type { Fleet } from "./fleet.js";
+import type { RecentPast } from "./recent-past.js";
 
 export interface OperatorContext {
   /** SHA-256 of the operator token, 32 bytes. */
   readonly operatorTokenHash: Uint8Array;
   readonly fleet: Fleet;
   readonly view: LoadView;
+  readonly past: RecentPast;
+  readonly metrics: Metrics;
+  readonly log: Log;
   /** Judges how long ago things were. */
   readonly clock: Clock;
   /** Name of the placement strategy. */

@@ -6,7 +6,10 @@ import type { App } from "../app.js";
 import { operatorGuard } from "./guard.js";
 import type { OperatorContext } from "./context.js";
 import { invites } from "./routes/invites.js";
+import { logOrders } from "./order-log.js";
 import { drain } from "./routes/drain.js";
+import { load } from "./routes/load.js";
+import { metricsText } from "./routes/metrics.js";
 import { resume } from "./routes/resume.js";
 import { scale } from "./routes/scale.js";
 import { status } from "./routes/status.js";
@@ -18,7 +21,10 @@ export async function addOperatorRoutes(app: App, context: OperatorContext): Pro
     operators,
   ) => {
     operators.addHook("onRequest", operatorGuard(context.operatorTokenHash));
+    operators.addHook("onResponse", logOrders(context.log));
     status(operators, context);
+    load(operators, context);
+    metricsText(operators, context);
     drain(operators, context);
     resume(operators, context);
     scale(operators, context);

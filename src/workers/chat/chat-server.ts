@@ -116,7 +116,7 @@ export class ChatServer {
     });
     this.#dispatcher = new Dispatcher({
       send,
-      accepted: (session, frame, cost) => this.#accepted(session, frame, cost),
+      accepted: (session, frame, cost, takenAt) => this.#accepted(session, frame, cost, takenAt),
       refusedTooOften: (number) => {
         const session = this.#sessions.get(number);
         const error = new FastChatError("tooMany", "Too many recipients have full queues; connect again.");
@@ -139,8 +139,8 @@ export class ChatServer {
     });
     this.#groupSends = new GroupSends({
       registry: this.#groups,
-      dispatch: (session, frame) => this.#dispatcher.dispatch(session, frame),
-      refused: (session, frame, cost) => this.#accepted(session, frame, cost),
+      dispatch: (session, frame, takenAt) => this.#dispatcher.dispatch(session, frame, takenAt),
+      refused: (session, frame, cost, takenAt) => this.#accepted(session, frame, cost, takenAt),
       clock,
       log,
       retryMinMs: timeouts.restartMinMs,
@@ -366,6 +366,7 @@ export class ChatServer {
 
   #end(session: Session, { code, message }: FastChatError): void {
     if (session.state.name === "closed") return;
+    this.#meter.ended(code);
     this.options.log.debug({ session: session.number, code, message }, "session ended");
     reply(session, { type: "closing", code, message: message.slice(0, 500) });
     this.#gone(session);
@@ -395,12 +396,13 @@ export class ChatServer {
     }
   }
 
-  #accepted(number: SessionNumber, frame: Uint8Array, cost: number): void {
+  #accepted(number: SessionNumber, frame: Uint8Array, cost: number, takenAt: number): void {
     const session = this.#sessions.get(number);
     if (session === undefined) return;
     session.unaccepted--;
     session.unacceptedBytes -= cost;
     session.channel.send(frame);
+    this.#meter.accepted(this.options.clock.now() - takenAt);
   }
 
   #deliver(number: SessionNumber, frame: Uint8Array): void {

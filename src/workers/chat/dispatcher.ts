@@ -25,6 +25,8 @@ interface Recipient {
 interface Dispatch {
   readonly number: number;
   readonly session: SessionNumber;
+  /** When the frame came, in milliseconds. */
+  readonly takenAt: number;
   /** The `send` frame, as it came. */
   frame: KeptFrame;
   /** In the order of the frame. */
@@ -40,10 +42,10 @@ export interface DispatcherPorts {
   /** To a home, this server's own included. */
   send(to: ServerId, message: LinkMessage): void;
   /**
-   * All recipients of a message are settled: the `accepted` frame for its sender's session, and what the message took of
-   * its window, which is the length of its frame.
+   * All recipients of a message are settled: the `accepted` frame for its sender's session, what the message took of its
+   * window, which is the length of its frame, and when that frame came.
    */
-  accepted(session: SessionNumber, frame: Uint8Array, cost: number): void;
+  accepted(session: SessionNumber, frame: Uint8Array, cost: number, takenAt: number): void;
   /** More than `maxRefusing` accounts have refused messages of the session: it must end. */
   refusedTooOften(session: SessionNumber): void;
   readonly maxRefusing: number;
@@ -75,8 +77,9 @@ export class Dispatcher {
    * Takes a message of a session. Its entries are known to be well-formed.
    *
    * @param frame a view that need not last: what is kept of it is a copy
+   * @param takenAt when it came, in milliseconds
    */
-  dispatch(session: SessionNumber, frame: Uint8Array): void {
+  dispatch(session: SessionNumber, frame: Uint8Array, takenAt: number): void {
     const number = this.#next;
     this.#next = this.#next === 0xffffffff ? 1 : this.#next + 1;
     const refusing = this.#refusing.get(session);
@@ -87,6 +90,7 @@ export class Dispatcher {
       const dispatch = {
         number,
         session,
+        takenAt,
         frame: kept,
         recipients,
         byAccount: null,
@@ -104,6 +108,7 @@ export class Dispatcher {
     const dispatch = {
       number,
       session,
+      takenAt,
       frame: keepFrame(frame),
       recipients,
       byAccount: isSole ? null : new Map(recipients.map((recipient) => [recipient.account, recipient])),
@@ -186,7 +191,7 @@ export class Dispatcher {
     recipient.outcome = outcome;
     dispatch.unsettled--;
     if (dispatch.unsettled > 0) return;
-    const { number, session, frame } = dispatch;
+    const { number, session, frame, takenAt } = dispatch;
     this.#dispatches.delete(number);
     this.#bytes -= frame.length;
     dispatch.frame = RELEASED;
@@ -194,7 +199,7 @@ export class Dispatcher {
       recipient: one.account,
       outcome: one.outcome ?? outcome,
     }));
-    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), frame.length);
+    this.ports.accepted(session, encodeOutcomes(headerOf(frame), outcomes), frame.length, takenAt);
   }
 
   /** Sends one frame to each home, naming the recipients that are at home there, unsettled, and chosen. */

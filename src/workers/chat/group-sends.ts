@@ -21,9 +21,11 @@ import { keepFrame, restoreFrame, type KeptFrame } from "./kept-frame.js";
 export interface GroupSendsPorts {
   readonly registry: Pick<GroupRegistry, "current" | "refresh">;
   /** The message may go to its recipients. */
-  dispatch(session: SessionNumber, frame: Uint8Array): void;
-  /** It may not: the `accepted` frame that says so, and what the message took of its session's window. */
-  refused(session: SessionNumber, accepted: Uint8Array, cost: number): void;
+  dispatch(session: SessionNumber, frame: Uint8Array, takenAt: number): void;
+  /**
+   * It may not: the `accepted` frame that says so, what the message took of its session's window, and when it came.
+   */
+  refused(session: SessionNumber, accepted: Uint8Array, cost: number, takenAt: number): void;
   readonly clock: Clock;
   readonly log: Log;
   readonly retryMinMs: number;
@@ -33,6 +35,7 @@ export interface GroupSendsPorts {
 interface Waiting {
   readonly session: SessionNumber;
   readonly frame: KeptFrame;
+  readonly takenAt: number;
 }
 
 export class GroupSends {
@@ -50,18 +53,19 @@ export class GroupSends {
    * Takes a message of a session. Its entries are known to be well-formed.
    *
    * @param frame a view that need not last
+   * @param takenAt when it came, in milliseconds
    */
-  take(session: SessionNumber, frame: Uint8Array): void {
+  take(session: SessionNumber, frame: Uint8Array, takenAt: number): void {
     const id = frameConversation(frame);
     const behind = this.#waiting.get(id);
     const group = behind === undefined ? this.ports.registry.current(id) : null;
     // One of a later epoch than is known here: another server's news of it may have been lost with that server.
     if (group !== null && frameEpoch(frame) <= group.epoch) {
-      this.#judge(group, session, frame);
+      this.#judge(group, session, frame, takenAt);
       return;
     }
     this.#bytes += frame.length;
-    const waiting = { session, frame: keepFrame(frame) };
+    const waiting = { session, frame: keepFrame(frame), takenAt };
     if (behind !== undefined) {
       behind.push(waiting);
       return;
@@ -94,25 +98,25 @@ export class GroupSends {
     }
     const waiting = this.#waiting.get(id) ?? [];
     this.#waiting.delete(id);
-    for (const { session, frame } of waiting) {
+    for (const { session, frame, takenAt } of waiting) {
       this.#bytes -= frame.length;
-      this.#judge(group, session, restoreFrame(frame));
+      this.#judge(group, session, restoreFrame(frame), takenAt);
     }
   }
 
-  #judge(group: Group | null, session: SessionNumber, frame: Uint8Array): void {
+  #judge(group: Group | null, session: SessionNumber, frame: Uint8Array, takenAt: number): void {
     const spans = entrySpans(frame);
     const { members, epoch } = group ?? NO_GROUP;
     const belong = members.has(frameAccount(frame)) && spans.every(({ recipient }) => members.has(recipient));
     // Who was added or removed meanwhile is to hear of that first.
     const stale = members.has(frameAccount(frame)) && frameEpoch(frame) !== epoch;
     if (belong && !stale) {
-      this.ports.dispatch(session, frame);
+      this.ports.dispatch(session, frame, takenAt);
       return;
     }
     const outcome = stale ? Outcome.staleEpoch : Outcome.notMember;
     const outcomes = spans.map(({ recipient }) => ({ recipient, outcome }));
-    this.ports.refused(session, encodeOutcomes(frame, outcomes), frame.length);
+    this.ports.refused(session, encodeOutcomes(frame, outcomes), frame.length, takenAt);
   }
 }
 

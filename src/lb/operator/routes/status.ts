@@ -1,12 +1,11 @@
 /** How everything fares. */
 import { HttpError } from "../../../protocol/http.js";
-import { OPERATOR_PATHS, OperatorStatus, type ServerStatus } from "../../../protocol/operator.js";
-import type { ThreadStatus } from "../../../protocol/threads.js";
+import { OPERATOR_PATHS, OperatorStatus } from "../../../protocol/operator.js";
 import type { App } from "../../app.js";
-import type { PlaceableServer } from "../../load-view.js";
 import { RELEASE } from "../../release.js";
 import type { OperatorContext } from "../context.js";
 import { OPERATOR } from "../guard.js";
+import { evennessOf, serverStates } from "../server-states.js";
 
 export function status(app: App, context: OperatorContext): void {
   const schema = {
@@ -17,35 +16,15 @@ export function status(app: App, context: OperatorContext): void {
   app.get(OPERATOR_PATHS.status, { schema }, async (): Promise<OperatorStatus> => statusOf(context));
 }
 
-export function statusOf({ fleet, view, clock, strategy }: OperatorContext): OperatorStatus {
-  const loads = new Map(view.servers(clock.now()).map((load) => [load.id as string, load]));
-  const servers = fleet.threads.filter(({ kind }) => kind === "chat");
+export function statusOf(context: OperatorContext): OperatorStatus {
+  const servers = serverStates(context);
   return {
     version: RELEASE,
-    strategy,
-    servers: servers.map((thread) => serverStatus(thread, loads.get(thread.id))),
-    parts: fleet.threads
+    strategy: context.strategy,
+    servers,
+    parts: context.fleet.threads
       .filter(({ kind }) => kind !== "chat")
       .map(({ id, life, trouble, restarts }) => ({ id, state: life, trouble, restarts })),
+    evenness: evennessOf(context, servers),
   };
-}
-
-function serverStatus(thread: ThreadStatus, load: PlaceableServer | undefined): ServerStatus {
-  return {
-    id: thread.id as ServerStatus["id"],
-    state: stateOf(thread),
-    connections: load?.connections ?? 0,
-    placed: load?.placed ?? 0,
-    messagesPerSecond: load?.messagesPerSecond ?? 0,
-    bytesPerSecond: load?.bytesPerSecond ?? 0,
-    loopDelayMs: load?.loopDelayMs ?? 0,
-    queued: load?.queued ?? 0,
-    restarts: thread.restarts,
-  };
-}
-
-function stateOf({ life, duty }: ThreadStatus): ServerStatus["state"] {
-  // One that is to go is not started again, however it fares.
-  if (life === "running" || duty === "retiring") return duty;
-  return life === "starting" || life === "waiting" ? "starting" : "down";
 }

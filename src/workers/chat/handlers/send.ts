@@ -43,8 +43,10 @@ export function sendOnSession(
   session.unaccepted++;
   session.unacceptedBytes += cost;
   context.meter.messageIn(frame.length);
-  if (frameEpoch(frame) === 0) dispatcher.dispatch(session.number, frame);
-  else groupSends.take(session.number, frame);
+  // The frame that is being dealt with is the session's last.
+  const takenAt = session.lastFrameAt;
+  if (frameEpoch(frame) === 0) dispatcher.dispatch(session.number, frame, takenAt);
+  else groupSends.take(session.number, frame, takenAt);
 }
 
 /** @throws FastChatError `badFrame` where entries do not fit, a key is too long or a recipient is named twice */

@@ -1,4 +1,4 @@
-/** How evenly something is shared out: figures of the field, each with its formula. */
+/** How evenly something is shared out: figures of the field, each with its formula. The laboratory measures by them, too. */
 
 export interface Spread {
   /** The largest share by the mean: 1 where all are equal. */

@@ -1,6 +1,6 @@
 /** Figures of evenness, held to distributions whose figures are known. */
 import t from "tap";
-import { chanceCv, spreadOf } from "../../../bench/load/measures.js";
+import { chanceCv, spreadOf } from "../../src/lb/spread.js";
 
 const near = (actual: number, expected: number): boolean => Math.abs(actual - expected) < 1e-9;
 
