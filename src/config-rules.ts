@@ -77,6 +77,12 @@ export function checkTogether(config: Config, sourceOf: (...keys: string[]) => s
       `timeouts.restartMinMs is ${timeouts.restartMinMs}; it must be at most timeouts.restartMaxMs (${timeouts.restartMaxMs}).`,
     );
   }
+  if (timeouts.ticketMs < timeouts.moveMs) {
+    refuse(
+      ["timeouts.ticketMs", "timeouts.moveMs"],
+      `timeouts.ticketMs is ${timeouts.ticketMs}; it must be at least timeouts.moveMs (${timeouts.moveMs}).`,
+    );
+  }
   if (timeouts.statementMs < timeouts.hungMs) {
     refuse(
       ["timeouts.statementMs", "timeouts.hungMs"],

@@ -11,6 +11,7 @@ import type { BalancerContext } from "../../src/lb/context.js";
 import { httpFailure, noSuchRoute } from "../../src/lb/http-failure.js";
 import { LastUsed } from "../../src/lb/last-used.js";
 import { LoadView } from "../../src/lb/load-view.js";
+import { Mover } from "../../src/lb/mover.js";
 import { Fleet, type AskSupervisor } from "../../src/lb/operator/fleet.js";
 import { PasswordCosts } from "../../src/lb/password-costs.js";
 import { PendingLogins } from "../../src/lb/pending-logins.js";
@@ -21,6 +22,7 @@ import { ServerPorts } from "../../src/lb/server-ports.js";
 import { STRATEGIES } from "../../src/lb/strategy-choice.js";
 import { PATHS } from "../../src/protocol/http.js";
 import { FastChatError, isErrorCode } from "../../src/protocol/errors.js";
+import type { AccountId, ServerId } from "../../src/protocol/ids.js";
 import type { Log, Random } from "../../src/protocol/runtime.js";
 import type { FleetOrder, Listening } from "../../src/protocol/threads.js";
 import type { Grants } from "./grants.js";
@@ -47,6 +49,10 @@ export interface BalancerThreadOptions {
 export interface BalancerBody extends Body {
   /** Has the supervisor do what an operator wants of it. */
   order(order: FleetOrder): Promise<void>;
+  /** Has an account's sessions go on at that server, whatever the load. */
+  move(account: AccountId, to: ServerId): void;
+  /** Has sessions move until the load is even. */
+  rebalance(): void;
 }
 
 /** How often anybody may ask is counted by real time, and so not at all here. */
@@ -65,10 +71,28 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
   if (strategy === undefined) throw new Error(`no strategy is called ${options.strategy}`);
   const { accounts, sessions, vouchers } = stores;
   const costs = new PasswordCosts(COST, "simulated", await accounts.stretchings());
-  const view = new LoadView({ placementMs: timeouts.ticketMs, capacity: limits.connectionsPerServer });
+  const view = new LoadView({
+    placementMs: timeouts.ticketMs,
+    capacity: limits.connectionsPerServer,
+    warmUpMs: timeouts.warmUpMs,
+  });
   const servers = new ServerPorts({ view, sessions, clock, log, ticketMs: timeouts.ticketMs });
   const admission = new Admission({ clock, perSecond: limits.placementsPerSecond });
   const fleet = new Fleet({ ask: options.askSupervisor, clock, patienceMs: timeouts.databaseMs });
+  const mover = new Mover({
+    view,
+    servers,
+    fleet,
+    grants,
+    clock,
+    steadyClock: clock,
+    random,
+    log,
+    publicHost: HOST,
+    strategy: options.strategy,
+    limits,
+    timeouts,
+  });
   let archive: Listening | null = null;
   const context: BalancerContext = {
     accounts,
@@ -110,6 +134,13 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
   return {
     listening: network.listen(port, listener),
     order: (order) => fleet.order(order),
+    move(account, to) {
+      for (const { id: from } of view.servers(clock.now())) {
+        const own = [...view.sessionsOf(from)].filter(([, session]) => session.account === account);
+        if (from !== to) mover.move(own.map(([session]) => ({ session, from, to })));
+      }
+    },
+    rebalance: () => void mover.rebalance(),
     onMessage(message) {
       switch (message.type) {
         case "server":
@@ -136,6 +167,7 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
     stop() {
       network.close(listener);
       admission.close();
+      mover.close();
       fleet.close();
       servers.close();
       return Promise.resolve();

@@ -77,7 +77,7 @@ export function startChat(options: ChatThreadOptions, say: (message: FromThread)
   const report = (): void => {
     const measured = server.report({ loopDelayP99Ms: 0, utilization: 0 });
     say({ type: "report", report: measured });
-    tellBalancer({ type: "report", report: measured });
+    tellBalancer({ type: "report", report: measured, busiest: server.busiest() });
     clock.after(timeouts.reportMs, report);
   };
   clock.after(timeouts.reportMs, report);
@@ -94,7 +94,7 @@ export function startChat(options: ChatThreadOptions, say: (message: FromThread)
         case "balancer":
           balancer?.close();
           balancer = message.port.belongsTo(thread);
-          balancer.on("message", ({ devices, why }: FromBalancer) => server.revoke(devices, why));
+          balancer.on("message", (message: FromBalancer) => server.balancerMessage(message));
           return tellBalancer({ type: "sessions", sessions: server.connected() });
         case "prepare":
           void server.prepare(message.view).then(() => say({ type: "prepared", view: message.view.number }));

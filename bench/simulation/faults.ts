@@ -134,6 +134,15 @@ export class Faults {
       case "drain":
       case "resume":
         return this.#order({ do: fault.do, server: fault.server as ServerId });
+      case "move":
+        if (world.up) {
+          const { account } = world.person(fault.who);
+          world.system.balancer?.move(account, fault.server as ServerId);
+        }
+        return;
+      case "rebalance":
+        if (world.up) world.system.balancer?.rebalance();
+        return;
     }
   }
 

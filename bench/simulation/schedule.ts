@@ -5,6 +5,7 @@
 import type { Limits, Timeouts } from "../../src/config.js";
 import { Chance } from "./chance.js";
 import { drawFleetChanges } from "./fleet-schedule.js";
+import { drawMoves } from "./move-schedule.js";
 import { drawGroupActions, drawGroups, type PlannedGroup } from "./group-schedule.js";
 import type { Pace } from "./world.js";
 
@@ -62,7 +63,11 @@ export type Fault =
   /** An operator has servers come and go. Where that cannot be done it is refused. */
   | { readonly do: "scale"; readonly servers: number }
   | { readonly do: "drain"; readonly server: string }
-  | { readonly do: "resume"; readonly server: string };
+  | { readonly do: "resume"; readonly server: string }
+  /** The balancer has a person's sessions go on at another server. */
+  | { readonly do: "move"; readonly who: string; readonly server: string }
+  /** An operator has the load evened out. */
+  | { readonly do: "rebalance" };
 
 export type DatabaseName = "service" | "archive";
 export type FaultKind = Fault["do"];
@@ -123,6 +128,8 @@ export function drawSchedule(seed: number, size: ScheduleSize = FULL_SIZE): Sche
   }
   const fleet = drawFleetChanges(chance.fork("fleet"), lengthMs);
   actions.push(...fleet.actions);
+  const moves = drawMoves(chance.fork("moves"), people, lengthMs);
+  actions.push(...moves.actions);
   const devices = chance.fork("devices");
   // On half of the seeds everybody has one device; from its own stream, so that all else is drawn as if nobody had more.
   const onTwoDevices = devices.is(0.5) ? [] : people.filter(() => devices.is(ON_TWO_DEVICES));
@@ -131,7 +138,11 @@ export function drawSchedule(seed: number, size: ScheduleSize = FULL_SIZE): Sche
     people,
     onTwoDevices,
     groups,
-    setting: { ...setting, timeouts: { ...setting.timeouts, ...fleet.timeouts } },
+    setting: {
+      ...setting,
+      limits: { ...setting.limits, ...moves.limits },
+      timeouts: { ...setting.timeouts, ...fleet.timeouts, ...moves.timeouts },
+    },
     actions: actions
       .map((action) => onEitherDevice(action, onTwoDevices, devices))
       .sort((one, other) => one.at - other.at),
@@ -281,11 +292,13 @@ function drawFault(chance: Chance, people: readonly string[]): Fault {
     case "scale":
     case "drain":
     case "resume":
+    case "move":
+    case "rebalance":
       throw new Error("an order was drawn among the faults");
   }
 }
 
-/** How often each kind is drawn, beside the others. Orders of operators are drawn apart (fleet-schedule.ts). */
+/** How often each kind is drawn, beside the others. Orders and moves are drawn apart (fleet-schedule.ts, move-schedule.ts). */
 const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   cut: 4,
   halfOpen: 3,
@@ -310,6 +323,8 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   scale: 0,
   drain: 0,
   resume: 0,
+  move: 0,
+  rebalance: 0,
 };
 const WEIGHTED = (Object.keys(WEIGHTS) as FaultKind[]).flatMap((kind) =>
   Array.from({ length: WEIGHTS[kind] }, () => kind),

@@ -20,6 +20,7 @@ import { LastUsed } from "./last-used.js";
 import { addLoadPage } from "./load-page.js";
 import { LoadView } from "./load-view.js";
 import { Metrics } from "./metrics/metrics.js";
+import { Mover } from "./mover.js";
 import { Fleet, type AskSupervisor } from "./operator/fleet.js";
 import { RecentPast } from "./operator/recent-past.js";
 import { addOperatorRoutes } from "./operator/routes.js";
@@ -92,7 +93,11 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   const invites = sqlInvites(database);
   const cost: Stretching = { algorithm: "argon2id", ...options.password };
   const costs = new PasswordCosts(cost, opaqueSetup, await accounts.stretchings());
-  const view = new LoadView({ placementMs: timeouts.ticketMs, capacity: limits.connectionsPerServer });
+  const view = new LoadView({
+    placementMs: timeouts.ticketMs,
+    capacity: limits.connectionsPerServer,
+    warmUpMs: timeouts.warmUpMs,
+  });
   const admission = new Admission({ clock: steadyClock, perSecond: limits.placementsPerSecond });
   const lastUsed = new LastUsed(sessions, log);
   const fleet = new Fleet({
@@ -119,6 +124,24 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
     random,
     reportMs: timeouts.reportMs,
     onPlaced: (id) => metrics.requests.placed(id),
+  });
+  const mover = new Mover({
+    view,
+    servers,
+    fleet,
+    grants,
+    clock,
+    steadyClock,
+    random,
+    log,
+    publicHost: options.publicHost,
+    strategy: options.strategy,
+    onMoved: (from, moved) => {
+      metrics.requests.moved(from, moved);
+      past.moved(from, moved);
+    },
+    limits,
+    timeouts,
   });
   let archive: Listening | null = null;
 
@@ -164,6 +187,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
     operatorTokenHash,
     past,
     metrics,
+    mover,
     log,
     strategy: options.strategy,
     people: {
@@ -188,6 +212,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   const close = async (): Promise<void> => {
     const late = clock.after(timeouts.stopMs * CLOSE_SHARE, disconnect);
     admission.close();
+    mover.close();
     fleet.close();
     past.close();
     metrics.close();

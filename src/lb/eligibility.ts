@@ -28,12 +28,22 @@ const FEWEST_FAILURES = 5;
  * @param silenceMs a server that reported nothing for so long counts as hung, in milliseconds
  */
 export function eligible<S extends ServerHealth>(servers: readonly S[], silenceMs: number): S[] {
-  const withRoom = servers.filter((server) => server.connections + server.placed < server.capacity);
-  const sound = withRoom.filter((server) => {
+  const fit = sound(servers, silenceMs);
+  return fit.length > 0 ? fit : servers.filter(hasRoom);
+}
+
+/** As {@link eligible}, but none where none is fit: nobody is sent to a bad server who has a place. */
+export function sound<S extends ServerHealth>(servers: readonly S[], silenceMs: number): S[] {
+  return servers.filter((server) => {
     const others = servers.filter((other) => other !== server);
-    return server.silentMs <= silenceMs && !lagging(server, others) && !failing(server, others);
+    return (
+      hasRoom(server) && server.silentMs <= silenceMs && !lagging(server, others) && !failing(server, others)
+    );
   });
-  return sound.length > 0 ? sound : withRoom;
+}
+
+function hasRoom({ connections, placed, capacity }: ServerHealth): boolean {
+  return connections + placed < capacity;
 }
 
 /** Alone a server is never late: there is nobody to be behind. */

@@ -29,9 +29,16 @@ export interface Placed {
 
 /** Reports that a server may miss before it counts as hung. */
 const MISSED_REPORTS = 5;
+
+/** How long a server may be silent, in milliseconds. @param reportMs how often servers report */
+export function silenceMs(reportMs: number): number {
+  return MISSED_REPORTS * reportMs;
+}
+
 /** How long a client should wait where there is no server: about as long as one takes to start. */
 const RETRY_MS = 1000;
-const NONCE_BYTES = 16;
+/** Of a ticket. */
+export const NONCE_BYTES = 16;
 const DRAW_BYTES = 6;
 
 export class Placement {
@@ -52,7 +59,7 @@ export class Placement {
     if (serving.length === 0 && known.length > 0) {
       throw new FastChatError("unavailable", "All chat servers that run are being emptied.", RETRY_MS);
     }
-    const servers = this.#onOffer(serving);
+    const servers = this.#warm(this.#onOffer(serving));
     if (servers.length === 0) {
       throw new FastChatError("unavailable", "No chat server can take another connection.", RETRY_MS);
     }
@@ -86,7 +93,13 @@ export class Placement {
   }
 
   #onOffer(serving: readonly PlaceableServer[]): PlaceableServer[] {
-    return eligible(serving, MISSED_REPORTS * this.options.reportMs);
+    return eligible(serving, silenceMs(this.options.reportMs));
+  }
+
+  /** Without the newcomers whose turn it is not: each takes part in a share of the placements that grows. */
+  #warm(servers: readonly PlaceableServer[]): readonly PlaceableServer[] {
+    const warm = servers.filter(({ warmth }) => warmth >= 1 || this.#draw() < warmth);
+    return warm.length > 0 ? warm : servers;
   }
 
   /** From [0, 1), in steps of 2^-48. */

@@ -1,8 +1,15 @@
-/** The balancer's lines to the chat servers: what they report goes into the load view, revocations go out. */
+/** The balancer's lines to the chat servers: what they report goes into the load view, revocations and moves go out. */
 import { errorRecord } from "../protocol/errors.js";
 import type { DeviceId, Incarnation, ServerId } from "../protocol/ids.js";
 import type { Clock, Log, Timer } from "../protocol/runtime.js";
-import type { FromBalancer, LoadReport, ServerEntry, SessionEnd, ToBalancer } from "../protocol/threads.js";
+import type {
+  FromBalancer,
+  LoadReport,
+  ServerEntry,
+  SessionEnd,
+  SessionMove,
+  ToBalancer,
+} from "../protocol/threads.js";
 import { isPassing } from "../store/database.js";
 import type { SessionStore } from "../store/sessions.js";
 import { LONGEST_WAIT_MS } from "./admission.js";
@@ -87,6 +94,11 @@ export class ServerPorts {
     for (const line of this.#lines.values()) tell(line, devices, why);
   }
 
+  /** Tells sessions of a server where to go on. */
+  move(id: ServerId, moves: readonly SessionMove[]): void {
+    this.#lines.get(id)?.port.postMessage({ type: "move", moves });
+  }
+
   close(): void {
     this.#closed = true;
     for (const timer of this.#retries) timer.cancel();
@@ -99,7 +111,7 @@ export class ServerPorts {
     const now = clock.now();
     switch (message.type) {
       case "report":
-        view.report(line.entry, message.report, now);
+        view.report(line.entry, message.report, now, message.busiest);
         this.options.onReport?.(line.entry.id, message.report);
         return;
       case "connected": {

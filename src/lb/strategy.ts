@@ -8,6 +8,8 @@ export interface ServerLoad {
   readonly connections: number;
   /** Placements made here whose client was not yet seen to connect. */
   readonly placed: number;
+  /** Of the sessions, those that were told to go on elsewhere and are still here. */
+  readonly leaving: number;
   /** Messages in and out, averaged over the last reports. */
   readonly messagesPerSecond: number;
   /** Bytes in and out, averaged likewise. */
@@ -34,9 +36,9 @@ export interface PlacementRequest {
  */
 export type Strategy = (servers: readonly ServerLoad[], request: PlacementRequest) => ServerId;
 
-/** Connections that a server has or is about to have. */
+/** Connections that a server has or is about to have, once all is done that is under way. */
 export function expectedConnections(server: ServerLoad): number {
-  return server.connections + server.placed;
+  return server.connections + server.placed - server.leaving;
 }
 
 /** The server at a drawn place. @param draw from [0, 1) */

@@ -9,4 +9,5 @@ export const OPERATOR_COMMANDS: ReadonlySet<string> = new Set([
   "invite",
   "backup",
   "restore",
+  "rebalance",
 ]);

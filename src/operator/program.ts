@@ -6,6 +6,7 @@ import { FastChatError } from "../protocol/errors.js";
 import { PROGRAM, type OperatorArguments } from "./command.js";
 import { drainCommand } from "./commands/drain.js";
 import { inviteCommand } from "./commands/invite.js";
+import { rebalanceCommand } from "./commands/rebalance.js";
 import { resumeCommand } from "./commands/resume.js";
 import { scaleCommand } from "./commands/scale.js";
 import { backupCommand } from "./commands/backup.js";
@@ -47,6 +48,7 @@ export async function runOperatorProgram(args: readonly string[]): Promise<void>
     .command(usersCommand)
     .command(suspendCommand)
     .command(inviteCommand)
+    .command(rebalanceCommand)
     .demandCommand(1, 1, "Which command? --help lists them.", "One command at a time.")
     .strict()
     .recommendCommands()

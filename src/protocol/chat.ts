@@ -10,7 +10,7 @@ import {
   GroupHeads,
   GroupLog,
 } from "./groups.js";
-import { Binary, Counter, Ref, ServerIdSchema } from "./schema.js";
+import { Binary, Counter, Host, Port, Ref, ServerIdSchema } from "./schema.js";
 
 /** Spoken on the wire by this release; a hello that names another is refused with `badVersion`. */
 export const PROTOCOL_VERSION = 1;
@@ -53,6 +53,15 @@ const Live = Type.Object({ type: Type.Literal("live") });
 /** Push: the server ends the session and says why. The client sends everything unaccepted again in its next one. */
 const Closing = Type.Object({ type: Type.Literal("closing"), code: ErrorCodeSchema, message: ErrorText });
 
+/** Push: the session shall go on at another server, which takes this ticket. This one ends soon. */
+const Move = Type.Object({
+  type: Type.Literal("move"),
+  server: ServerIdSchema,
+  host: Host,
+  port: Port,
+  ticket: Binary(1, 1024),
+});
+
 /** Reply to a request that failed; nothing was done. */
 const Refused = Type.Object({
   type: Type.Literal("refused"),
@@ -65,6 +74,7 @@ export const ServerMessage = Type.Union([
   Welcome,
   Live,
   Closing,
+  Move,
   Ping,
   Pong,
   GroupEvents,

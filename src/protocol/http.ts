@@ -6,12 +6,12 @@ import {
   Base64Url,
   Counter,
   DeviceIdSchema,
+  Host,
+  Port,
   ServerIdSchema,
   UserNameSchema,
 } from "./schema.js";
 
-const Port = Type.Integer({ minimum: 1, maximum: 65535 });
-const Host = Type.String({ minLength: 1, maxLength: 255 });
 /** A message of the OPAQUE exchange (RFC 9807), as its library spells it. */
 const Opaque = Base64Url(1, 2048, "OPAQUE message (RFC 9807), base64url");
 const DeviceLabel = Type.String({

@@ -227,6 +227,17 @@ export const Invites = Type.Object({ invites: Type.Array(InviteStatus), registra
 export type Invites = Static<typeof Invites>;
 export const InviteParam = Type.Object({ invite: InviteId });
 export type InviteParam = Static<typeof InviteParam>;
+/** How far a rebalancing has come that an operator asked for. */
+export const Rebalancing = Type.Object({
+  underWay: Type.Boolean(),
+  /** Sessions on their way at this moment. */
+  moving: Counter,
+  /** Sessions that were told to move since it began. */
+  moved: Counter,
+  /** Sessions that have to move yet for connections to be even. */
+  left: Counter,
+});
+export type Rebalancing = Static<typeof Rebalancing>;
 
 /** Paths, in one place for server and client. */
 export const OPERATOR_PATHS = {
@@ -241,4 +252,5 @@ export const OPERATOR_PATHS = {
   lift: (name: string) => `/v1/operator/users/${encodeURIComponent(name)}/lift`,
   invites: "/v1/operator/invites",
   invite: (id: number) => `/v1/operator/invites/${id}`,
+  rebalance: "/v1/operator/rebalance",
 } as const;

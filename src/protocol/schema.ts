@@ -55,5 +55,8 @@ export function Base64Url(min: number, max: number, description: string) {
 export const Counter = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** Of a device's messages in a conversation: from 1. */
 export const RunningNumber = Type.Integer({ minimum: 1, maximum: 0xffffffff });
+/** Where something listens. */
+export const Host = Type.String({ minLength: 1, maxLength: 255 });
+export const Port = Type.Integer({ minimum: 1, maximum: 65535 });
 /** Numbers a request, so that its reply can name it. */
 export const Ref = Type.Integer({ minimum: 0, maximum: 0xffffffff });

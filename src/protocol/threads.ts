@@ -129,7 +129,12 @@ export type FromThread =
 
 /** Chat server to balancer. */
 export type ToBalancer =
-  | { readonly type: "report"; readonly report: LoadReport }
+  /** With the sessions that had the most messages since the last one, at most {@link MOST_BUSIEST}, the busiest first. */
+  | {
+      readonly type: "report";
+      readonly report: LoadReport;
+      readonly busiest: readonly SessionTraffic[];
+    }
   /** A ticket was used: the placement it stood for is now a connection. `nonce` is the ticket's, in hexadecimal. */
   | { readonly type: "connected"; readonly session: ConnectedSession; readonly nonce: string }
   | { readonly type: "disconnected"; readonly session: SessionNumber }
@@ -145,7 +150,28 @@ export interface ConnectedSession {
 /** Why a session may not go on: the device is not signed in any more, or nobody may use its account for now. */
 export type SessionEnd = "notSignedIn" | "suspended";
 
+/** Sessions that a report names, at most. */
+export const MOST_BUSIEST = 64;
+
+export interface SessionTraffic {
+  readonly session: SessionNumber;
+  /** In and out. */
+  readonly messages: number;
+}
+
+/** Where a session is to go on. */
+export interface SessionMove {
+  readonly session: SessionNumber;
+  readonly server: ServerId;
+  readonly host: string;
+  readonly port: number;
+  /** For that server, and for the account and device of the session. */
+  readonly ticket: Uint8Array;
+}
+
 /** Balancer to chat server. */
 export type FromBalancer =
   /** These devices were revoked: end their sessions, and tell them why. */
-  { readonly type: "revoked"; readonly devices: readonly DeviceId[]; readonly why: SessionEnd };
+  | { readonly type: "revoked"; readonly devices: readonly DeviceId[]; readonly why: SessionEnd }
+  /** These sessions are to go on at other servers. */
+  | { readonly type: "move"; readonly moves: readonly SessionMove[] };

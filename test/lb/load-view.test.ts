@@ -11,7 +11,7 @@ const session = (number: number) => ({
 });
 
 function viewOf(...servers: ReturnType<typeof entry>[]) {
-  const view = new LoadView({ placementMs: 60_000, capacity: 100 });
+  const view = new LoadView({ placementMs: 60_000, capacity: 100, warmUpMs: 30_000 });
   for (const server of servers) view.add(server, 0);
   const at = (now: number, index = 0) => {
     const server = view.servers(now)[index];

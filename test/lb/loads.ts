@@ -38,6 +38,7 @@ export function load(id: string, over: Partial<ServerLoad> = {}): ServerLoad {
     id: serverId(id),
     connections: 0,
     placed: 0,
+    leaving: 0,
     messagesPerSecond: 0,
     bytesPerSecond: 0,
     loopDelayMs: 10,

@@ -13,7 +13,7 @@ import { accountId, deviceId, entry, maxMinusMean, randomAccount, serverId } fro
 
 function placementOf(strategy: Strategy, servers: number, capacity = 1000) {
   const clock = new VirtualClock();
-  const view = new LoadView({ placementMs: 60_000, capacity });
+  const view = new LoadView({ placementMs: 60_000, capacity, warmUpMs: 30_000 });
   for (let number = 1; number <= servers; number++) view.add(entry(number), clock.now());
   const duties = new Map<string, Duty>();
   const placement = new Placement({

@@ -17,7 +17,7 @@ const out = (device: DeviceId): EndedSession => ({ device, why: "notSignedIn" })
 
 function ports(t: Test, ended: (devices: readonly DeviceId[]) => Promise<EndedSession[]> = async () => []) {
   const clock = new VirtualClock();
-  const view = new LoadView({ placementMs: TICKET_MS, capacity: 100 });
+  const view = new LoadView({ placementMs: TICKET_MS, capacity: 100, warmUpMs: 30_000 });
   const servers = new ServerPorts({ view, sessions: { ended }, clock, log: quiet, ticketMs: TICKET_MS });
   t.teardown(() => servers.close());
   const connect = (server = entry(1)): MessagePort => {
@@ -50,7 +50,7 @@ t.test("what a server says goes into the view", async (t) => {
   say(port, { type: "sessions", sessions: [session(1), session(2)] });
   say(port, { type: "connected", session: session(3), nonce: "" });
   say(port, { type: "disconnected", session: 1 });
-  say(port, { type: "report", report: report({ connections: 2, messagesIn: 10 }) });
+  say(port, { type: "report", report: report({ connections: 2, messagesIn: 10 }), busiest: [] });
   await read(port, deviceId(99));
   t.match(view.servers(clock.now()), [{ id: "chat-1", connections: 1, messagesPerSecond: 10 }]);
 });

@@ -1,110 +1,34 @@
 /**
  * The connection to a chat server as a pure state machine (PROTOCOL.md, "Sessions"): place, connect, hello, welcome,
  * and live once everything that waited was delivered; a heartbeat while it is open, and the way back after a loss.
- * session.ts performs its effects.
+ * What becomes of one that is told to move stands in moving.ts. session.ts performs the effects.
  */
-import { PROTOCOL_VERSION, type ClientMessage, type ServerMessage } from "../../protocol/chat.js";
 import { fromBase64Url } from "../../protocol/bytes.js";
 import { isErrorCode, type ErrorCode, type ErrorRecord } from "../../protocol/errors.js";
 import type { Placement } from "../../protocol/http.js";
 import { RECONNECT, backoffMs } from "./backoff.js";
-import type { ConnectionStatus } from "./messages.js";
+import type {
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionState,
+  In,
+  Living,
+  Moment,
+  Move,
+  SessionMessage,
+  Step,
+  Welcome,
+} from "./connection-state.js";
+import {
+  GREETING_MS,
+  beginMove,
+  carryOn,
+  giveUpMove,
+  greeting,
+  moveConnected,
+  movePlaced,
+} from "./moving.js";
 
-export type Welcome = Extract<ServerMessage, { type: "welcome" }>;
-/** What the server says of the session itself. */
-export type SessionMessage = Extract<ServerMessage, { type: "welcome" | "live" | "closing" }>;
-
-/** How far a session has come with deliveries. */
-type Delivery = "none" | "catchingUp" | "live";
-
-/** `attach`: whether messages shall be delivered here. `tries`: failures in a row. */
-interface Common {
-  readonly attach: boolean;
-  readonly tries: number;
-}
-
-/** `attempt` numbers the ways to a server, so that an answer to an abandoned one is known as such. */
-export type ConnectionState =
-  | (Common & { readonly phase: "idle" | "waiting"; readonly attempt: number })
-  | (Common & { readonly phase: "placing"; readonly attempt: number })
-  | (Common & { readonly phase: "connecting"; readonly attempt: number; readonly ticket: Uint8Array })
-  | (Common & { readonly phase: "greeting"; readonly attempt: number; readonly delivery: Delivery })
-  | (Common & {
-      readonly phase: "open";
-      readonly attempt: number;
-      readonly delivery: Delivery;
-      readonly welcome: Welcome;
-      readonly since: number;
-      /** When the next heartbeat is due; one that is far off says that this device slept or its clock was set, not the server. */
-      readonly beatAt: number;
-      /** Silence counts from here at the earliest. */
-      readonly judgedFrom: number;
-      readonly pings: number;
-    })
-  | { readonly phase: "closed"; readonly attempt: number; readonly error: ErrorRecord | null };
-
-export type TimerName = "retry" | "greeting" | "beat";
-
-export type ConnectionEvent =
-  /** There is something to send. */
-  | { readonly type: "need" }
-  /** Deliveries are wanted, or no longer. */
-  | { readonly type: "attach" }
-  | { readonly type: "detach" }
-  /** This session is of no more use; the next one is. */
-  | { readonly type: "renew" }
-  | { readonly type: "placed"; readonly attempt: number; readonly placement: Placement }
-  | { readonly type: "connected"; readonly attempt: number }
-  /** Placing or connecting failed, or the channel closed. */
-  | {
-      readonly type: "failed";
-      readonly attempt: number;
-      readonly error: ErrorRecord;
-      readonly retryAfterMs?: number;
-    }
-  | {
-      readonly type: "message";
-      readonly attempt: number;
-      readonly message: SessionMessage;
-    }
-  | { readonly type: "retry" }
-  | { readonly type: "greeting" }
-  /** `heardAt`, `spokeAt`: when the last frame came and went, in milliseconds since 1970. */
-  | { readonly type: "beat"; readonly heardAt: number; readonly spokeAt: number }
-  | { readonly type: "stop"; readonly error: ErrorRecord | null };
-
-/** What the shell knows at the moment of an event. */
-export interface Moment {
-  /** Milliseconds since 1970. */
-  readonly now: number;
-  /** Drawn evenly from [0, 1). */
-  readonly chance: number;
-  /** Whether something waits to be sent. */
-  readonly needed: boolean;
-}
-
-export type ConnectionEffect =
-  | { readonly do: "place"; readonly attempt: number }
-  | { readonly do: "connect"; readonly attempt: number; readonly placement: Placement }
-  | { readonly do: "say"; readonly message: ClientMessage }
-  /** `orderly`: what is queued still leaves. */
-  | { readonly do: "hangUp"; readonly orderly: boolean }
-  | { readonly do: "setTimer"; readonly name: TimerName; readonly ms: number }
-  | { readonly do: "cancelTimers" }
-  | { readonly do: "opened"; readonly welcome: Welcome }
-  | { readonly do: "live" }
-  /** The session that was open is no more. */
-  | { readonly do: "down" }
-  | { readonly do: "closed"; readonly error: ErrorRecord | null }
-  | { readonly do: "status"; readonly status: ConnectionStatus };
-
-export interface Step {
-  readonly state: ConnectionState;
-  readonly effects: readonly ConnectionEffect[];
-}
-
-/** How long the server may take to answer `hello`, in milliseconds. */
-export const GREETING_MS = 10_000;
 /** A session that lived this long was a good one: the next failure is the first in a row again. */
 export const STABLE_MS = 5_000;
 /** Heartbeats in the time after which silence means death. */
@@ -128,6 +52,9 @@ export const START: ConnectionState = { phase: "idle", attach: false, tries: 0, 
 /** The transition function: no clock, no chance and no socket but what `moment` tells. */
 export function step(state: ConnectionState, event: ConnectionEvent, moment: Moment): Step {
   if (state.phase === "closed") return stay(state);
+  if (state.phase === "open" && state.move !== null && "attempt" in event) {
+    if (event.attempt === state.move.attempt) return onMove(state, state.move, event, moment);
+  }
   switch (event.type) {
     case "need":
       return state.phase === "idle" ? place(state) : stay(state);
@@ -153,12 +80,10 @@ export function step(state: ConnectionState, event: ConnectionEvent, moment: Mom
       if (state.phase !== "waiting") return stay(state);
       return state.attach || moment.needed ? place(state) : stay({ ...state, phase: "idle" });
     case "greeting":
-      if (state.phase !== "greeting") return stay(state);
-      return lost(
-        state,
-        { code: "timeout", message: "The chat server did not answer the greeting." },
-        moment,
-      );
+      if (state.phase === "open" && state.move?.step === "greeting") {
+        return moveFailed(state, state.move, SILENT);
+      }
+      return state.phase === "greeting" ? lost(state, SILENT, moment) : stay(state);
     case "beat":
       return state.phase === "open" ? beat(state, event.heardAt, event.spokeAt, moment) : stay(state);
     case "stop":
@@ -166,8 +91,7 @@ export function step(state: ConnectionState, event: ConnectionEvent, moment: Mom
   }
 }
 
-type Living = Exclude<ConnectionState, { phase: "closed" }>;
-type In<Phase extends ConnectionState["phase"]> = Extract<ConnectionState, { phase: Phase }>;
+const SILENT: ErrorRecord = { code: "timeout", message: "The chat server did not answer the greeting." };
 
 function stay(state: ConnectionState): Step {
   return { state, effects: [] };
@@ -188,25 +112,70 @@ function place({ attach, tries, attempt }: Living): Step {
   };
 }
 
-function placed(state: In<"placing">, placement: Placement, moment: Moment): Step {
-  const ticket = fromBase64Url(placement.ticket);
+function placed(state: In<"placing">, { server, ticket: text }: Placement, moment: Moment): Step {
+  const ticket = fromBase64Url(text);
   if (ticket === null) {
     return lost(state, { code: "badFrame", message: "The ticket is not of its form." }, moment);
   }
   const { attach, tries, attempt } = state;
   return {
     state: { phase: "connecting", attach, tries, attempt, ticket },
-    effects: [{ do: "connect", attempt, placement }],
+    effects: [{ do: "connect", attempt, server: { host: server.host, port: server.port } }],
   };
 }
 
 function greet({ attach, tries, attempt, ticket }: In<"connecting">): Step {
   return {
     state: { phase: "greeting", attach, tries, attempt, delivery: attach ? "catchingUp" : "none" },
-    effects: [
-      { do: "say", message: { type: "hello", version: PROTOCOL_VERSION, ticket, attach } },
-      { do: "setTimer", name: "greeting", ms: GREETING_MS },
-    ],
+    effects: greeting(attempt, ticket, attach),
+  };
+}
+
+/** Of the way to the server where an open session is to go on. */
+function onMove(
+  state: In<"open">,
+  move: Move,
+  event: Extract<ConnectionEvent, { attempt: number }>,
+  moment: Moment,
+): Step {
+  switch (event.type) {
+    case "placed":
+      return movePlaced(state, move, event.placement);
+    case "connected":
+      return moveConnected(state, move);
+    case "failed":
+      return moveFailed(state, move, event.error);
+    case "message":
+      if (event.message.type === "welcome" && move.step === "greeting") {
+        return arrive(state, move, event.message, moment);
+      }
+      return moveFailed(
+        state,
+        move,
+        event.message.type === "closing" ? closingRecord(event.message) : wrongTime(event.message),
+      );
+  }
+}
+
+/** What the balancer, or a server it named, says for good is so; what a chat server led to may be its own doing. */
+function moveFailed(state: In<"open">, move: Move, error: ErrorRecord): Step {
+  if (move.by === "balancer" && isFinal(error.code)) return closed(state, error, false);
+  return giveUpMove(state, move);
+}
+
+/** The new session is open: it takes the place of the old one, which ends in good order. */
+function arrive(
+  state: In<"open">,
+  { attempt, delivery }: Extract<Move, { step: "greeting" }>,
+  welcome: Welcome,
+  moment: Moment,
+): Step {
+  const { attach } = state;
+  const tries = wasGood(state, moment) ? 0 : state.tries;
+  const opened = open({ phase: "greeting", attach, tries, attempt, delivery }, welcome, moment);
+  return {
+    ...opened,
+    effects: [{ do: "hangUp", attempt: state.attempt, orderly: true }, { do: "down" }, ...opened.effects],
   };
 }
 
@@ -222,39 +191,44 @@ function onMessage(state: Living, message: SessionMessage, moment: Moment): Step
       };
     case "closing":
       if (!onTheWay(state)) return stay(state);
-      return lost(
-        state,
-        { code: isErrorCode(message.code) ? message.code : "internal", message: message.message },
-        moment,
-      );
+      return lost(state, closingRecord(message), moment);
+    case "move":
+      return state.phase === "open" ? beginMove(state, message) : unexpected(state, message, moment);
   }
 }
 
-function unexpected(state: Living, message: { readonly type: string }, moment: Moment): Step {
-  if (!onTheWay(state)) return stay(state);
-  return lost(
-    state,
-    { code: "badFrame", message: `The chat server said "${message.type}" at the wrong time.` },
-    moment,
-  );
+function unexpected(state: Living, message: SessionMessage, moment: Moment): Step {
+  return onTheWay(state) ? lost(state, wrongTime(message), moment) : stay(state);
+}
+
+function closingRecord({ code, message }: Extract<SessionMessage, { type: "closing" }>): ErrorRecord {
+  return { code: isErrorCode(code) ? code : "internal", message };
+}
+
+function wrongTime({ type }: SessionMessage): ErrorRecord {
+  return { code: "badFrame", message: `The chat server said "${type}" at the wrong time.` };
 }
 
 function open(state: In<"greeting">, welcome: Welcome, { now }: Moment): Step {
+  const { attempt } = state;
   const beatMs = beatMsOf(welcome);
   const late = state.attach && state.delivery === "none";
-  const attachment: ConnectionEffect[] = late ? [{ do: "say", message: { type: "attach" } }] : [];
+  const attachment: ConnectionEffect[] = late ? [{ do: "say", attempt, message: { type: "attach" } }] : [];
   return {
     state: {
       phase: "open",
       attach: state.attach,
       tries: state.tries,
-      attempt: state.attempt,
+      attempt,
       delivery: late ? "catchingUp" : state.delivery,
       welcome,
       since: now,
       beatAt: now + beatMs,
       judgedFrom: now,
       pings: 0,
+      issued: attempt,
+      move: null,
+      told: false,
     },
     effects: [
       { do: "cancelTimers" },
@@ -283,8 +257,9 @@ function beat(state: In<"open">, heardAt: number, spokeAt: number, moment: Momen
     return lost(state, { code: "timeout", message: "The chat server fell silent." }, moment);
   }
   const quiet = now - heardAt >= beatMs || now - spokeAt >= beatMs || spokeAt - now > farOff;
+  const { attempt } = state;
   const ping: ConnectionEffect[] = quiet
-    ? [{ do: "say", message: { type: "ping", ref: state.pings % 0xffffffff } }]
+    ? [{ do: "say", attempt, message: { type: "ping", ref: state.pings % 0xffffffff } }]
     : [];
   return {
     state: { ...state, beatAt: now + beatMs, judgedFrom, pings: state.pings + ping.length },
@@ -297,7 +272,7 @@ function attach(state: Living): Step {
   if (state.phase === "open" && state.delivery === "none") {
     return {
       state: { ...state, attach: true, delivery: "catchingUp" },
-      effects: [{ do: "say", message: { type: "attach" } }],
+      effects: [{ do: "say", attempt: state.attempt, message: { type: "attach" } }],
     };
   }
   return stay({ ...state, attach: true });
@@ -305,35 +280,32 @@ function attach(state: Living): Step {
 
 /** A session cannot be told to stop delivering: it ends, and the next one does not ask for deliveries. */
 function detach(state: Living): Step {
-  const { tries, attempt } = state;
-  const idle = { phase: "idle", attach: false, tries, attempt } as const;
+  const { tries } = state;
+  const idle = { phase: "idle", attach: false, tries, attempt: latest(state) } as const;
   if (state.phase === "open" && state.delivery !== "none") {
     return {
       state: idle,
-      effects: [{ do: "cancelTimers" }, { do: "hangUp", orderly: true }, { do: "down" }],
+      effects: [{ do: "cancelTimers" }, ...hangUps(state, true), { do: "down" }],
     };
   }
   if (state.phase === "greeting" && state.delivery !== "none") {
     // Back to the start by way of the timer: whoever still has something to send is asked then.
     return {
       state: { ...idle, phase: "waiting" },
-      effects: [
-        { do: "cancelTimers" },
-        { do: "hangUp", orderly: true },
-        { do: "setTimer", name: "retry", ms: 0 },
-      ],
+      effects: [{ do: "cancelTimers" }, ...hangUps(state, true), { do: "setTimer", name: "retry", ms: 0 }],
     };
   }
   return stay({ ...state, attach: false });
 }
 
 /** Ends the session in good order; the pause keeps a sender from hammering at whoever is full. */
-function renew({ attach, tries, attempt }: In<"open">, { chance }: Moment): Step {
+function renew(state: In<"open">, { chance }: Moment): Step {
+  const { attach, tries, issued } = state;
   return {
-    state: { phase: "waiting", attach, tries, attempt },
+    state: { phase: "waiting", attach, tries, attempt: issued },
     effects: [
       { do: "cancelTimers" },
-      { do: "hangUp", orderly: true },
+      ...hangUps(state, true),
       { do: "setTimer", name: "retry", ms: backoffMs(1, chance, RECONNECT) },
       { do: "down" },
     ],
@@ -342,14 +314,14 @@ function renew({ attach, tries, attempt }: In<"open">, { chance }: Moment): Step
 
 function lost(state: Living, error: ErrorRecord, moment: Moment, retryAfterMs = 0): Step {
   if (isFinal(error.code)) return closed(state, error, false);
-  const good = state.phase === "open" && moment.now - state.since >= STABLE_MS;
-  const tries = good ? 1 : state.tries + 1;
+  const tries = state.phase === "open" && wasGood(state, moment) ? 1 : state.tries + 1;
+  if (state.phase === "open" && state.move !== null) return goOn({ ...state, tries }, state.move);
   const ms = retryAfterMs + backoffMs(tries, moment.chance, RECONNECT);
   return {
-    state: { phase: "waiting", attach: state.attach, tries, attempt: state.attempt },
+    state: { phase: "waiting", attach: state.attach, tries, attempt: latest(state) },
     effects: [
       { do: "cancelTimers" },
-      { do: "hangUp", orderly: false },
+      ...hangUps(state, false),
       { do: "setTimer", name: "retry", ms },
       { do: "status", status: { kind: "offline", error, retryMs: ms } },
       ...(state.phase === "open" ? [{ do: "down" } as const] : []),
@@ -357,12 +329,44 @@ function lost(state: Living, error: ErrorRecord, moment: Moment, retryAfterMs = 
   };
 }
 
-function closed(state: Living, error: ErrorRecord | null, orderly: boolean): Step {
+/** Lost, and on the way to another server already. */
+function goOn(state: In<"open">, move: Move): Step {
   return {
-    state: { phase: "closed", attempt: state.attempt, error },
+    state: carryOn(state, move),
     effects: [
       { do: "cancelTimers" },
-      { do: "hangUp", orderly },
+      { do: "hangUp", attempt: state.attempt, orderly: false },
+      ...(move.step === "greeting" ? [{ do: "setTimer", name: "greeting", ms: GREETING_MS } as const] : []),
+      { do: "status", status: { kind: "connecting" } },
+      { do: "down" },
+    ],
+  };
+}
+
+function wasGood({ since }: In<"open">, { now }: Moment): boolean {
+  return now - since >= STABLE_MS;
+}
+
+/** The highest number that a way to a server was given. */
+function latest(state: Living): number {
+  return state.phase === "open" ? state.issued : state.attempt;
+}
+
+/** Ends the connection that there is, and the one that comes about beside it. */
+function hangUps(state: Living, orderly: boolean): ConnectionEffect[] {
+  const coming = state.phase === "open" ? state.move : null;
+  return [
+    { do: "hangUp", attempt: state.attempt, orderly },
+    ...(coming === null ? [] : [{ do: "hangUp", attempt: coming.attempt, orderly: false } as const]),
+  ];
+}
+
+function closed(state: Living, error: ErrorRecord | null, orderly: boolean): Step {
+  return {
+    state: { phase: "closed", attempt: latest(state), error },
+    effects: [
+      { do: "cancelTimers" },
+      ...hangUps(state, orderly),
       ...(state.phase === "open" ? [{ do: "down" } as const] : []),
       { do: "status", status: { kind: "closed", error } },
       { do: "closed", error },

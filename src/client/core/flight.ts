@@ -5,7 +5,7 @@ import type { AccountId, ConversationId, MessageId } from "../../protocol/ids.js
 import { AcceptedNotes } from "./accepted-notes.js";
 import type { Archive } from "./archive.js";
 import { ArchiveOrder, type OutboxItem } from "./archive-order.js";
-import type { Welcome } from "./connection.js";
+import type { Welcome } from "./connection-state.js";
 import { tooLarge } from "./drafts.js";
 import { GroupFlight, isToGroup, type SealingPast } from "./group-flight.js";
 import type { OutboxEntry, OutboxFile, OutboxFiles } from "./outbox-files.js";

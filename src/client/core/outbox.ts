@@ -12,7 +12,7 @@ import type { ConversationId } from "../../protocol/ids.js";
 import type { Payload } from "../../protocol/payload.js";
 import type { Clock, HeldLock, Timer } from "../../protocol/runtime.js";
 import type { Archive } from "./archive.js";
-import type { Welcome } from "./connection.js";
+import type { Welcome } from "./connection-state.js";
 import type { Contacts } from "./contacts.js";
 import { numberDrafts, type Draft, type NumberingContext } from "./drafts.js";
 import { Flight, type SendingSession } from "./flight.js";

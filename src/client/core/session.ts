@@ -18,18 +18,17 @@ import type { Placement } from "../../protocol/http.js";
 import type { ConversationId } from "../../protocol/ids.js";
 import type { Clock, FrameChannel, Random, Timer } from "../../protocol/runtime.js";
 import { chanceOf } from "./backoff.js";
-import {
-  START,
-  step,
-  type ConnectionEffect,
-  type ConnectionEvent,
-  type ConnectionState,
-  type TimerName,
-  type Welcome,
-} from "./connection.js";
+import { START, step } from "./connection.js";
+import type {
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionState,
+  TimerName,
+  Welcome,
+} from "./connection-state.js";
 import type { GroupReply } from "./group-service.js";
 import type { ConnectionStatus } from "./messages.js";
-import type { Transport } from "./ports.js";
+import type { Endpoint, Transport } from "./ports.js";
 
 /** What the session tells the rest of the client. None of these may throw. */
 export interface SessionListener {
@@ -58,15 +57,21 @@ export interface SessionPorts {
   readonly random: Random;
 }
 
+/** A connection to a chat server: that of the session, or the one where it goes on. */
+interface Way {
+  readonly channel: FrameChannel;
+  heardAt: number;
+  spokeAt: number;
+}
+
 export class Session {
   readonly #ports: SessionPorts;
   readonly #place: () => Promise<Placement>;
   readonly #listener: SessionListener;
   readonly #timers = new Map<TimerName, Timer>();
+  /** By their numbers; more than one only while the session moves. */
+  readonly #ways = new Map<number, Way>();
   #state: ConnectionState = START;
-  #channel: FrameChannel | null = null;
-  #heardAt = 0;
-  #spokeAt = 0;
 
   /** @param place asks the balancer for a server and a ticket */
   constructor(ports: SessionPorts, place: () => Promise<Placement>, listener: SessionListener) {
@@ -87,7 +92,7 @@ export class Session {
 
   /** Whether frames sent now would only queue up. */
   get congested(): boolean {
-    return this.#channel?.congested ?? true;
+    return this.#way?.channel.congested ?? true;
   }
 
   /** Connects, unless that is under way: something waits to be sent. */
@@ -116,15 +121,21 @@ export class Session {
 
   /** Sends a control message in the open session, if there is one. */
   say(message: ClientMessage): void {
-    if (this.#state.phase === "open") this.#say(message);
+    if (this.#state.phase === "open") this.#say(this.#state.attempt, message);
   }
 
   /** Sends a frame in the open session. @returns false where there is none */
   send(frame: Uint8Array): boolean {
-    if (this.#state.phase !== "open" || this.#channel === null) return false;
-    this.#spokeAt = this.#ports.clock.now();
-    this.#channel.send(frame);
+    const way = this.#way;
+    if (this.#state.phase !== "open" || way === undefined) return false;
+    way.spokeAt = this.#ports.clock.now();
+    way.channel.send(frame);
     return true;
+  }
+
+  /** The connection of the session itself. */
+  get #way(): Way | undefined {
+    return this.#ways.get(this.#state.attempt);
   }
 
   #handle(event: ConnectionEvent): void {
@@ -144,13 +155,13 @@ export class Session {
         this.#ask(effect.attempt);
         return;
       case "connect":
-        this.#connect(effect.attempt, effect.placement);
+        this.#connect(effect.attempt, effect.server);
         return;
       case "say":
-        this.#say(effect.message);
+        this.#say(effect.attempt, effect.message);
         return;
       case "hangUp":
-        this.#hangUp(effect.orderly);
+        this.#hangUp(effect.attempt, effect.orderly);
         return;
       case "setTimer":
         this.#setTimer(effect.name, effect.ms);
@@ -184,28 +195,29 @@ export class Session {
     );
   }
 
-  #connect(attempt: number, { server }: Placement): void {
+  #connect(attempt: number, server: Endpoint): void {
     const handlers = {
       onFrame: (content: Uint8Array) => this.#onFrame(attempt, content),
       onDrain: () => {
         if (this.#state.attempt === attempt) this.#listener.onDrain();
       },
       onClose: (error?: Error) => {
+        this.#ways.delete(attempt);
         this.#failed(
           attempt,
           error ?? new FastChatError("unavailable", "The chat server closed the connection."),
         );
       },
     };
-    this.#ports.transport.connect({ host: server.host, port: server.port }, handlers).then(
+    this.#ports.transport.connect(server, handlers).then(
       (channel) => {
         // The way may have been abandoned while the connection came about.
-        if (this.#state.phase !== "connecting" || this.#state.attempt !== attempt) {
+        if (connecting(this.#state) !== attempt) {
           channel.destroy();
           return;
         }
-        this.#channel = channel;
-        this.#heardAt = this.#spokeAt = this.#ports.clock.now();
+        const now = this.#ports.clock.now();
+        this.#ways.set(attempt, { channel, heardAt: now, spokeAt: now });
         this.#handle({ type: "connected", attempt });
       },
       (error: unknown) => this.#failed(attempt, error),
@@ -228,9 +240,10 @@ export class Session {
   }
 
   #onFrame(attempt: number, content: Uint8Array): void {
-    const { phase } = this.#state;
-    if (this.#state.attempt !== attempt || (phase !== "greeting" && phase !== "open")) return;
-    this.#heardAt = this.#ports.clock.now();
+    const way = this.#ways.get(attempt);
+    // A connection that was hung up brings nothing any more.
+    if (way === undefined) return;
+    way.heardAt = this.#ports.clock.now();
     try {
       this.#dispatch(attempt, content);
     } catch (error) {
@@ -248,11 +261,11 @@ export class Session {
         return;
       }
       case Kind.accepted:
-        if (this.#isOpen()) this.#listener.onAccepted(decodeAccepted(content));
+        if (this.#isOpen(attempt)) this.#listener.onAccepted(decodeAccepted(content));
         return;
       case Kind.deliver:
         // A copy: deliveries are kept until the archive has them, and `content` is a view on a larger buffer.
-        if (this.#isOpen()) this.#listener.onDeliver(decodeSend(new Uint8Array(content)));
+        if (this.#isOpen(attempt)) this.#listener.onDeliver(decodeSend(new Uint8Array(content)));
         return;
       case Kind.send:
       case Kind.ack:
@@ -266,7 +279,7 @@ export class Session {
   #onControl(attempt: number, message: ServerMessage): void {
     switch (message.type) {
       case "ping":
-        this.#say({ type: "pong", ref: message.ref });
+        this.#say(attempt, { type: "pong", ref: message.ref });
         return;
       case "pong":
         return;
@@ -275,31 +288,40 @@ export class Session {
       case "closing":
         this.#handle({ type: "message", attempt, message });
         return;
+      case "move": {
+        // A copy: the ticket is kept until there is a connection, and was read from a larger buffer.
+        const ticket = new Uint8Array(message.ticket);
+        this.#handle({ type: "message", attempt, message: { ...message, ticket } });
+        return;
+      }
       case "groupChanged":
-        if (this.#isOpen()) this.#listener.onGroupChanged(message.group, message.epoch);
+        if (this.#isOpen(attempt)) this.#listener.onGroupChanged(message.group, message.epoch);
         return;
       case "groupEvents":
       case "groupAppended":
       case "groupEpochs":
       case "refused":
-        if (this.#isOpen()) this.#listener.onGroupReply(message);
+        if (this.#isOpen(attempt)) this.#listener.onGroupReply(message);
         return;
     }
   }
 
-  #isOpen(): boolean {
-    if (this.#state.phase === "open") return true;
+  /** @throws FastChatError `badFrame` where it is not */
+  #isOpen(attempt: number): boolean {
+    if (this.#state.phase === "open" && this.#state.attempt === attempt) return true;
     throw new FastChatError("badFrame", "The chat server spoke before its welcome.");
   }
 
-  #say(message: ClientMessage): void {
-    this.#spokeAt = this.#ports.clock.now();
-    this.#channel?.send(clientMessages.encode(message));
+  #say(attempt: number, message: ClientMessage): void {
+    const way = this.#ways.get(attempt);
+    if (way === undefined) return;
+    way.spokeAt = this.#ports.clock.now();
+    way.channel.send(clientMessages.encode(message));
   }
 
-  #hangUp(orderly: boolean): void {
-    const channel = this.#channel;
-    this.#channel = null;
+  #hangUp(attempt: number, orderly: boolean): void {
+    const channel = this.#ways.get(attempt)?.channel;
+    this.#ways.delete(attempt);
     if (orderly) channel?.close();
     else channel?.destroy();
   }
@@ -308,9 +330,18 @@ export class Session {
     this.#timers.get(name)?.cancel();
     const timer = this.#ports.clock.after(ms, () => {
       this.#timers.delete(name);
-      if (name === "beat") this.#handle({ type: "beat", heardAt: this.#heardAt, spokeAt: this.#spokeAt });
-      else this.#handle({ type: name });
+      if (name !== "beat") this.#handle({ type: name });
+      else if (this.#way !== undefined) {
+        const { heardAt, spokeAt } = this.#way;
+        this.#handle({ type: "beat", heardAt, spokeAt });
+      }
     });
     this.#timers.set(name, timer);
   }
+}
+
+/** The way whose connection comes about. */
+function connecting(state: ConnectionState): number | null {
+  if (state.phase === "connecting") return state.attempt;
+  return state.phase === "open" && state.move?.step === "connecting" ? state.move.attempt : null;
 }

@@ -3,6 +3,7 @@ import type { Clock, Log } from "../../protocol/runtime.js";
 import type { AccountsContext } from "./accounts-context.js";
 import type { LoadView } from "../load-view.js";
 import type { Metrics } from "../metrics/metrics.js";
+import type { Mover } from "../mover.js";
 import type { Fleet } from "./fleet.js";
 import type { RecentPast } from "./recent-past.js";
 
@@ -10,6 +11,7 @@ export interface OperatorContext {
   /** SHA-256 of the operator token, 32 bytes. */
   readonly operatorTokenHash: Uint8Array;
   readonly fleet: Fleet;
+  readonly mover: Pick<Mover, "rebalance" | "progress">;
   readonly view: LoadView;
   readonly past: RecentPast;
   readonly metrics: Metrics;

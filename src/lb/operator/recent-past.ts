@@ -16,10 +16,15 @@ export interface RecentPastOptions extends StateSources {
 export const MOST_SAMPLES = 900;
 export const MOST_EVENTS = 200;
 
+/** Moves that go on are told of once in so many samples. */
+const MOVES_SAMPLES = 10;
+
 export class RecentPast {
   readonly #samples: LoadSample[] = [];
   readonly #events: LoadEvent[] = [];
   #threads: readonly ThreadStatus[];
+  /** By server: sessions that were asked to go and have not been told of yet. */
+  readonly #leaving = new Map<string, { sessions: number; samples: number; goesOn: boolean }>();
   #latest = 0;
   #timer: Timer;
 
@@ -30,13 +35,14 @@ export class RecentPast {
     this.#timer = this.#nextTick();
   }
 
-  /** Sessions of a server were asked to go to another one. */
+  /** Sessions of a server were asked to go to another one. Those that follow each other are told of together. */
   moved(server: string, sessions: number): void {
-    this.#note({
-      kind: "moved",
-      thread: server,
-      text: `${sessions} sessions leave ${server} for other servers`,
-    });
+    const leaving = this.#leaving.get(server);
+    if (leaving === undefined) this.#leaving.set(server, { sessions, samples: 0, goesOn: true });
+    else {
+      leaving.sessions += sessions;
+      leaving.goesOn = true;
+    }
   }
 
   /** @param since `until` of the last answer; everything if not given */
@@ -55,6 +61,7 @@ export class RecentPast {
   #nextTick(): Timer {
     const { clock, everyMs } = this.options;
     return clock.after(everyMs, () => {
+      this.#tellOfMoves();
       this.#sample();
       this.#timer = this.#nextTick();
     });
@@ -74,6 +81,19 @@ export class RecentPast {
       })),
       evenness: evennessOf(this.options, servers),
     });
+  }
+
+  #tellOfMoves(): void {
+    for (const [server, leaving] of this.#leaving) {
+      if (leaving.goesOn && ++leaving.samples < MOVES_SAMPLES) {
+        leaving.goesOn = false;
+        continue;
+      }
+      this.#leaving.delete(server);
+      const { sessions } = leaving;
+      const told = sessions === 1 ? "1 session leaves" : `${sessions} sessions leave`;
+      this.#note({ kind: "moved", thread: server, text: `${told} ${server} for other servers` });
+    }
   }
 
   #threadsOnChange(): void {

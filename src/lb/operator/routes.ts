@@ -10,6 +10,7 @@ import { logOrders } from "./order-log.js";
 import { drain } from "./routes/drain.js";
 import { load } from "./routes/load.js";
 import { metricsText } from "./routes/metrics.js";
+import { rebalance } from "./routes/rebalance.js";
 import { resume } from "./routes/resume.js";
 import { scale } from "./routes/scale.js";
 import { status } from "./routes/status.js";
@@ -31,6 +32,7 @@ export async function addOperatorRoutes(app: App, context: OperatorContext): Pro
     users(operators, context.people);
     suspend(operators, context.people);
     invites(operators, context.people);
+    rebalance(operators, context);
   };
   await app.register(plugin);
 }

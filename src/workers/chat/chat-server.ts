@@ -16,12 +16,21 @@ import type {
 } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import type { Clock, FrameChannel, FrameHandlers, Log, Random, Timer } from "../../protocol/runtime.js";
-import type { ConnectedSession, LoadReport, SessionEnd, ToBalancer } from "../../protocol/threads.js";
+import type {
+  ConnectedSession,
+  FromBalancer,
+  LoadReport,
+  SessionEnd,
+  SessionMove,
+  SessionTraffic,
+  ToBalancer,
+} from "../../protocol/threads.js";
 import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
 import { isPassing } from "../../store/database.js";
 import type { DeliveryStore } from "../../store/deliveries.js";
 import type { GroupStore } from "../../store/groups.js";
 import { BodyIds } from "./body-ids.js";
+import { takeBusiest } from "./busiest.js";
 import { DeliveryWriter } from "./delivery-writer.js";
 import { Dispatcher } from "./dispatcher.js";
 import { GroupNews } from "./group-news.js";
@@ -261,14 +270,37 @@ export class ChatServer {
     }
   }
 
+  balancerMessage(message: FromBalancer): void {
+    switch (message.type) {
+      case "revoked":
+        return this.#revoke(message.devices, message.why);
+      case "move":
+        for (const move of message.moves) this.#move(move);
+        return;
+    }
+  }
+
   /** Ends the sessions of devices that may not go on. */
-  revoke(devices: readonly DeviceId[], why: SessionEnd): void {
+  #revoke(devices: readonly DeviceId[], why: SessionEnd): void {
     const revoked = new Set(devices);
     for (const session of [...this.#sessions.values()]) {
       if (session.state.name === "open" && revoked.has(session.state.device)) {
         this.#end(session, new FastChatError(why, REVOKED[why]));
       }
     }
+  }
+
+  /** Tells a session where to go on. One that has ended since is known to the balancer as such, or will be soon. */
+  #move({ session: number, server, host, port, ticket }: SessionMove): void {
+    const session = this.#sessions.get(number);
+    if (session === undefined) return;
+    session.leaveBy ??= this.options.clock.now() + this.options.timeouts.moveMs;
+    reply(session, { type: "move", server, host, port, ticket });
+  }
+
+  /** The sessions that had the most messages since the last call, with how many, the busiest first. */
+  busiest(): SessionTraffic[] {
+    return takeBusiest(this.#sessions.values());
   }
 
   /** Every open session, for a balancer that does not know them yet. */
@@ -408,6 +440,7 @@ export class ChatServer {
   #deliver(number: SessionNumber, frame: Uint8Array): void {
     const session = this.#attached.get(number);
     if (session?.state.name !== "open" || session.state.delivery !== "wanted") return;
+    session.messages++;
     this.#meter.messageOut(frame.length);
     if (session.channel.send(frame)) return;
     // It does not read: its messages take the way through the database until it does, and nobody else's do.
@@ -460,6 +493,10 @@ export class ChatServer {
       }
     }
     for (const session of this.#sessions.values()) {
+      if (session.leaveBy !== null && now > session.leaveBy) {
+        this.#end(session, new FastChatError("unavailable", "This session was to move; connect again."));
+        continue;
+      }
       if (session.held) {
         const home = session.state.name === "open" ? homeOf(this.#view, session.state.account) : null;
         session.held = home !== null && this.#isFull(home.id);
@@ -480,7 +517,10 @@ export class ChatServer {
   }
 
   #allowForLateness(lateMs: number): void {
-    for (const session of [...this.#arriving, ...this.#sessions.values()]) session.lastFrameAt += lateMs;
+    for (const session of [...this.#arriving, ...this.#sessions.values()]) {
+      session.lastFrameAt += lateMs;
+      if (session.leaveBy !== null) session.leaveBy += lateMs;
+    }
   }
 
   #sweep(now: number): void {

@@ -75,7 +75,7 @@ export async function startChatThread(
   const connectBalancer = (port: MessagePort): void => {
     balancer?.close();
     balancer = port;
-    port.on("message", ({ devices, why }: FromBalancer) => server.revoke(devices, why));
+    port.on("message", (message: FromBalancer) => server.balancerMessage(message));
     port.postMessage({ type: "sessions", sessions: server.connected() } satisfies ToBalancer);
   };
 
@@ -139,7 +139,7 @@ function reportLoad(
     before = now;
     delay.reset();
     say({ type: "report", report });
-    tellBalancer({ type: "report", report });
+    tellBalancer({ type: "report", report, busiest: server.busiest() });
   }, everyMs);
   return () => {
     clearInterval(timer);

@@ -41,6 +41,10 @@ export interface Session {
   frames: number;
   /** Whether nothing more is read until the account's home has caught up. */
   held: boolean;
+  /** Messages in and out since they were last reported. */
+  messages: number;
+  /** When it must have gone to the server that it was told to move to, in milliseconds; `null` if it may stay. */
+  leaveBy: number | null;
   /** Requests that are being answered. */
   asking: number;
   /** Messages and bytes taken and not answered by `accepted` yet. */
@@ -57,6 +61,8 @@ export function newSession(channel: FrameChannel, now: number): Session {
     lastFrameAt: now,
     frames: 0,
     held: false,
+    messages: 0,
+    leaveBy: null,
     asking: 0,
     unaccepted: 0,
     unacceptedBytes: 0,

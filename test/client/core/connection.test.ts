@@ -1,15 +1,13 @@
 /** The connection's state machine by itself (PROTOCOL.md, "Sessions"). */
 import t from "tap";
-import {
-  GREETING_MS,
-  STABLE_MS,
-  START,
-  step,
-  type ConnectionEffect,
-  type ConnectionEvent,
-  type ConnectionState,
-  type Moment,
-} from "../../../src/client/core/connection.js";
+import { STABLE_MS, START, step } from "../../../src/client/core/connection.js";
+import type {
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionState,
+  Moment,
+} from "../../../src/client/core/connection-state.js";
+import { GREETING_MS } from "../../../src/client/core/moving.js";
 import type { Placement } from "../../../src/protocol/http.js";
 import { parseServerId, type ServerId } from "../../../src/protocol/ids.js";
 
@@ -76,7 +74,7 @@ t.test(
     const machine = new Machine();
     t.match(machine.on({ type: "attach" }), [{ do: "status" }, { do: "place", attempt: 1 }]);
     t.match(machine.on({ type: "placed", attempt: 1, placement }), [
-      { do: "connect", attempt: 1, placement },
+      { do: "connect", attempt: 1, server: { host: "h", port: 1 } },
     ]);
     const greeting = machine.on({ type: "connected", attempt: 1 });
     t.strictSame(said(greeting), [
@@ -121,7 +119,11 @@ t.test(
     machine.on({ type: "attach" });
     machine.welcomed();
     const effects = machine.on({ type: "detach" });
-    t.strictSame(effects, [{ do: "cancelTimers" }, { do: "hangUp", orderly: true }, { do: "down" }]);
+    t.strictSame(effects, [
+      { do: "cancelTimers" },
+      { do: "hangUp", attempt: 1, orderly: true },
+      { do: "down" },
+    ]);
     t.equal(machine.state.phase, "idle");
     machine.on({ type: "need" });
     machine.on({ type: "placed", attempt: 2, placement });

@@ -57,7 +57,7 @@ t.test("every metric is named by convention, with a help, a unit and labels of b
   await service.ask("GET", "/somewhere/else");
   service.balancer.fleet.update([thread("chat-1", { trouble: "diskFull" })]);
   const line = service.addServer(entry(1));
-  line.say({ type: "report", report: report({ messagesIn: 1, ended: { timeout: 1 } }) });
+  line.say({ type: "report", report: report({ messagesIn: 1, ended: { timeout: 1 } }), busiest: [] });
   await reported(service, "fastchat_received_messages_total", { server: "chat-1" }, 1);
   const families = await scrape(service);
   t.ok(families.size > 25);

@@ -10,7 +10,7 @@ import { entry, report } from "../loads.js";
 function room() {
   const clock = new VirtualClock();
   const dates = new VirtualClock();
-  const view = new LoadView({ placementMs: 60_000, capacity: 1000 });
+  const view = new LoadView({ placementMs: 60_000, capacity: 1000, warmUpMs: 1000 });
   const fleet = new Fleet({ ask: () => undefined, clock, patienceMs: 1000 });
   const past = new RecentPast({ view, fleet, clock, dates, everyMs: 1000 });
   const pass = (seconds: number): void => {
@@ -61,7 +61,8 @@ t.test("samples and events are bounded: the oldest go", async (t) => {
   for (let turn = 0; turn < MOST_EVENTS; turn++) {
     fleet.update([thread("chat-1", { duty: turn % 2 === 0 ? "draining" : "serving" })]);
   }
-  past.moved("chat-1", 40);
+  past.moved("chat-1", 30);
+  past.moved("chat-1", 10);
   pass(MOST_SAMPLES + 10);
   const { samples, events } = past.since();
   t.equal(samples.length, MOST_SAMPLES);
@@ -84,9 +85,9 @@ t.test("who asks for what came since the last answer gets each thing once", asyn
   look();
   look();
   // Two things in the same millisecond.
-  past.moved("chat-1", 1);
+  fleet.update([thread("chat-1", { duty: "draining" })]);
   look();
-  past.moved("chat-1", 2);
+  fleet.update([thread("chat-1")]);
   look();
   pass(1);
   look();

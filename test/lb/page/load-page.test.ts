@@ -57,6 +57,7 @@ class Stage {
       line.say({
         type: "report",
         report: report({ connections: own, messagesIn: own, bytesIn: 1000 * own }),
+        busiest: [],
       });
     });
     // What ports carry arrives in a later turn.

@@ -711,7 +711,11 @@ t.test("a revoked device is logged out at once", async (t) => {
   const client = await cluster.connect(account("alice"), "chat-1");
   const [session] = cluster.server("chat-1").server.connected();
   t.ok(session);
-  if (session !== undefined) cluster.server("chat-1").server.revoke([session.device], "notSignedIn");
+  if (session !== undefined) {
+    cluster
+      .server("chat-1")
+      .server.balancerMessage({ type: "revoked", devices: [session.device], why: "notSignedIn" });
+  }
   t.equal(client.closing, "notSignedIn");
   t.ok(client.closed);
 });

@@ -42,6 +42,7 @@ export function sendOnSession(
   }
   session.unaccepted++;
   session.unacceptedBytes += cost;
+  session.messages++;
   context.meter.messageIn(frame.length);
   // The frame that is being dealt with is the session's last.
   const takenAt = session.lastFrameAt;
