@@ -126,3 +126,98 @@ t.test("servers are in the order of their ids, whatever the order they came in",
   );
   t.end();
 });
+
+t.test("a session that moves counts where it will be, and as neither a failure nor a success", (t) => {
+  const { view, at } = viewOf(one, two);
+  view.connected(one, session(1), "", 0);
+  t.ok(view.moving(one, 1, two, "aa", 100));
+  t.match(at(100), { connections: 1, leaving: 1, placed: 0 });
+  t.match(at(100, 1), { connections: 0, placed: 1 });
+  t.equal(view.leaving, 1);
+  t.notOk(view.moving(one, 1, two, "bb", 200), "once");
+  view.connected(two, session(9), "aa", 300);
+  t.match(at(300, 1), { connections: 1, placed: 0 });
+  view.disconnected(one, 1, 400);
+  t.match(at(400), { connections: 0, leaving: 0, failures: 0, successes: 0 });
+  t.match(view.sessionsOf(two.id).get(9), { moved: true, since: 300 });
+  t.end();
+});
+
+t.test("who goes elsewhere than told takes the place that was kept along, whatever is heard first", (t) => {
+  const { view, at } = viewOf(one, two);
+  view.connected(one, session(1), "", 0);
+  view.moving(one, 1, two, "aa", 100);
+  view.disconnected(one, 1, 200);
+  t.match(at(200, 1), { connections: 0, placed: 0 });
+  view.connected(two, session(9), "aa", 300);
+  t.match(at(300, 1), { connections: 1, placed: 0 }, "news of the new session may come later");
+  t.end();
+});
+
+t.test("who was told to move and stays is no failure of the server that waits", (t) => {
+  const { view, at } = viewOf(one, two);
+  view.connected(one, session(1), "", 0);
+  view.moving(one, 1, two, "aa", 100);
+  t.match(at(60_100, 1), { placed: 0, failures: 0 });
+  t.match(at(60_100), { connections: 1, leaving: 0 });
+  t.ok(view.moving(one, 1, two, "bb", 60_200), "and may be told again");
+  t.end();
+});
+
+t.test("nobody is sent from or to a server, or a start of it, that is not there", (t) => {
+  const { view } = viewOf(one);
+  view.connected(one, session(1), "", 0);
+  t.notOk(view.moving(one, 1, two, "aa", 0));
+  t.notOk(view.moving(entry(1, 9), 1, one, "aa", 0));
+  t.notOk(view.moving(one, 2, one, "aa", 0));
+  t.equal(view.leaving, 0);
+  t.end();
+});
+
+t.test(
+  "a list of sessions keeps what is known of those that move, and lets go of those that are gone",
+  (t) => {
+    const { view, at } = viewOf(one, two);
+    view.connected(one, session(1), "", 0);
+    view.connected(one, session(2), "", 0);
+    view.moving(one, 1, two, "aa", 100);
+    view.moving(one, 2, two, "bb", 100);
+    view.sessions(one, [session(1)]);
+    t.match(at(200), { connections: 1, leaving: 1 });
+    t.match(at(200, 1), { placed: 1 });
+    t.ok(view.isNamed(one.id));
+    t.notOk(view.isNamed(two.id));
+    t.end();
+  },
+);
+
+t.test("messages are known by session, and move with it", (t) => {
+  const { view } = viewOf(one, two);
+  view.connected(one, session(1), "", 0);
+  for (const server of [one, two]) view.report(server, report({ messagesIn: 10 }), 1000);
+  view.report(one, report({ messagesIn: 30 }), 1000, [{ session: 1, messages: 20 }]);
+  const before = view.trafficOf(one.id)?.total ?? 0;
+  view.moving(one, 1, two, "aa", 1000);
+  view.connected(two, session(5), "aa", 1000);
+  const moved = new Map(view.trafficOf(two.id)?.known()).get(5) ?? 0;
+  t.ok(moved > 5, `${moved}`);
+  t.ok(Math.abs((view.trafficOf(one.id)?.total ?? 0) + moved - before) < 1e-6);
+  t.end();
+});
+
+t.test(
+  "a server that comes to others in use is warmed up; one that starts with them, or has people, is not",
+  (t) => {
+    const { view, at } = viewOf(one, two);
+    t.match(at(0), { warmth: 1 });
+    view.sessions(one, [session(1)]);
+    view.add(entry(3), 1000);
+    t.match(at(1000, 2), { warmth: 0.1 });
+    view.sessions(entry(3), [session(1)]);
+    t.match(at(1000, 2), { warmth: 1 }, "a balancer that was restarted hears of them one by one");
+    view.warmUp(two.id, 2000);
+    t.match(at(17_000, 1), { warmth: 0.5 });
+    t.match(at(32_000, 1), { warmth: 1 });
+    t.end();
+  },
+);

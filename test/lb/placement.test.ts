@@ -109,3 +109,37 @@ for (const [name, strategy] of Object.entries({ leastBusy, leastConnections, pow
     t.end();
   });
 }
+
+t.test("a newcomer is not sent everybody who comes: its share grows", (t) => {
+  const { view, placement, clock } = placementOf(leastConnections, 3);
+  for (const number of [1, 2, 3]) {
+    const sessions = Array.from({ length: 100 }, (_, i) => ({
+      session: i + 1,
+      account: accountId(),
+      device: deviceId(),
+    }));
+    view.sessions(entry(number), sessions);
+  }
+  view.add(entry(4), clock.now());
+  const share = (): number => {
+    let there = 0;
+    for (let i = 0; i < 300; i++) if (placement.place(randomAccount()).server.id === "chat-4") there++;
+    return there / 300;
+  };
+  const first = share();
+  t.ok(first > 0.02 && first < 0.25, `${first} at first`);
+  // By then the others have long been fuller, by what was placed there.
+  clock.advance(15_000);
+  const later = share();
+  t.ok(later > 0.35 && later < 0.65, `${later} half-way`);
+  t.end();
+});
+
+t.test("a newcomer that is alone takes everybody", (t) => {
+  const { view, placement, clock } = placementOf(leastConnections, 1);
+  view.sessions(entry(1), [{ session: 1, account: accountId(), device: deviceId() }]);
+  view.add(entry(2), clock.now());
+  view.remove(entry(1));
+  for (let i = 0; i < 20; i++) t.equal(placement.place(randomAccount()).server.id, "chat-2");
+  t.end();
+});

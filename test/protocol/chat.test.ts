@@ -27,10 +27,17 @@ const welcome = {
   sendWindowBytes: 4_194_304,
 } as const;
 const closing = { type: "closing", code: "unavailable", message: "The server is stopping." } as const;
+const move = {
+  type: "move",
+  server: "chat-2" as ServerId,
+  host: "chat.example",
+  port: 7443,
+  ticket: Buffer.alloc(300, 0x7e),
+} as const;
 const ping = { type: "ping", ref: 5 } as const;
 const pong = { type: "pong", ref: 0 } as const;
 const fromClient: readonly ClientMessage[] = [hello, { type: "attach" }, ping, pong];
-const fromServer: readonly ServerMessage[] = [welcome, { type: "live" }, closing, ping, pong];
+const fromServer: readonly ServerMessage[] = [welcome, { type: "live" }, closing, move, ping, pong];
 
 holdToForm(
   t,
@@ -64,7 +71,7 @@ t.test("a hello's bytes, as a client in another language would write them", asyn
 });
 
 t.test("what only the other side says is not understood", async (t) => {
-  for (const message of [welcome, { type: "live" }, closing]) {
+  for (const message of [welcome, { type: "live" }, closing, move]) {
     const frame = Buffer.concat([Buffer.of(1), write(message)]);
     t.throws(() => clientMessages.decode(frame), { code: "badFrame" }, message.type);
   }

@@ -1,72 +1,8 @@
 /** The connection's state machine by itself (PROTOCOL.md, "Sessions"). */
 import t from "tap";
-import { STABLE_MS, START, step } from "../../../src/client/core/connection.js";
-import type {
-  ConnectionEffect,
-  ConnectionEvent,
-  ConnectionState,
-  Moment,
-} from "../../../src/client/core/connection-state.js";
+import { STABLE_MS } from "../../../src/client/core/connection.js";
 import { GREETING_MS } from "../../../src/client/core/moving.js";
-import type { Placement } from "../../../src/protocol/http.js";
-import { parseServerId, type ServerId } from "../../../src/protocol/ids.js";
-
-const server = parseServerId("chat-1") as ServerId;
-const placement: Placement = {
-  server: { id: server, host: "h", port: 1 },
-  archive: { host: "h", port: 2 },
-  ticket: "dGlja2V0",
-  validMs: 60_000,
-};
-const welcome = {
-  type: "welcome",
-  server,
-  session: 7,
-  idleMs: 40_000,
-  maxFrameBytes: 1000,
-  sendWindow: 4,
-  sendWindowBytes: 4000,
-} as const;
-const lostRecord = { code: "unavailable", message: "gone" } as const;
-
-/** Drives the machine, and keeps what it wants done. */
-class Machine {
-  state: ConnectionState = START;
-  moment: Moment = { now: 1_000_000, chance: 0.5, needed: false };
-
-  on(event: ConnectionEvent): readonly ConnectionEffect[] {
-    const { state, effects } = step(this.state, event, this.moment);
-    this.state = state;
-    return effects;
-  }
-
-  later(ms: number): void {
-    this.moment = { ...this.moment, now: this.moment.now + ms };
-  }
-
-  get attempt(): number {
-    return this.state.attempt;
-  }
-
-  /** As far as the open session. */
-  open(): this {
-    this.on({ type: "need" });
-    return this.welcomed();
-  }
-
-  welcomed(): this {
-    this.on({ type: "placed", attempt: this.attempt, placement });
-    this.on({ type: "connected", attempt: this.attempt });
-    this.on({ type: "message", attempt: this.attempt, message: welcome });
-    return this;
-  }
-}
-
-const kinds = (effects: readonly ConnectionEffect[]): string[] => effects.map((effect) => effect.do);
-const said = (effects: readonly ConnectionEffect[]): unknown[] =>
-  effects.flatMap((effect) => (effect.do === "say" ? [effect.message] : []));
-const timers = (effects: readonly ConnectionEffect[]): unknown[] =>
-  effects.flatMap((effect) => (effect.do === "setTimer" ? [[effect.name, effect.ms]] : []));
+import { Machine, kinds, lostRecord, placement, said, timers, welcome } from "./machine.js";
 
 t.test(
   "a session comes about by place, connect, hello, welcome, and is live once all is delivered",

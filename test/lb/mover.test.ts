@@ -1,0 +1,311 @@
+/** The mover: the planner's moves paced and told, in virtual time, to servers whose clients go where they are told. */
+import t, { type Test } from "tap";
+import { LoadView } from "../../src/lb/load-view.js";
+import { Mover } from "../../src/lb/mover.js";
+import { Fleet } from "../../src/lb/operator/fleet.js";
+import type { TicketClaims } from "../../src/protocol/grants.js";
+import { toHex } from "../../src/protocol/bytes.js";
+import type { ServerId, SessionNumber } from "../../src/protocol/ids.js";
+import type { Duty, SessionMove, SessionTraffic, ThreadStatus } from "../../src/protocol/threads.js";
+import { systemRandom } from "../../src/node/clock.js";
+import { VirtualClock } from "../../bench/simulation/virtual-clock.js";
+import { accountId, deviceId, entry, report } from "./loads.js";
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+interface Options {
+  readonly strategy?: string;
+  readonly movesPerSecond?: number;
+  /** Sessions of each server. */
+  readonly sessions: readonly number[];
+  /** Messages a second of a session, in the order of their numbers. */
+  readonly rateOf?: (session: number) => number;
+}
+
+/** Servers whose clients move as they are told, unless a test keeps them. */
+class Scene {
+  readonly clock = new VirtualClock();
+  readonly view = new LoadView({ placementMs: 60_000, capacity: 10_000, warmUpMs: 30_000 });
+  readonly asked: unknown[] = [];
+  readonly fleet: Fleet;
+  readonly mover: Mover;
+  readonly told: { readonly from: ServerId; readonly move: SessionMove; readonly at: number }[] = [];
+  readonly #claims = new Map<Uint8Array, TicketClaims>();
+  readonly #rates = new Map<SessionNumber, number>();
+  readonly #duties = new Map<number, Duty>();
+  #next = 1;
+  #counted = 0;
+  /** Whether clients go where they are told. */
+  obedient = true;
+
+  constructor(
+    t: Test,
+    private readonly options: Options,
+  ) {
+    const { clock, view } = this;
+    this.fleet = new Fleet({ ask: (message) => this.asked.push(message), clock, patienceMs: 1_000 });
+    this.mover = new Mover({
+      view,
+      servers: {
+        move: (from, moves) => {
+          for (const move of moves) this.told.push({ from, move, at: clock.now() });
+          if (this.obedient) clock.after(50, () => this.#go(from, moves));
+        },
+      },
+      fleet: this.fleet,
+      grants: {
+        ticket: (claims) => {
+          const ticket = systemRandom.bytes(16);
+          this.#claims.set(ticket, claims);
+          return ticket;
+        },
+      },
+      clock,
+      steadyClock: clock,
+      random: systemRandom,
+      log: quiet,
+      publicHost: "chat.example",
+      strategy: options.strategy ?? "least-connections",
+      limits: { movesPerSecond: options.movesPerSecond ?? 50 },
+      timeouts: { ticketMs: 60_000, movePauseMs: 60_000, reportMs: 1_000 },
+    });
+    t.teardown(() => this.mover.close());
+    options.sessions.forEach((_, index) => this.come(index + 1));
+  }
+
+  /** A server comes, or comes back, with those who are connected there. */
+  come(number: number, count = this.options.sessions[number - 1] ?? 0): void {
+    this.view.add(entry(number), this.clock.now());
+    this.name(number, count);
+    this.duty(number, "serving");
+  }
+
+  name(number: number, count: number): void {
+    const sessions = Array.from({ length: count }, () => this.#session());
+    this.view.sessions(entry(number), sessions);
+  }
+
+  duty(number: number, duty: Duty): void {
+    this.#duties.set(number, duty);
+    const thread = { kind: "chat", life: "running", restarts: 0, trouble: null } as const;
+    const threads = [...this.#duties].map(([one, its]): ThreadStatus => ({
+      ...thread,
+      id: entry(one).id,
+      duty: its,
+    }));
+    this.fleet.update(threads);
+  }
+
+  /** Lets time pass; servers report every second, unless they are silent. */
+  pass(ms: number, silent: readonly number[] = []): void {
+    for (let passed = 0; passed < ms; passed += 100) {
+      this.clock.advance(100);
+      if (this.clock.now() - this.#counted < 1_000) continue;
+      this.#counted = this.clock.now();
+      for (const number of this.#duties.keys()) if (!silent.includes(number)) this.#report(number);
+    }
+  }
+
+  claimsOf(ticket: Uint8Array): TicketClaims | undefined {
+    return this.#claims.get(ticket);
+  }
+
+  get counts(): number[] {
+    return this.view.servers(this.clock.now()).map(({ connections }) => connections);
+  }
+
+  get rates(): number[] {
+    return [...this.#duties.keys()].map((number) =>
+      [...this.view.sessionsOf(entry(number).id).keys()].reduce(
+        (sum, one) => sum + (this.#rates.get(one) ?? 0),
+        0,
+      ),
+    );
+  }
+
+  #session(rate = this.options.rateOf?.(this.#next) ?? 0) {
+    const session = this.#next++;
+    this.#rates.set(session, rate);
+    return { session, account: accountId(session), device: deviceId(session) };
+  }
+
+  #go(from: ServerId, moves: readonly SessionMove[]): void {
+    const source = this.view.servers(this.clock.now()).find(({ id }) => id === from)?.entry;
+    for (const { session, server, ticket } of moves) {
+      const target = this.view.servers(this.clock.now()).find(({ id }) => id === server)?.entry;
+      const claims = this.#claims.get(ticket);
+      if (source === undefined || target === undefined || claims === undefined) continue;
+      this.view.connected(
+        target,
+        this.#session(this.#rates.get(session)),
+        toHex(claims.nonce),
+        this.clock.now(),
+      );
+      this.view.disconnected(source, session, this.clock.now());
+    }
+  }
+
+  #report(number: number): void {
+    const { id } = entry(number);
+    const sessions = [...this.view.sessionsOf(id).keys()];
+    const busiest: SessionTraffic[] = sessions
+      .map((session) => ({ session, messages: this.#rates.get(session) ?? 0 }))
+      .filter(({ messages }) => messages > 0)
+      .sort((one, other) => other.messages - one.messages)
+      .slice(0, 64);
+    const messagesIn = sessions.reduce((sum, one) => sum + (this.#rates.get(one) ?? 0), 0);
+    const now = this.clock.now();
+    this.view.report(entry(number), report({ connections: sessions.length, messagesIn }), now, busiest);
+  }
+}
+
+t.test("sessions move to a server that came, no faster than they may, until all are even", async (t) => {
+  const scene = new Scene(t, { sessions: [100, 100, 100], movesPerSecond: 10 });
+  scene.pass(5_000);
+  t.strictSame(scene.told, [], "while all is even nobody moves");
+  scene.come(4, 0);
+  scene.pass(3_000);
+  t.ok(scene.told.length > 20 && scene.told.length <= 34, `${scene.told.length} in three seconds`);
+  scene.pass(10_000);
+  t.strictSame(scene.counts, [75, 75, 75, 75]);
+  t.equal(scene.told.length, 75, "and no more than have to");
+  scene.pass(60_000);
+  t.equal(scene.told.length, 75);
+  t.equal(scene.mover.total, 75);
+});
+
+t.test(
+  "tickets are for the session's own account and device, and the start of the server where it goes",
+  async (t) => {
+    const scene = new Scene(t, { sessions: [4, 0] });
+    scene.pass(3_000);
+    const { from, move } = scene.told[0] ?? {};
+    t.match({ from, move }, { from: "chat-1", move: { server: "chat-2", host: "chat.example", port: 7442 } });
+    const { session = 0, ticket = new Uint8Array() } = move ?? {};
+    t.match(scene.claimsOf(ticket), {
+      account: accountId(session),
+      device: deviceId(session),
+      server: "chat-2",
+      incarnation: entry(2).incarnation,
+      expiresAt: (scene.told[0]?.at ?? 0) + 60_000,
+    });
+    t.strictSame(scene.counts, [2, 2]);
+  },
+);
+
+t.test("a server that is drained is emptied, whatever the strategy, and takes nobody", async (t) => {
+  for (const strategy of ["random", "least-busy", "./mine.js"]) {
+    const scene = new Scene(t, { sessions: [30, 30, 30], strategy });
+    scene.duty(2, "draining");
+    scene.pass(5_000);
+    t.strictSame(scene.counts, [45, 0, 45], strategy);
+    t.strictSame(scene.asked, [], "it goes on running");
+    scene.duty(2, "serving");
+    t.match(
+      scene.view.servers(scene.clock.now())[1],
+      { warmth: 0.1 },
+      "and is slow at first once it is back",
+    );
+  }
+});
+
+t.test(
+  "a server that retires is said to be empty once, when nobody is there and nobody on the way there",
+  async (t) => {
+    const scene = new Scene(t, { sessions: [3, 3] });
+    scene.view.placed(entry(2), "aa", scene.clock.now());
+    scene.duty(2, "retiring");
+    scene.pass(5_000);
+    t.strictSame(scene.counts, [6, 0]);
+    t.strictSame(scene.asked, []);
+    scene.pass(60_000);
+    t.strictSame(scene.asked, [{ type: "emptied", id: "chat-2", incarnation: entry(2).incarnation }]);
+  },
+);
+
+t.test("nobody moves before all servers that run have said who is there", async (t) => {
+  const scene = new Scene(t, { sessions: [10] });
+  scene.view.add(entry(2), 0);
+  scene.duty(2, "serving");
+  scene.pass(10_000);
+  t.strictSame(scene.told, []);
+  scene.name(2, 9);
+  scene.pass(5_000);
+  t.strictSame(scene.told, [], "it only looked empty");
+});
+
+t.test("clients that do not go hold up others only so far, and are not told twice", async (t) => {
+  const scene = new Scene(t, { sessions: [200, 0], movesPerSecond: 10 });
+  scene.obedient = false;
+  scene.pass(30_000);
+  t.equal(scene.told.length, 20, "two seconds' worth");
+  t.equal(new Set(scene.told.map(({ move }) => move.session)).size, 20);
+});
+
+t.test("a session that moved is left in peace for a while", async (t) => {
+  const scene = new Scene(t, { sessions: [6, 0] });
+  scene.pass(4_000);
+  t.strictSame(scene.counts, [3, 3]);
+  // Those who did not move leave: what is left are three who did.
+  for (const [session] of scene.view.sessionsOf(entry(1).id))
+    scene.view.disconnected(entry(1), session, scene.clock.now());
+  scene.pass(30_000);
+  t.strictSame(scene.counts, [0, 3]);
+  scene.pass(60_000);
+  t.strictSame([...scene.counts].sort(), [1, 2], "not for ever");
+});
+
+t.test("a server that is silent, or lags well behind the others, is sent nobody", async (t) => {
+  const scene = new Scene(t, { sessions: [10, 10] });
+  scene.come(3, 0);
+  scene.pass(400);
+  const before = scene.told.length;
+  t.ok(before > 0);
+  const lags = new Scene(t, { sessions: [10, 10, 0] });
+  const late = (): void => lags.view.report(entry(3), report({ loopDelayP99Ms: 5_000 }), lags.clock.now());
+  late();
+  lags.pass(900);
+  t.strictSame(lags.told, []);
+  const silent = new Scene(t, { sessions: [10, 10] });
+  silent.pass(1_000);
+  silent.view.add(entry(3), silent.clock.now() - 20_000);
+  silent.name(3, 0);
+  silent.duty(3, "serving");
+  silent.pass(5_000, [3]);
+  t.strictSame(silent.told, []);
+});
+
+t.test("an operator has any strategy evened out, and is told how far it has come", async (t) => {
+  const scene = new Scene(t, { sessions: [90, 0, 0], strategy: "random", movesPerSecond: 20 });
+  scene.pass(10_000);
+  t.strictSame(scene.told, [], "unasked it is left alone");
+  t.match(scene.mover.progress(), { underWay: false, left: 60 });
+  t.match(scene.mover.rebalance(), { underWay: true, moved: 0, left: 60 });
+  scene.pass(1_500);
+  const half = scene.mover.progress();
+  t.ok(half.underWay && half.moved >= 20 && half.moved + half.left === 60, JSON.stringify(half));
+  scene.pass(5_000);
+  t.strictSame(scene.mover.progress(), { underWay: false, moving: 0, moved: 60, left: 0 });
+  t.strictSame(scene.counts, [30, 30, 30]);
+});
+
+t.test("under Zipf's senders messages come to be even, with connections as even as they were", async (t) => {
+  const harmonic = (n: number): number =>
+    Array.from({ length: n }, (_, k) => 1 / (k + 1)).reduce((a, b) => a + b);
+  // Half of all messages are what somebody gets, and those are spread evenly.
+  const rateOf = (session: number): number => (200 / harmonic(1_000)) * (1 / session) + 0.2;
+  const scene = new Scene(t, { sessions: [250, 250, 250, 250], strategy: "least-busy", rateOf });
+  const jain = (values: readonly number[]): number => {
+    const sum = values.reduce((total, value) => total + value, 0);
+    return (sum * sum) / (values.length * values.reduce((total, value) => total + value * value, 0));
+  };
+  const before = jain(scene.rates);
+  scene.pass(60_000);
+  const after = jain(scene.rates);
+  t.ok(before < 0.9 && after >= 0.99, `Jain ${before.toFixed(4)} became ${after.toFixed(4)}`);
+  t.ok(Math.max(...scene.counts) - 250 <= 1, scene.counts.join(", "));
+  const moved = scene.told.length;
+  t.ok(moved < 100, `${moved} sessions moved`);
+  scene.pass(120_000);
+  t.ok(scene.told.length - moved <= 4, "and then all stay where they are");
+});
