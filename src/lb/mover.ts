@@ -143,8 +143,10 @@ export class Mover {
   /** Before a balancer that has just started knows who is where it would move people for nothing. */
   #knowsAll(): boolean {
     const { fleet, view } = this.#options;
-    const running = fleet.threads.filter(({ kind, life }) => kind === "chat" && life === "running");
-    return running.length > 0 && running.every(({ id }) => view.isNamed(id as ServerId));
+    const serving = fleet.threads.filter(
+      ({ kind, life, duty }) => kind === "chat" && life === "running" && duty === "serving",
+    );
+    return serving.length > 0 && serving.every(({ id }) => view.isNamed(id as ServerId));
   }
 
   /** What is to be evened out at this moment: something that is under way, or that has become too uneven. */

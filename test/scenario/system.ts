@@ -2,8 +2,10 @@
  * A whole system in the test's own thread: balancer, archive and chat servers linked by MessagePorts, TLS sockets for
  * the clients, real clients with real keys. Only the password hash is light, as the laboratory's is.
  */
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
+import { Agent, request } from "node:https";
+import { text } from "node:stream/consumers";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MessageChannel } from "node:worker_threads";
@@ -18,10 +20,11 @@ import { OpaqueWorker } from "../../src/client/node/opaque.js";
 import { readConfig } from "../../src/config.js";
 import { createBalancer, type Balancer } from "../../src/lb/balancer.js";
 import { systemClock, systemRandom } from "../../src/node/clock.js";
-import { toHex } from "../../src/protocol/bytes.js";
+import { toBase64Url, toHex } from "../../src/protocol/bytes.js";
+import { OPERATOR_PATHS, type OperatorStatus } from "../../src/protocol/operator.js";
 import type { Incarnation, ServerId } from "../../src/protocol/ids.js";
 import type { Log } from "../../src/protocol/runtime.js";
-import type { FromThread, ToThread } from "../../src/protocol/threads.js";
+import type { Duty, FromThread, Listening, ToThread } from "../../src/protocol/threads.js";
 import type { View } from "../../src/protocol/view.js";
 import { archiveMigrations } from "../../src/store/migrations/archive.js";
 import { serviceMigrations } from "../../src/store/migrations/service.js";
@@ -52,9 +55,14 @@ interface Member {
   readonly id: ServerId;
   readonly incarnation: Incarnation;
   readonly body: ThreadBody;
+  readonly listening: Listening;
+  duty: Duty;
   /** Ports of its links and to the balancer, to be cut where it is killed. */
   readonly prepared: Map<number, () => void>;
 }
+
+/** What operators show. */
+const OPERATOR_TOKEN = randomBytes(32);
 
 interface Archive {
   readonly port: number;
@@ -66,6 +74,7 @@ export class System {
   readonly #devices: NodeDevice[] = [];
   readonly #clients: Client[] = [];
   readonly #opaque = new OpaqueWorker();
+  readonly #agent = new Agent({ rejectUnauthorized: false, keepAlive: true });
   #view: View = { number: 0, members: [] };
 
   private constructor(
@@ -73,7 +82,8 @@ export class System {
     private readonly service: OpenedDatabase,
     private readonly archives: OpenedDatabase,
     private readonly secrets: { tls: { cert: string; key: string }; grantPublicKey: string },
-    private readonly balancer: Balancer,
+    private readonly startBalancer: (port: number) => Promise<Balancer>,
+    private balancer: Balancer,
     private archive: Archive,
   ) {}
 
@@ -91,12 +101,9 @@ export class System {
     const grants = generateKeyPairSync("ed25519");
     const grantPublicKey = grants.publicKey.export({ type: "spki", format: "pem" }).toString();
     await ready;
-    const system = new System(
-      folder,
-      service,
-      archives,
-      { tls, grantPublicKey },
-      await createBalancer({
+    const opaqueSetup = opaque.createSetup();
+    const startBalancer = (port: number): Promise<Balancer> =>
+      createBalancer({
         ...config,
         database: service.db,
         clock: systemClock,
@@ -104,17 +111,24 @@ export class System {
         log: silent,
         tls,
         host: "127.0.0.1",
-        port: 0,
+        port,
         publicHost: "127.0.0.1",
         strategy: "least-connections",
         registration: "open",
-        opaqueSetup: opaque.createSetup(),
+        opaqueSetup,
         opaqueThreads: 1,
         grantKey: grants.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-        // No operator comes here, and there is no supervisor to ask.
-        operatorTokenHash: randomBytes(32),
+        operatorTokenHash: createHash("sha256").update(OPERATOR_TOKEN).digest(),
+        // There is no supervisor to ask.
         askSupervisor: () => undefined,
-      }),
+      });
+    const system = new System(
+      folder,
+      service,
+      archives,
+      { tls, grantPublicKey },
+      startBalancer,
+      await startBalancer(0),
       { port: 0, stop: () => Promise.resolve() },
     );
     await system.startArchive();
@@ -179,7 +193,67 @@ export class System {
     const { port1, port2 } = new MessageChannel();
     body.onMessage({ type: "balancer", port: port1 });
     this.balancer.addServer({ id, incarnation, listening }, port2);
-    this.members.set(id, { id, incarnation, body, prepared });
+    this.members.set(id, { id, incarnation, body, listening, duty: "serving", prepared });
+    this.#tellFleet();
+  }
+
+  /** Says what a chat server is for from now on, as the supervisor does for an operator. */
+  setDuty(name: string, duty: Duty): void {
+    const member = this.members.get(name as ServerId);
+    if (member === undefined) throw new Error(`there is no server ${name}`);
+    member.duty = duty;
+    this.#tellFleet();
+  }
+
+  /** The balancer dies, and another one takes its place: it has to be told everything anew. */
+  async restartBalancer(): Promise<void> {
+    const { port } = this.balancer.listening;
+    await this.balancer.close();
+    this.balancer = await this.startBalancer(port);
+    this.balancer.setArchive({ host: "127.0.0.1", port: this.archive.port });
+    for (const { id, incarnation, listening, body } of this.members.values()) {
+      const { port1, port2 } = new MessageChannel();
+      body.onMessage({ type: "balancer", port: port1 });
+      this.balancer.addServer({ id, incarnation, listening }, port2);
+    }
+    this.#tellFleet();
+  }
+
+  /** Connections of each server, as the balancer knows them. */
+  async connections(): Promise<Record<string, number>> {
+    const { servers } = (await this.asOperator("GET", OPERATOR_PATHS.status)) as OperatorStatus;
+    return Object.fromEntries(servers.map(({ id, connections }) => [id, connections]));
+  }
+
+  /** Asks the balancer what only operators may. */
+  async asOperator(method: "GET" | "POST", path: string): Promise<unknown> {
+    const body = method === "POST" ? "{}" : "";
+    const headers = {
+      authorization: `Bearer ${toBase64Url(OPERATOR_TOKEN)}`,
+      ...(method === "POST" ? { "content-type": "application/json", "content-length": body.length } : {}),
+    };
+    const { port } = this.balancer.listening;
+    return new Promise((resolve, reject) => {
+      const asking = request(
+        { host: "127.0.0.1", port, method, path, headers, agent: this.#agent },
+        (answer) => void text(answer).then((said) => resolve(JSON.parse(said)), reject),
+      );
+      asking.on("error", reject);
+      asking.end(body);
+    });
+  }
+
+  #tellFleet(): void {
+    this.balancer.fleet.update(
+      [...this.members.values()].map(({ id, duty }) => ({
+        id,
+        kind: "chat",
+        life: "running",
+        duty,
+        restarts: 0,
+        trouble: null,
+      })),
+    );
   }
 
   /** Stops a chat server, as a supervisor that drains it would, and tells the others. */
@@ -188,6 +262,7 @@ export class System {
     if (member === undefined) throw new Error(`there is no server ${name}`);
     this.members.delete(member.id);
     this.balancer.removeServer(member.id, member.incarnation);
+    this.#tellFleet();
     for (const other of this.members.values()) {
       other.body.onMessage({ type: "unlink", peer: member.id, incarnation: member.incarnation });
     }
@@ -241,6 +316,7 @@ export class System {
     for (const client of this.#clients) await client.close();
     for (const device of this.#devices) await device.close();
     await this.#opaque.close();
+    this.#agent.destroy();
     for (const id of [...this.members.keys()]) await this.stopServer(id);
     await this.archive.stop();
     await this.balancer.close();
@@ -261,6 +337,8 @@ const LABORATORY: ClientOptions = { acceptWeakStretching: true };
 export class Ear {
   readonly messages: ReceivedMessage[] = [];
   live = false;
+  /** How often there was no connection. */
+  outages = 0;
   #waiting: (() => void)[] = [];
 
   static async open(client: Client): Promise<Ear> {
@@ -273,6 +351,9 @@ export class Ear {
       onLive: () => {
         ear.live = true;
         ear.#changed();
+      },
+      onStatus: ({ kind }) => {
+        if (kind === "offline") ear.outages++;
       },
     });
     ear.stop = () => listening.stop();

@@ -139,6 +139,13 @@ export class Service {
     return { account, device, token };
   }
 
+  /** A ticket for whoever has that session. */
+  ticketOf({ account }: ServerSession): Uint8Array {
+    const ticket = this.#bytes(24);
+    this.#tickets.set(toBase64Url(ticket), { account, device: readId16<DeviceId>(this.#bytes(16)) });
+    return ticket;
+  }
+
   /** Ends all sessions of tokens: they are not known any more. */
   revokeAll(): void {
     this.#tokens.clear();
