@@ -136,8 +136,10 @@ export class Mover {
     }
     this.#allowance -= moves.length;
     this.move(moves);
-    const isOver = this.#evening !== "no" && view.leaving === 0 && this.#isRipe(servers);
-    if (isOver && planMoves(servers, goal, LEAST_PLANNED).length === 0) this.#end();
+    if (this.#evening === "no" || view.leaving > 0) return;
+    // Where messages count, it is not over before they are known.
+    const isKnown = this.#isRipe(servers) || !goalAsked(this.#options.strategy).traffic;
+    if (isKnown && planMoves(servers, goal, LEAST_PLANNED).length === 0) this.#end();
   }
 
   /** Before a balancer that has just started knows who is where it would move people for nothing. */

@@ -193,6 +193,21 @@ t.test(
   },
 );
 
+t.test(
+  "a server that was killed and is back has its share of 1,000 sessions again within a minute",
+  async (t) => {
+    const scene = new Scene(t, { sessions: [334, 333, 333, 0], strategy: "least-busy" });
+    scene.pass(20_000);
+    const jain = (values: readonly number[]): number => {
+      const sum = values.reduce((total, value) => total + value, 0);
+      return (sum * sum) / (values.length * values.reduce((total, value) => total + value * value, 0));
+    };
+    t.ok(jain(scene.counts) >= 0.999, scene.counts.join(", "));
+    t.same(scene.counts, [250, 250, 250, 250]);
+    t.equal(scene.told.length, 250);
+  },
+);
+
 t.test("a server that is drained is emptied, whatever the strategy, and takes nobody", async (t) => {
   for (const strategy of ["random", "least-busy", "./mine.js"]) {
     const scene = new Scene(t, { sessions: [30, 30, 30], strategy });
