@@ -1,5 +1,6 @@
 /** Waiting until the system has done what it was told, with what is still to come on standard error. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Static, TSchema } from "#typebox";
 import { unlessAborted } from "../client/cli/interrupt.js";
 import { Interrupted } from "../client/cli/failure.js";
 import { errorRecord, type ErrorCode } from "../protocol/errors.js";
@@ -25,11 +26,27 @@ const PASSING: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout", "unav
  * @returns the status in which it was done
  * @throws FastChatError `unreachable`, `timeout`, `unavailable` where the balancer stays away; Interrupted
  */
-export async function waitUntilDone(
+export function waitUntilDone(
   context: OperatorContext,
   left: (status: OperatorStatus) => string | null,
-  { askMs, silentMs, awayMs }: Pace = PACE,
+  pace: Pace = PACE,
 ): Promise<OperatorStatus> {
+  return waitFor(context, { answer: OperatorStatus, path: OPERATOR_PATHS.status }, left, pace);
+}
+
+/** What tells how far it is. */
+export interface Question<S extends TSchema> {
+  readonly answer: S;
+  readonly path: string;
+}
+
+/** As {@link waitUntilDone}, where something else than the status tells. */
+export async function waitFor<S extends TSchema>(
+  context: OperatorContext,
+  question: Question<S>,
+  left: (answer: Static<S>) => string | null,
+  { askMs, silentMs, awayMs }: Pace = PACE,
+): Promise<Static<S>> {
   const { interrupts, output } = context;
   let told = "";
   let toldAt = performance.now();
@@ -42,12 +59,12 @@ export async function waitUntilDone(
   };
   try {
     for (;;) {
-      const status = await unlessAborted(askStatus(context, heardAt + awayMs), interrupts.signal);
-      if (status === null) tell("the balancer does not answer; trying again");
+      const heard = await unlessAborted(ask(context, question, heardAt + awayMs), interrupts.signal);
+      if (heard === null) tell("the balancer does not answer; trying again");
       else {
         heardAt = performance.now();
-        const text = left(status);
-        if (text === null) return status;
+        const text = left(heard.answer);
+        if (text === null) return heard.answer;
         tell(text);
       }
       await unlessAborted(sleep(askMs), interrupts.signal);
@@ -60,10 +77,14 @@ export async function waitUntilDone(
 }
 
 /** @returns `null` where the balancer does not answer, and that may pass */
-async function askStatus(context: OperatorContext, until: number): Promise<OperatorStatus | null> {
+async function ask<S extends TSchema>(
+  context: OperatorContext,
+  { answer, path }: Question<S>,
+  until: number,
+): Promise<{ readonly answer: Static<S> } | null> {
   const operator = await context.operator();
   try {
-    return await operator.ask(OperatorStatus, "GET", OPERATOR_PATHS.status);
+    return { answer: await operator.ask(answer, "GET", path) };
   } catch (error) {
     if (PASSING.has(errorRecord(error).code) && performance.now() < until) return null;
     throw error;

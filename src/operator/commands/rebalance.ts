@@ -1,48 +1,38 @@
 /** `fastchat-system rebalance` */
-import { setTimeout as pause } from "node:timers/promises";
 import type { CommandModule } from "yargs";
-import { unlessAborted } from "../../client/cli/interrupt.js";
-import type { Output } from "../../client/cli/output.js";
 import { printableJson } from "../../client/cli/printable.js";
 import { OPERATOR_PATHS, Rebalancing } from "../../protocol/operator.js";
 import { runOperatorCommand, type OperatorArguments } from "../command.js";
+import { counted, withWait, type OrderArguments } from "../order-arguments.js";
+import { waitFor } from "../wait.js";
 
-/** How often it is asked how far it has come, in milliseconds. */
-const EVERY_MS = 500;
-
-export const rebalanceCommand: CommandModule<OperatorArguments, OperatorArguments> = {
+export const rebalanceCommand: CommandModule<OperatorArguments, OrderArguments> = {
   command: "rebalance",
   describe: "Have sessions move between chat servers until the load is even",
   builder: (yargs) =>
-    yargs.epilogue(
-      "Waits until it is done; Ctrl-C ends the waiting and not the moving.\n" +
-        "With --json: one object with moved, and left where some could not move.",
+    withWait(yargs).epilogue(
+      "Whatever the strategy. With --json: an object with moved, how many were told to move; left, how many could " +
+        "not; and done: whether it is over.",
     ),
   handler: (argv) =>
-    runOperatorCommand(argv, async ({ operator, output, interrupts }) => {
-      const { signal } = interrupts;
-      const balancer = await operator();
-      let now = await unlessAborted(balancer.ask(Rebalancing, "POST", OPERATOR_PATHS.rebalance), signal);
-      for (let told = ""; now.underWay;) {
-        told = tell(output, now, told);
-        await unlessAborted(pause(EVERY_MS), signal);
-        now = await unlessAborted(balancer.ask(Rebalancing, "GET", OPERATOR_PATHS.rebalance), signal);
-      }
+    runOperatorCommand(argv, async (context) => {
+      const { output } = context;
+      const path = OPERATOR_PATHS.rebalance;
+      const begun = await (await context.operator()).ask(Rebalancing, "POST", path, {});
+      const now = argv.wait ? await waitFor(context, { answer: Rebalancing, path }, leftToMove) : begun;
       const { moved, left } = now;
-      await output.line(output.json ? printableJson({ moved, left }) : resultOf(moved, left));
+      const told = argv.wait ? resultOf(now) : `${counted(left, "session")} to move`;
+      await output.line(output.json ? printableJson({ moved, left, done: argv.wait }) : told);
     }),
 };
 
-/** Says how far it has come, where that is news. */
-function tell(output: Output, { moved, left }: Rebalancing, before: string): string {
-  const text = `${moved} told to move, ${left} to go.`;
-  if (text !== before) output.note(text);
-  return text;
+export function leftToMove({ underWay, moving, left }: Rebalancing): string | null {
+  return underWay ? `${counted(left, "session")} to move, ${moving.toLocaleString("en")} on their way` : null;
 }
 
-function resultOf(moved: number, left: number): string {
-  const sessions = moved === 1 ? "1 session" : `${moved} sessions`;
+export function resultOf({ moved, left }: Rebalancing): string {
+  const told = `${counted(moved, "session")} moved`;
   return left === 0
-    ? `The load is even; ${sessions} moved.`
-    : `${sessions} moved; the load is as even as it can be at present: ${left} could not move.`;
+    ? `the load is even; ${told}`
+    : `${told}; the load is as even as it can be at present, with ${counted(left, "session")} that cannot move`;
 }

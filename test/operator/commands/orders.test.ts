@@ -1,6 +1,7 @@
 /** When what operators ordered counts as done. */
 import t from "tap";
 import { leftOn } from "../../../src/operator/commands/drain.js";
+import { leftToMove, resultOf } from "../../../src/operator/commands/rebalance.js";
 import { notServing } from "../../../src/operator/commands/resume.js";
 import { leftToDo } from "../../../src/operator/commands/scale.js";
 import type { ServerStatus } from "../../../src/protocol/operator.js";
@@ -45,5 +46,16 @@ t.test("so many servers are there once they run and no other is left", (t) => {
     message: /There are 2 chat servers only/,
   });
   t.throws(() => leftToDo(1, statusOf(["serving", 1], ["serving", 1])), { code: "conflict" });
+  t.end();
+});
+
+t.test("the load is rebalanced once nothing is under way for it any more, even or not", (t) => {
+  const at = (underWay: boolean, left: number) => ({ underWay, moving: 3, moved: 1_250, left });
+  t.equal(leftToMove(at(true, 20)), "20 sessions to move, 3 on their way");
+  t.equal(leftToMove(at(true, 0)), "0 sessions to move, 3 on their way");
+  t.equal(leftToMove(at(false, 0)), null);
+  t.equal(leftToMove(at(false, 4)), null);
+  t.equal(resultOf(at(false, 0)), "the load is even; 1,250 sessions moved");
+  t.match(resultOf(at(false, 1)), /as even as it can be at present, with 1 session that cannot move/);
   t.end();
 });
