@@ -102,10 +102,10 @@ t.test("what servers report adds up, and goes on when a server is started again"
     ended: { timeout: 2 },
     accepted: { counts: [4, ...counts.slice(1), 1], sumMs: 12_000 },
   });
-  first.say({ type: "report", report: spoke });
+  first.say({ type: "report", report: spoke, busiest: [] });
   await reported(service, "fastchat_received_messages_total", { server: "chat-1" }, 5);
   const again = service.addServer(entry(1, 2));
-  again.say({ type: "report", report: spoke });
+  again.say({ type: "report", report: spoke, busiest: [] });
   await reported(service, "fastchat_received_messages_total", { server: "chat-1" }, 10);
   const server = "chat-1";
   t.equal(await valueOf(service, "fastchat_received_bytes_total", { server }), 1000);
@@ -128,7 +128,7 @@ t.test(
     for (const number of [1, 2]) {
       service
         .addServer(entry(number))
-        .say({ type: "report", report: report({ connections: 3, messagesIn: 5 }) });
+        .say({ type: "report", report: report({ connections: 3, messagesIn: 5 }), busiest: [] });
       await reported(service, "fastchat_received_messages_total", { server: `chat-${number}` }, 5);
     }
     service.balancer.removeServer(serverId("chat-2"), entry(2).incarnation);

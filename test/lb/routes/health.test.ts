@@ -27,7 +27,7 @@ t.test("not ready says what is missing, ready says nothing more", async (t) => {
 t.test("a server that is full cannot be chosen", async (t) => {
   const service = await startService(t, { limits: { connectionsPerServer: 2 } });
   service.balancer.setArchive({ host: "127.0.0.1", port: 7441 });
-  service.addServer(entry(1)).say({ type: "report", report: report({ connections: 2 }) });
+  service.addServer(entry(1)).say({ type: "report", report: report({ connections: 2 }), busiest: [] });
   while ((await service.ask("GET", "/readyz")).status === 200) await new Promise(setImmediate);
   t.match(await service.ask("GET", "/readyz"), {
     status: 503,
