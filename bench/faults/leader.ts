@@ -22,6 +22,8 @@ const AWAY: ReadonlySet<ErrorCode> = new Set(["unreachable", "unavailable", "tim
 
 export class Leader {
   #next: NodeJS.Timeout | undefined;
+  /** Whether a change was not answered, here or in a process before, so that what it asked for may hold although nobody was told. */
+  #uncertain = true;
 
   constructor(
     private readonly group: LedGroup,
@@ -62,9 +64,14 @@ export class Leader {
       this.#write(who, !isIn, at, null);
       await client.groups.change(title, isIn ? "remove" : "add", [who as UserName]);
       this.#write(who, !isIn, at, elapsed());
+      this.#uncertain = false;
     } catch (error) {
       const { code, message } = errorRecord(error);
-      if (!AWAY.has(code)) this.context.onProblem(`the group "${title}" could not be changed: ${message}`);
+      // Who is in the group was read as it was known last, where the service was away.
+      const heldBefore = code === "forbidden" && this.#uncertain;
+      this.#uncertain = AWAY.has(code);
+      if (!this.#uncertain && !heldBefore)
+        this.context.onProblem(`the group "${title}" could not be changed: ${message}`);
     }
   }
 
