@@ -38,11 +38,12 @@ export const groupsCommand: CommandModule<object, GroupsOptions> = {
         describe: "the most by which the servers' cost for each recipient may grow from 10 to 1,000 members",
       })
       .option("json", { type: "boolean", default: false, describe: "print one JSON object" })
-      .check(({ sizes, rounds, deliveries, offline, bytes, servers }) => {
+      .check(({ sizes, rounds, deliveries, offline, bytes, servers, growth }) => {
         for (const [name, value] of Object.entries({ rounds, deliveries, bytes, servers })) {
           if (!Number.isInteger(value) || value < 1)
             throw new Error(`--${name} must be a whole number from 1.`);
         }
+        if (!(growth >= 0)) throw new Error("--growth must be a share from 0, as 0.05.");
         if (!(offline >= 0 && offline < 1)) throw new Error("--offline must be from 0 to less than 1.");
         if (sizesOf(sizes).some((size) => !Number.isInteger(size) || size < 2 || size > 1000)) {
           throw new Error("--sizes must be whole numbers from 2 to 1,000, with commas between them.");

@@ -114,7 +114,9 @@ export function report({
     ),
   );
   for (const one of figures) console.log(row(one));
-  if (growth !== null) {
+  if (growth === null) {
+    console.log(`how the cost of a recipient grows is told where --sizes has both ${FROM} and ${TO}`);
+  } else {
     const of = (value: number): string => `${value > 0 ? "+" : ""}${(value * 100).toFixed(0)} %`;
     console.log(
       `from ${FROM} to ${TO} members a recipient costs the servers ${of(growth.process)} (chat servers alone ${of(growth.chat)}); ` +
