@@ -51,6 +51,8 @@ export async function waitFor<S extends TSchema>(
   let told = "";
   let toldAt = performance.now();
   let heardAt = performance.now();
+  // Two answers running must say so: a balancer that has just started may not know yet who is connected.
+  let done = false;
   const tell = (text: string): void => {
     if (text === told || performance.now() - toldAt < silentMs) return;
     told = text;
@@ -64,8 +66,9 @@ export async function waitFor<S extends TSchema>(
       else {
         heardAt = performance.now();
         const text = left(heard.answer);
-        if (text === null) return heard.answer;
-        tell(text);
+        if (text === null && done) return heard.answer;
+        done = text === null;
+        if (text !== null) tell(text);
       }
       await unlessAborted(sleep(askMs), interrupts.signal);
     }

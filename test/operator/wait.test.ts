@@ -43,7 +43,7 @@ t.test("it asks until it is done, and says what is left when that changes", asyn
   const some = statusOf(["draining", 3]);
   const { context, notes, asked } = command(some, some, statusOf(["draining", 1]), statusOf(["draining", 0]));
   t.same(await waitUntilDone(context, people, QUICK), statusOf(["draining", 0]));
-  t.equal(asked(), 4);
+  t.equal(asked(), 5);
   t.equal(notes(), "fastchat: 3 left\nfastchat: 1 left\n");
 });
 
@@ -51,6 +51,13 @@ t.test("what is done soon needs no word", async (t) => {
   const { context, notes } = command(statusOf(["draining", 3]), statusOf(["draining", 0]));
   await waitUntilDone(context, people, { ...QUICK, silentMs: 60_000 });
   t.equal(notes(), "");
+});
+
+t.test("a balancer that has just started, and knows nobody yet, is not believed at once", async (t) => {
+  const none = statusOf(["draining", 0]);
+  const { context, asked } = command(none, statusOf(["draining", 3]), none);
+  await waitUntilDone(context, people, QUICK);
+  t.equal(asked(), 4);
 });
 
 t.test("a balancer that is away for a while is asked again; for good, it is told", async (t) => {
