@@ -51,7 +51,9 @@ export class Past {
    */
   last(minutes) {
     const to = this.samples.at(-1)?.at ?? 0;
-    const from = to - minutes * MINUTE_MS;
+    // Of a system that was just started there is less: a minute is the least.
+    const known = Math.min(this.samples[0]?.at ?? to, to - MINUTE_MS);
+    const from = Math.max(known, to - minutes * MINUTE_MS);
     return {
       from,
       to,
