@@ -17,7 +17,7 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Config } from "../config.js";
-import { makePrivateFolder, TEMPORARY_PREFIX } from "../node/private-file.js";
+import { isThere, makePrivateFolder, TEMPORARY_PREFIX } from "../node/private-file.js";
 import { FastChatError } from "../protocol/errors.js";
 import type { Log } from "../protocol/runtime.js";
 import { isPassing, openDatabase, type Database, type Queryable } from "../store/database.js";
@@ -55,7 +55,8 @@ const KEEP_MS = 500;
 
 /**
  * @param folder the real path of a complete data folder
- * @throws FastChatError `databaseUnreachable`, `unavailable`, `diskFull`, `dataDamaged`; whatever `work` throws
+ * @throws FastChatError `badConfig` where there are no databases, `databaseUnreachable`, `unavailable`, `diskFull`,
+ *   `dataDamaged`; whatever `work` throws
  */
 export async function withSnapshot<T>(
   folder: string,
@@ -64,6 +65,7 @@ export async function withSnapshot<T>(
 ): Promise<T> {
   const { config } = options;
   if (config.database !== null) return ofPostgres(folder, options, work);
+  await refuseWithoutDatabases(folder);
   let stopped: DataFolder;
   try {
     stopped = await openDataFolder(folder);
@@ -80,6 +82,17 @@ export async function withSnapshot<T>(
     return await work({ versions, heldMs: null, read });
   } finally {
     await stopped.release();
+  }
+}
+
+/** The engine would make them. */
+async function refuseWithoutDatabases(folder: string): Promise<void> {
+  for (const schema of ["service", "archive"] as const) {
+    if (await isThere(join(folder, schema, "PG_VERSION"))) continue;
+    throw new FastChatError(
+      "badConfig",
+      `${folder} holds no embedded databases; name those of PostgreSQL with --database and --archive-database, as at the start.`,
+    );
   }
 }
 

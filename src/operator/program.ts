@@ -4,20 +4,22 @@ import { reportFailure } from "../client/cli/failure.js";
 import { Output } from "../client/cli/output.js";
 import { FastChatError } from "../protocol/errors.js";
 import { PROGRAM, type OperatorArguments } from "./command.js";
+import { backupCommand } from "./commands/backup.js";
 import { drainCommand } from "./commands/drain.js";
 import { inviteCommand } from "./commands/invite.js";
 import { rebalanceCommand } from "./commands/rebalance.js";
+import { restoreCommand } from "./commands/restore.js";
 import { resumeCommand } from "./commands/resume.js";
 import { scaleCommand } from "./commands/scale.js";
-import { backupCommand } from "./commands/backup.js";
-import { restoreCommand } from "./commands/restore.js";
 import { statusCommand } from "./commands/status.js";
 import { suspendCommand } from "./commands/suspend.js";
 import { usersCommand } from "./commands/users.js";
 
 const EPILOGUE = `Commands find the running system by its data folder: DIR/address says where it is, DIR/operator-token
-lets in. Exit codes: 0 done, 2 a wrong command or folder, 3 another system's token, 4 refused, 6 it
-cannot be reached or did not answer in time, 130 Ctrl-C.`;
+lets in. backup and restore go to folder and databases themselves. Exit codes: 0 done, 2 a wrong command,
+folder or file, 3 another system's token, 4 refused, 6 it cannot be reached or did not answer in time, 7 a
+backup's password is another, 8 the disk is full, a database is away, or data or a backup are damaged or
+newer, 130 Ctrl-C.`;
 
 /** Parses the arguments and runs the command they name. The exit code is in `process.exitCode`. */
 export async function runOperatorProgram(args: readonly string[]): Promise<void> {

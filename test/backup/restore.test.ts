@@ -128,6 +128,13 @@ t.test("a stopped service is another's equal after a restore", async (t) => {
 t.test("a folder that was never started is none to back up", async (t) => {
   const empty = configOf(t.testdir({ service: {} }));
   await t.rejects(backup(empty, join(root, "none")), { code: "badConfig", message: /--data/ });
+  // Those of PostgreSQL were forgotten: nothing is made in their place.
+  const elsewhere = configOf(t.testdir({ version: "1\n" }));
+  await t.rejects(backup(elsewhere, join(root, "none")), {
+    code: "badConfig",
+    message: /--archive-database/,
+  });
+  t.same(await readdir(elsewhere.dataDir), ["version"]);
   t.notOk((await readdir(root)).includes("none"));
 });
 
