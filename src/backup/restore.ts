@@ -13,7 +13,7 @@ import { BackupFile } from "./backup-file.js";
 import { loadDatabase, next, refuseUsed, type Loaded, type LoadEvents, type Run } from "./load.js";
 import { withOfflineDatabase } from "./offline-database.js";
 import { damagedRecord, type BackupHead, type BackupRecord, type SchemaName } from "./records.js";
-import { openRestoredFolder } from "./restored-folder.js";
+import { openRestoredFolder, type RestoredFolder } from "./restored-folder.js";
 
 export interface RestoreOptions {
   /** Its data folder, and its databases: `null` for embedded ones. */
@@ -51,34 +51,40 @@ type Load = (schema: SchemaName, run: Run) => Promise<Loaded>;
  *   used, `dataInUse`, `databaseUnreachable`, `diskFull`; the signal's reason
  */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreReport> {
-  const { config, onStep = () => undefined, signal } = options;
+  const { config, onStep = () => undefined } = options;
   onStep("checking the backup…");
   const file = await BackupFile.open(options.file, options.password);
   const records = file.records();
   try {
     const head = await headOf(records);
     const folder = await openRestoredFolder(config.dataDir);
-    try {
-      onStep("restoring…");
-      const first = await restoreSecrets(folder.path, records);
-      const loaded = await restoreDatabases(
-        options,
-        await placeDatabases(config, folder.path),
-        head,
-        first,
-        records,
-      );
-      signal?.throwIfAborted();
-      await folder.complete();
-      const [service, archive] = loaded;
-      const skipped = [...service.skipped, ...archive.skipped];
-      return { madeAt: head.madeAt, release: head.release, rows: service.rows + archive.rows, skipped };
-    } finally {
-      await folder.release();
-    }
+    const restored = await restoreInto(folder, options, head, records).catch(async (error: unknown) => {
+      // Why it failed says more than that the folder could not be emptied; its mark stays then.
+      await folder.release().catch(() => undefined);
+      throw error;
+    });
+    await folder.release();
+    return restored;
   } finally {
     await records.return();
   }
+}
+
+async function restoreInto(
+  folder: RestoredFolder,
+  options: RestoreOptions,
+  head: BackupHead,
+  records: Records,
+): Promise<RestoreReport> {
+  const { config, onStep = () => undefined, signal } = options;
+  onStep("restoring…");
+  const first = await restoreSecrets(folder.path, records);
+  const databases = await placeDatabases(config, folder.path);
+  const [service, archive] = await restoreDatabases(options, databases, head, first, records);
+  signal?.throwIfAborted();
+  await folder.complete();
+  const skipped = [...service.skipped, ...archive.skipped];
+  return { madeAt: head.madeAt, release: head.release, rows: service.rows + archive.rows, skipped };
 }
 
 async function headOf(records: Records): Promise<BackupHead> {

@@ -55,8 +55,11 @@ async function open(wanted: string): Promise<RestoredFolder> {
   const marker = join(path, RESTORING_FILE);
   let completed = false;
   const release = async (): Promise<void> => {
-    if (!completed) await empty(path);
-    await unlock();
+    try {
+      if (!completed) await empty(path);
+    } finally {
+      await unlock();
+    }
     if (!completed && made) await rmdir(path).catch(() => undefined);
   };
   try {
