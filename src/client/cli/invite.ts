@@ -38,11 +38,9 @@ export async function inviteToRegister(
 }
 
 function ask(source: PromptSource): Promise<string> {
-  if (!source.stdin.isTTY) {
-    throw new FastChatError(
-      "registrationClosed",
-      `This service takes new accounts by invite only; give its code with --invite, or set ${VARIABLE}.`,
-    );
-  }
-  return prompt({ text: "Code of your invite:", silent: false, otherwise: `Set ${VARIABLE}.` }, source);
+  const otherwise = new FastChatError(
+    "registrationClosed",
+    `This service takes new accounts by invite only; give its code with --invite, or set ${VARIABLE}.`,
+  );
+  return prompt({ text: "Code of your invite:", silent: false, otherwise }, source);
 }

@@ -106,6 +106,9 @@ function takeFromEnvironment(env: PasswordSource["env"], variable: string): stri
 }
 
 function promptFor(question: string, source: PasswordSource, variable: string): Promise<string> {
-  const otherwise = `There is no terminal to ask for the password; set ${variable}.`;
+  const otherwise = new FastChatError(
+    "badRequest",
+    `There is no terminal to ask for the password; set ${variable}.`,
+  );
   return prompt({ text: question, silent: true, otherwise }, source);
 }

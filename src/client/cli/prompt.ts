@@ -1,6 +1,6 @@
 /** A question to whoever sits at the terminal. */
 import { read } from "read";
-import { FastChatError } from "../../protocol/errors.js";
+import type { FastChatError } from "../../protocol/errors.js";
 import { Interrupted } from "./failure.js";
 
 /** Where questions go, and what may answer them in advance. */
@@ -14,18 +14,18 @@ export interface Question {
   readonly text: string;
   /** Whether the answer is kept off the screen. */
   readonly silent: boolean;
-  /** What is to be done where there is no terminal. */
-  readonly otherwise: string;
+  /** Thrown where there is no terminal: it says what to do instead. */
+  readonly otherwise: FastChatError;
 }
 
 const CTRL_C_EXIT = 130;
 
-/** @throws FastChatError `badRequest` where there is no terminal; Interrupted */
+/** @throws FastChatError the question's own, where there is no terminal; Interrupted */
 export async function prompt(
   { text, silent, otherwise }: Question,
   { stdin, stderr }: PromptSource,
 ): Promise<string> {
-  if (!stdin.isTTY) throw new FastChatError("badRequest", otherwise);
+  if (!stdin.isTTY) throw otherwise;
   const endOfInput = new Promise<never>((_resolve, reject) => {
     // Ctrl-D closes the input without an answer: nothing is left to wait for, and the process is about to end.
     process.once("beforeExit", () => reject(new Interrupted(CTRL_C_EXIT)));
