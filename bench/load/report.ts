@@ -50,7 +50,7 @@ export function reportOf(options: LoadOptions, result: RunResult): LoadReportFil
     servers,
     cpu: { system, clients, cryptography: result.crypto, series: [...result.cpuSamples] },
     memory:
-      memory === null || connections < ENOUGH_SESSIONS
+      memory === null || connections < ENOUGH_SESSIONS || memory.connected <= memory.before
         ? null
         : {
             perConnectionBytes: Math.round((memory.connected - memory.before) / connections),

@@ -99,6 +99,8 @@ const STILL_MS = 20_000;
 const FRESH_MS = 2_500;
 const LOOK_MS = 250;
 const MOST_PROBLEMS = 100;
+/** Messages that are named in a problem. */
+const FEW = 5;
 
 /** It was told to end when there was nothing measured yet. */
 export class EndedEarly extends Error {
@@ -229,6 +231,12 @@ class LoadRun {
     const events = results.flatMap((result) => result.events).sort((one, other) => one.at - other.at);
     const archives: ArchiveRecord[] = results.flatMap((result) => result.archives);
     const told = events.map((event) => ({ ...event, at: event.at - start }));
+    const nothing = cameToNothing(told, archives);
+    if (nothing.length > 0) {
+      this.#problem(
+        `${nothing.length} messages were neither accepted nor refused, and nobody has them: ${nothing.slice(0, FEW).join(", ")}${nothing.length > FEW ? ", …" : ""}`,
+      );
+    }
     const { from, to } = plan.measured;
     const until = Math.min(to, interruptedAt ?? Infinity);
     return {
@@ -339,12 +347,6 @@ class LoadRun {
   async #settle(crews: Crews): Promise<void> {
     const count = (): number => crews.state.answered + crews.state.received;
     await this.#whileMoving("waiting for answers", count, () => crews.state.answered >= crews.state.sent);
-    const { sent, answered } = crews.state;
-    if (answered < sent) {
-      this.#problem(
-        `${sent - answered} messages were neither accepted nor refused, and nothing had happened for ${STILL_MS / 1000} s`,
-      );
-    }
     await crews.order({ type: "connectRest" });
     await this.#whileMoving("waiting for deliveries", count, () => crews.state.received >= crews.state.due);
   }
@@ -422,6 +424,21 @@ function ofJoined(error: unknown): unknown {
       "loginsPerMinutePerAddress and requestsPerMinutePerAddress (config/globals.json there, or FASTCHAT_LIMITS_…), or take fewer --clients.",
     undefined,
     { cause: error },
+  );
+}
+
+/** Messages of which their sender never heard, and that are in no archive. One whose client was away at the time may have come all the same. */
+function cameToNothing(events: readonly HistoryEvent[], archives: readonly ArchiveRecord[]): string[] {
+  const known = new Set<string>();
+  for (const event of events) {
+    if (event.type === "accepted" || event.type === "refused" || event.type === "received")
+      known.add(event.message);
+  }
+  for (const { account, entries } of archives) {
+    for (const { message, sender } of entries) if (sender !== account) known.add(message);
+  }
+  return events.flatMap((event) =>
+    event.type === "sent" && !known.has(event.message) ? [event.message] : [],
   );
 }
 

@@ -21,7 +21,7 @@ export class HttpsLine {
   ) {
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    socket.on("error", (error) => this.#fail(error));
+    socket.on("error", (error: Error) => this.#fail(error));
     socket.on("close", () => this.#fail(new Error("the balancer closed a connection")));
   }
 

@@ -37,6 +37,8 @@ import { grantSigner } from "./tickets.js";
 export interface BalancerOptions {
   /** Migrated already. It stays the caller's to close. */
   readonly database: Database;
+  /** Finds out who is asking, apart from `database` so that no placement waits behind logins; `database` itself where it is missing. */
+  readonly sessionDatabase?: Database;
   /** Dates accounts, tickets and vouchers. */
   readonly clock: Clock;
   /** Judges how long ago things were; best one that nobody can set. `clock` if missing. */
@@ -85,11 +87,21 @@ const CLOSE_SHARE = 0.1;
 
 /** @throws FastChatError `portInUse`, `badConfig`, `unavailable` where the database cannot be reached */
 export async function createBalancer(options: BalancerOptions): Promise<Balancer> {
-  const { database, clock, random, log, limits, timeouts, opaqueSetup, steadyClock = clock } = options;
+  const {
+    database,
+    sessionDatabase = database,
+    clock,
+    random,
+    log,
+    limits,
+    timeouts,
+    opaqueSetup,
+    steadyClock = clock,
+  } = options;
   const strategy = await chooseStrategy(options.strategy);
   const grants = grantSigner(options.grantKey);
   const accounts = sqlAccounts(database);
-  const sessions = sqlSessions(database);
+  const sessions = sqlSessions(sessionDatabase);
   const invites = sqlInvites(database);
   const cost: Stretching = { algorithm: "argon2id", ...options.password };
   const costs = new PasswordCosts(cost, opaqueSetup, await accounts.stretchings());

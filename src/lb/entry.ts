@@ -8,17 +8,25 @@ import { threadDatabases } from "../workers/thread-databases.js";
 import { runThread } from "../workers/thread.js";
 import { createBalancer } from "./balancer.js";
 
-/** Enough for logins and placements at once; an embedded database answers one at a time anyway. */
-const DATABASE_CONNECTIONS = 8;
+/** For logins, sign-ups and the like. An embedded database takes connections in turns: a placement waits for one of each at most. */
+const DATABASE_CONNECTIONS = 4;
+/** For finding out who is asking. */
+const SESSION_CONNECTIONS = 4;
 /** More threads than this for OPAQUE would take the cores from the chat servers. */
 const MOST_OPAQUE_THREADS = 4;
 
 await runThread<BalancerThreadData>(async (data, say) => {
   const log = createLog(data.log, { thread: "balancer" });
-  const database = threadDatabases(data.database, data.timeouts.databaseMs, log, say)(DATABASE_CONNECTIONS);
+  const open = threadDatabases(data.database, data.timeouts.databaseMs, log, say);
+  const database = open(DATABASE_CONNECTIONS);
+  const sessionDatabase = open(SESSION_CONNECTIONS);
+  const closeDatabases = async (): Promise<void> => {
+    await Promise.all([database.close(), sessionDatabase.close()]);
+  };
   const balancer = await createBalancer({
     ...data,
     database,
+    sessionDatabase,
     log,
     clock: systemClock,
     steadyClock: monotonicClock,
@@ -26,7 +34,7 @@ await runThread<BalancerThreadData>(async (data, say) => {
     askSupervisor: say,
     opaqueThreads: Math.min(MOST_OPAQUE_THREADS, availableParallelism()),
   }).catch(async (error: unknown) => {
-    await database.close();
+    await closeDatabases();
     throw error;
   });
   return {
@@ -56,7 +64,7 @@ await runThread<BalancerThreadData>(async (data, say) => {
     },
     async stop() {
       await balancer.close();
-      await database.close();
+      await closeDatabases();
     },
   };
 });
