@@ -173,7 +173,12 @@ for (const engine of usable) {
         .transaction(async (tx) => {
           const iterator = each([...own, ...records]);
           const run = <T>(work: (inner: typeof tx) => Promise<T>): Promise<T> => work(tx);
-          const { skipped } = await loadDatabase(run, serviceMigrations, 4, iterator);
+          const { skipped } = await loadDatabase(
+            run,
+            serviceMigrations,
+            serviceMigrations.steps.length,
+            iterator,
+          );
           t.same(skipped, ["notes of the operator"]);
           throw new Error("as if it had not been");
         })
