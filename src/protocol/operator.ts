@@ -126,6 +126,7 @@ export const LoadQuery = Type.Object({
   since: Type.Optional(
     Type.Integer({
       minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
       description: "`until` of the last answer; without it all that is remembered",
     }),
   ),

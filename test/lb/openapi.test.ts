@@ -33,6 +33,7 @@ const METHODS = new Set(["get", "post", "delete"]);
 const WITHOUT_BODY = [
   "post /v1/archive/voucher",
   "post /v1/logout",
+  "post /v1/operator/rebalance",
   "post /v1/operator/servers/{server}/drain",
   "post /v1/operator/servers/{server}/resume",
   "post /v1/operator/users/{name}/lift",
