@@ -1,4 +1,4 @@
-/** What is done to the system while people write: a server killed, drained, taken back, more or fewer of them. */
+/** What is done to the system while people write: a server killed, drained, taken back, more or fewer of them, the load evened out. */
 import { FastChatError } from "../../src/protocol/errors.js";
 import { parseServerId, type ServerId } from "../../src/protocol/ids.js";
 
@@ -9,14 +9,17 @@ export type Act = {
   | { readonly do: "kill"; readonly server: ServerId }
   | { readonly do: "drain" | "resume"; readonly server: ServerId }
   | { readonly do: "scale"; readonly servers: number }
+  | { readonly do: "rebalance" }
 );
 
 /** How each is written. */
-export const ACT_FORMS = "SECONDS:kill SERVER, SECONDS:drain SERVER, SECONDS:resume SERVER, SECONDS:scale N";
+export const ACT_FORMS =
+  "SECONDS:kill SERVER, SECONDS:drain SERVER, SECONDS:resume SERVER, SECONDS:scale N, SECONDS:rebalance";
 
 /** @throws FastChatError `badRequest` */
 export function parseAct(text: string): Act {
-  const [, time = "", verb = "", object = ""] = /^(\d+(?:\.\d+)?):([a-z]+) +(\S+)$/.exec(text.trim()) ?? [];
+  const [, time = "", verb = "", object = ""] =
+    /^(\d+(?:\.\d+)?):([a-z]+)(?: +(\S+))?$/.exec(text.trim()) ?? [];
   const seconds = Number(time);
   switch (verb) {
     case "kill":
@@ -26,6 +29,9 @@ export function parseAct(text: string): Act {
       if (server !== null) return { seconds, do: verb, server };
       break;
     }
+    case "rebalance":
+      if (object === "") return { seconds, do: verb };
+      break;
     case "scale": {
       const servers = Number(object);
       if (Number.isInteger(servers) && servers >= 1 && servers <= 64) return { seconds, do: verb, servers };
@@ -37,5 +43,12 @@ export function parseAct(text: string): Act {
 
 /** As people read it. */
 export function actText(act: Act): string {
-  return act.do === "scale" ? `scale ${act.servers}` : `${act.do} ${act.server}`;
+  switch (act.do) {
+    case "scale":
+      return `scale ${act.servers}`;
+    case "rebalance":
+      return act.do;
+    default:
+      return `${act.do} ${act.server}`;
+  }
 }

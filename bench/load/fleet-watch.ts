@@ -1,5 +1,11 @@
 /** The system's servers as its operator sees them, several times a second, and the operator's hand. */
-import { OPERATOR_PATHS, OperatorStatus, TakenUp, type ServerStatus } from "../../src/protocol/operator.js";
+import {
+  OPERATOR_PATHS,
+  OperatorStatus,
+  Rebalancing,
+  TakenUp,
+  type ServerStatus,
+} from "../../src/protocol/operator.js";
 import { openOperator, type Operator } from "../../src/operator/connection.js";
 import { elapsed } from "../faults/host-messages.js";
 import type { Act } from "./acts.js";
@@ -50,6 +56,9 @@ export class FleetWatch {
         return;
       case "resume":
         await this.operator.ask(TakenUp, "POST", OPERATOR_PATHS.resume(act.server), {});
+        return;
+      case "rebalance":
+        await this.operator.ask(Rebalancing, "POST", OPERATOR_PATHS.rebalance, {});
         return;
       case "scale":
         await this.operator.ask(TakenUp, "POST", OPERATOR_PATHS.scale, { servers: act.servers });
