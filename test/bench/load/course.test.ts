@@ -22,6 +22,7 @@ t.test("what is to be done is read as it is written", async (t) => {
     "1:scale two",
     "-1:scale 2",
     "1:jump chat-1",
+    "1:rebalance chat-1",
   ]) {
     t.throws(() => parseAct(text), { code: "badRequest" }, text);
   }
