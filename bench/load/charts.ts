@@ -1,7 +1,6 @@
 /** The charts of a report, as SVG that needs nothing else. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-
 import type { Quantile } from "./latencies.js";
 import { spreadOf } from "../../src/lb/spread.js";
 import type { ServerFigures } from "./report-schema.js";
