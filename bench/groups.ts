@@ -10,7 +10,7 @@ import { Costs } from "./groups/costs.js";
 import { Members } from "./groups/members.js";
 import { report, SizeFigures, type GroupsOptions } from "./groups/report.js";
 import { Connections } from "./service/connections.js";
-import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
+import { NOBODY_MOVES, OPEN_DOORS, signUpMany } from "./service/sign-up.js";
 import { WatchedSystem } from "./service/watched-system.js";
 
 export const groupsCommand: CommandModule<object, GroupsOptions> = {
@@ -79,8 +79,9 @@ async function measureGroups(options: GroupsOptions): Promise<void> {
   const largest = Math.max(...sizes);
   progress("starting a system and signing people up");
   const costs = new Costs();
-  const system = await WatchedSystem.start({ ...OPEN_DOORS, FASTCHAT_SERVERS: String(servers) }, (message) =>
-    costs.note(message),
+  const system = await WatchedSystem.start(
+    { ...OPEN_DOORS, ...NOBODY_MOVES, FASTCHAT_SERVERS: String(servers) },
+    (message) => costs.note(message),
   );
   const connections = new Connections(system.address);
   let members: Members | null = null;

@@ -20,7 +20,7 @@ import { BareStatement } from "./pending/bare-statement.js";
 import { WholeServer } from "./pending/whole-server.js";
 import { Times, type Percentiles } from "./percentiles.js";
 import { Connections } from "./service/connections.js";
-import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
+import { NOBODY_MOVES, OPEN_DOORS, signUpMany } from "./service/sign-up.js";
 import { startSystem, type SystemProcess } from "./system-process.js";
 
 interface PendingOptions extends DatabaseOptions {
@@ -140,6 +140,7 @@ async function measurePending(options: PendingOptions): Promise<void> {
 function settingsOf({ servers }: PendingOptions, lent: LentDatabases | null): Record<string, string> {
   return {
     ...OPEN_DOORS,
+    ...NOBODY_MOVES,
     FASTCHAT_SERVERS: String(servers),
     FASTCHAT_LIMITS_PENDING_PER_ACCOUNT: "100000000",
     FASTCHAT_LIMITS_WRITE_BATCH_ROWS: String(BATCH_ROWS),

@@ -8,7 +8,7 @@ import type { CommandModule } from "yargs";
 import type { AccountId } from "../src/protocol/ids.js";
 import { Times } from "./percentiles.js";
 import { Connections } from "./service/connections.js";
-import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
+import { NOBODY_MOVES, OPEN_DOORS, signUpMany } from "./service/sign-up.js";
 import { WatchedSystem } from "./service/watched-system.js";
 import { Flood, type FloodOutcome } from "./slow-reader/flood.js";
 import { Others } from "./slow-reader/others.js";
@@ -159,6 +159,7 @@ async function withSystem(
 ): Promise<void> {
   const system = await WatchedSystem.start({
     ...OPEN_DOORS,
+    ...NOBODY_MOVES,
     FASTCHAT_SERVERS: String(servers),
     ...(pending === null ? {} : { FASTCHAT_LIMITS_PENDING_PER_ACCOUNT: pending }),
   });

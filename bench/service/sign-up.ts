@@ -22,6 +22,12 @@ export const OPEN_DOORS = {
   FASTCHAT_LIMITS_REQUESTS_PER_MINUTE_PER_ADDRESS: "100000000",
 } as const;
 
+/**
+ * For a system whose people are lines (line.ts), which stay where they are: a strategy that moves nobody to even out the
+ * load. A session that is told to move and does not go is ended after a while.
+ */
+export const NOBODY_MOVES = { FASTCHAT_STRATEGY: "round-robin" } as const;
+
 /** Sign-ups under way at once. */
 const AT_ONCE = 8;
 export const PASSWORD = "bench bench bench";
