@@ -20,6 +20,7 @@ import type { Listening } from "../protocol/threads.js";
 import { isPassing } from "../store/database.js";
 import { LINGER_MS } from "../node/tls-channel.js";
 import { addDocsPage } from "./docs-page.js";
+import { paceHandshakes } from "./handshakes.js";
 import { httpFailure, noSuchRoute, type HttpFailure } from "./http-failure.js";
 import type { RequestMetrics } from "./metrics/requests.js";
 import { limitRates, type RateLimits } from "./rate-limits.js";
@@ -106,6 +107,7 @@ export async function createApp(options: AppOptions): Promise<CreatedApp> {
     frameworkErrors: (error, request, reply) => void fail(request, reply, error),
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = limits.connectionsPerServer;
+  paceHandshakes(app.server);
   app.setValidatorCompiler(checkOf);
   app.setErrorHandler((error, request, reply) => fail(request, reply, error));
   app.addHook("onRequest", async (request, reply) => {

@@ -1,6 +1,7 @@
 /** OPAQUE on threads of their own, so that five hundred logins at once do not hold up a placement. */
 import { Piscina } from "piscina";
 import { FastChatError } from "../protocol/errors.js";
+import { Batches } from "../node/batches.js";
 import { runOpaqueTask, type OpaqueAnswer, type OpaqueTask } from "../workers/pool/opaque-task.js";
 import type { OpaqueServer } from "./opaque-server.js";
 
@@ -13,28 +14,36 @@ export interface OpaquePoolOptions {
   readonly maxQueue: number;
 }
 
+/** Tasks that go to a thread together, at most: some milliseconds of work, so that what comes next does not wait long. */
+const MOST_TOGETHER = 8;
 const IDLE_MS = 10_000;
 const RETRY_MS = 1000;
 
 /** @throws FastChatError `badConfig` where the setup is none */
 export async function openOpaquePool(options: OpaquePoolOptions): Promise<OpaqueServer> {
-  const pool = new Piscina<OpaqueTask, OpaqueAnswer>({
-    filename: new URL("../workers/pool/opaque-task.js", import.meta.url).href,
-    name: "runOpaqueTask",
+  const { threads } = options;
+  const pool = new Piscina<readonly OpaqueTask[], readonly OpaqueAnswer[]>({
+    filename: new URL("../workers/pool/opaque-thread.js", import.meta.url).href,
+    name: "runOpaqueTasks",
     minThreads: 1,
-    maxThreads: options.threads,
-    maxQueue: options.maxQueue,
+    maxThreads: threads,
+    maxQueue: threads,
     idleTimeout: IDLE_MS,
     // Waiting for tasks by Atomics would freeze the worker's event loop.
     atomics: "disabled",
     env: {},
   });
+  const batches = new Batches<OpaqueTask, OpaqueAnswer>({
+    work: (tasks) => pool.run(tasks),
+    most: MOST_TOGETHER,
+    atOnce: threads,
+  });
   const run = async (task: OpaqueTask): Promise<OpaqueAnswer> => {
+    if (batches.waiting >= options.maxQueue) throw overloaded();
     try {
-      return await pool.run(task);
+      return await batches.add(task);
     } catch (cause) {
-      // The queue is full, or a thread died.
-      throw new FastChatError("unavailable", "Too many logins wait already.", RETRY_MS, { cause });
+      throw overloaded({ cause });
     }
   };
   const { setup } = options;
@@ -65,6 +74,11 @@ export async function openOpaquePool(options: OpaquePoolOptions): Promise<Opaque
     },
     close: () => pool.destroy(),
   };
+}
+
+/** Too many wait, or a thread died. */
+function overloaded(options?: ErrorOptions): FastChatError {
+  return new FastChatError("unavailable", "Too many logins wait already.", RETRY_MS, options);
 }
 
 function notOpaque(answer: OpaqueAnswer): FastChatError {

@@ -4,9 +4,10 @@ import { Compile } from "#typebox/compile";
 import { fromBase64Url, toBase64Url } from "../protocol/bytes.js";
 import { Stretching, type Card, type VaultRecord } from "../protocol/http.js";
 import { parseUserName, type AccountId, type DeviceId, type UserName } from "../protocol/ids.js";
-import { StoreError, type Database, type Queryable, type Statement } from "./database.js";
+import { Batches } from "../node/batches.js";
+import { isPassing, StoreError, type Database, type Queryable, type Statement } from "./database.js";
 import { takeUse } from "./invites.js";
-import { endSessions, oldestSessions, sessionInsert, sessionInsertIf, type NewSession } from "./sessions.js";
+import { countSessions, endOldest, sessionInsert, type NewSession } from "./sessions.js";
 import { accountIdOfUuid } from "./uuid.js";
 import { dayOf } from "./day.js";
 
@@ -35,6 +36,8 @@ export interface SignIn {
   readonly ended: readonly DeviceId[];
 }
 
+export type SignInOutcome = SignIn | "suspended" | null;
+
 /** All methods throw a StoreError where the database fails. */
 export interface AccountStore {
   /**
@@ -59,7 +62,7 @@ export interface AccountStore {
    * @returns `null` where the account is gone or its record is another by now: the password was changed meanwhile;
    *   `suspended` where nobody may log in to it
    */
-  signIn(session: NewSession, record: string, most: number): Promise<SignIn | "suspended" | null>;
+  signIn(session: NewSession, record: string, most: number): Promise<SignInOutcome>;
   vault(account: AccountId): Promise<VaultRecord | null>;
   cardOf(name: UserName): Promise<Card | null>;
   /** Cards of those accounts that exist, in no particular order. */
@@ -85,6 +88,7 @@ interface CardRow {
 }
 
 interface VaultRow {
+  readonly id: string;
   readonly vault_generation: string;
   readonly vault_sealed: Uint8Array;
   readonly kind: string;
@@ -93,7 +97,23 @@ interface VaultRow {
 
 const CARD_COLUMNS = "name, identity_key, encryption_key, card_generation, card_signature";
 
+/** Logins in one statement or transaction, at most. */
+const MOST_LOGINS = 64;
+
 export function sqlAccounts(db: Database): AccountStore {
+  const isOnesFault = (error: unknown): boolean => !isPassing(error);
+  const credentials = new Batches({
+    work: (asked: readonly AskedCredentials[]) => readCredentials(db, asked),
+    most: MOST_LOGINS,
+    isOnesFault,
+  });
+  const signIns = new Batches({
+    work: (asked: readonly AskedSignIn[]) => openSessions(db, asked),
+    most: MOST_LOGINS,
+    // Of two at once of one account both would see room for one session more.
+    keyOf: ({ session }) => session.account,
+    isOnesFault,
+  });
   return {
     async create(account, session, invite) {
       const inserts = accountInserts(account, session);
@@ -114,47 +134,13 @@ export function sqlAccounts(db: Database): AccountStore {
       }
     },
 
-    async credentials(name, decoy) {
-      // One row of one size in either case: what the database sends and what is read of it takes equally long.
-      const { rows } = await db.query<{ id: string | null; record: string; stretching: string }>({
-        name: "account-credentials",
-        text: `SELECT a.id, COALESCE(a.opaque_record, $2) AS record, COALESCE(a.stretching, $3) AS stretching
-               FROM (SELECT $1::text AS name) asked LEFT JOIN accounts a ON a.name = asked.name`,
-        values: [name, decoy.record, writeStretching(decoy.stretching)],
-      });
-      const [row] = rows;
-      if (row === undefined) throw new TypeError("the database answered an outer join without a row");
-      return {
-        account: row.id === null ? null : accountIdOfUuid(row.id),
-        record: row.record,
-        stretching: readStretching(row.stretching),
-      };
-    },
+    credentials: (name, decoy) => credentials.add({ name, decoy }),
 
-    async signIn(session, record, most) {
-      return db.transaction(async (tx) => {
-        // All of them travel together, and are carried out in this order.
-        const [{ rows }, vault, ended, { rowCount }] = await Promise.all([
-          tx.query<CardRow & { opaque_record: string; suspended_at: Date | null }>({
-            name: "account-lock",
-            text: `SELECT ${CARD_COLUMNS}, opaque_record, suspended_at FROM accounts WHERE id = $1 FOR UPDATE`,
-            values: [session.account],
-          }),
-          readVault(tx, session.account),
-          oldestSessions(tx, session.account, most - 1),
-          tx.query(sessionInsertIf(session, record)),
-        ]);
-        const [row] = rows;
-        if (row === undefined || row.opaque_record !== record) return null;
-        if (row.suspended_at !== null) return "suspended";
-        if (rowCount === 0) return null;
-        if (vault === null) throw new TypeError("the database holds an account without a vault");
-        await endSessions(tx, ended);
-        return { card: readCard(row), vault, ended };
-      });
-    },
+    signIn: (session, record, most) => signIns.add({ session, record, most }),
 
-    vault: (account) => readVault(db, account),
+    async vault(account) {
+      return (await readVaults(db, [account])).get(account) ?? null;
+    },
 
     async cardOf(name) {
       const { rows } = await db.query<CardRow>({
@@ -207,6 +193,95 @@ export function sqlAccounts(db: Database): AccountStore {
   };
 }
 
+interface AskedCredentials {
+  readonly name: UserName;
+  readonly decoy: Omit<Credentials, "account">;
+}
+
+async function readCredentials(db: Queryable, asked: readonly AskedCredentials[]): Promise<Credentials[]> {
+  // One row of one size for each name, taken or not: what the database sends and what is read of it takes equally long.
+  const { rows } = await db.query<{ name: string; id: string | null; record: string; stretching: string }>({
+    name: "account-credentials",
+    text: `SELECT asked.name, a.id, COALESCE(a.opaque_record, asked.record) AS record,
+             COALESCE(a.stretching, asked.stretching) AS stretching
+           FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (name, record, stretching)
+           LEFT JOIN accounts a ON a.name = asked.name`,
+    values: [
+      asked.map(({ name }) => name),
+      asked.map(({ decoy }) => decoy.record),
+      asked.map(({ decoy }) => writeStretching(decoy.stretching)),
+    ],
+  });
+  const found = new Map(rows.map((row) => [row.name, row]));
+  return asked.map(({ name }) => {
+    const row = found.get(name);
+    if (row === undefined) throw new TypeError("the database answered an outer join without a row");
+    return {
+      account: row.id === null ? null : accountIdOfUuid(row.id),
+      record: row.record,
+      stretching: readStretching(row.stretching),
+    };
+  });
+}
+
+interface AskedSignIn {
+  readonly session: NewSession;
+  readonly record: string;
+  readonly most: number;
+}
+
+interface SignInRow extends CardRow {
+  readonly id: string;
+  readonly opaque_record: string;
+  readonly suspended_at: Date | null;
+}
+
+/** Opens sessions, each of another account, in one transaction. */
+function openSessions(db: Database, asked: readonly AskedSignIn[]): Promise<SignInOutcome[]> {
+  const accounts = asked.map(({ session }) => session.account);
+  return db.transaction(async (tx) => {
+    // All of them travel together, and are carried out in this order.
+    const [{ rows }, vaults, counts] = await Promise.all([
+      tx.query<SignInRow>({
+        name: "account-lock",
+        // In order, so that no two who lock several accounts can wait for each other.
+        text: `SELECT id, ${CARD_COLUMNS}, opaque_record, suspended_at FROM accounts
+               WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE`,
+        values: [accounts],
+      }),
+      readVaults(tx, accounts),
+      countSessions(tx, accounts),
+    ]);
+    const found = new Map(rows.map((row) => [accountIdOfUuid(row.id), row]));
+    const verdictOf = ({ session, record }: AskedSignIn): SignInOutcome => {
+      const row = found.get(session.account);
+      if (row === undefined || row.opaque_record !== record) return null;
+      if (row.suspended_at !== null) return "suspended";
+      const vault = vaults.get(session.account);
+      if (vault === undefined) throw new TypeError("the database holds an account without a vault");
+      return { card: readCard(row), vault, ended: [] };
+    };
+    const outcomes = asked.map(verdictOf);
+    const opened = asked.filter((_, at) => isSignIn(outcomes[at]));
+    if (opened.length === 0) return outcomes;
+    const full = opened.filter(({ session, most }) => (counts.get(session.account) ?? 0) >= most);
+    const ended = await endOldest(
+      tx,
+      full.map(({ session: { account }, most }) => ({ account, most: most - 1 })),
+    );
+    await tx.query(sessionInsert(opened.map(({ session }) => session)));
+    return outcomes.map((outcome, at) => {
+      const account = accounts[at];
+      if (!isSignIn(outcome) || account === undefined) return outcome;
+      return { ...outcome, ended: ended.get(account) ?? [] };
+    });
+  });
+}
+
+function isSignIn(outcome: SignInOutcome | undefined): outcome is SignIn {
+  return typeof outcome === "object" && outcome !== null;
+}
+
 /** First of them the row that may be refused. */
 function accountInserts(account: NewAccount, session: NewSession): Statement[] {
   return [
@@ -216,7 +291,7 @@ function accountInserts(account: NewAccount, session: NewSession): Statement[] {
       text: "INSERT INTO vault_wrappings (account, kind, wrapped) VALUES ($1, $2, $3)",
       values: [account.account, kind, bytesOf(wrapped)],
     })),
-    sessionInsert(session),
+    sessionInsert([session]),
   ];
 }
 
@@ -254,22 +329,33 @@ async function accountExists(db: Queryable, account: AccountId): Promise<boolean
   return rows.length > 0;
 }
 
-/** Record and wrappings in one statement, so that they are of one generation. */
-async function readVault(db: Queryable, account: AccountId): Promise<VaultRecord | null> {
+/** Of those accounts that exist. Record and wrappings in one statement, so that they are of one generation. */
+async function readVaults(
+  db: Queryable,
+  accounts: readonly AccountId[],
+): Promise<Map<AccountId, VaultRecord>> {
   const { rows } = await db.query<VaultRow>({
-    name: "account-vault",
-    text: `SELECT a.vault_generation, a.vault_sealed, w.kind, w.wrapped
+    name: "account-vaults",
+    text: `SELECT a.id, a.vault_generation, a.vault_sealed, w.kind, w.wrapped
            FROM accounts a JOIN vault_wrappings w ON w.account = a.id
-           WHERE a.id = $1 ORDER BY w.kind`,
-    values: [account],
+           WHERE a.id = ANY($1::uuid[]) ORDER BY w.kind`,
+    values: [accounts],
   });
-  const [first] = rows;
-  if (first === undefined) return null;
-  return {
-    generation: Number(first.vault_generation),
-    sealed: toBase64Url(first.vault_sealed),
-    wrappings: rows.map(({ kind, wrapped }) => ({ kind, wrapped: toBase64Url(wrapped) })),
-  };
+  const vaults = new Map<AccountId, VaultRecord & { wrappings: VaultRecord["wrappings"][number][] }>();
+  for (const row of rows) {
+    const account = accountIdOfUuid(row.id);
+    const wrapping = { kind: row.kind, wrapped: toBase64Url(row.wrapped) };
+    const vault = vaults.get(account);
+    if (vault !== undefined) vault.wrappings.push(wrapping);
+    else {
+      vaults.set(account, {
+        generation: Number(row.vault_generation),
+        sealed: toBase64Url(row.vault_sealed),
+        wrappings: [wrapping],
+      });
+    }
+  }
+  return vaults;
 }
 
 function readCard(row: CardRow): Card {

@@ -111,7 +111,12 @@ export function sqlSessions(db: Database): SessionStore {
     },
 
     async end(device) {
-      const { rowCount } = await db.query(sessionDelete(device));
+      const { rowCount } = await db.query({
+        name: "session-end",
+        text: "DELETE FROM sessions WHERE device = $1",
+        values: [device],
+        does: "remove",
+      });
       return rowCount > 0;
     },
 
@@ -137,49 +142,70 @@ export function sqlSessions(db: Database): SessionStore {
   };
 }
 
-/** Opens a session, within the transaction that proves it is right to. */
-export function sessionInsert(session: NewSession): Statement {
+/** Opens sessions, within the transaction that proves it is right to. */
+export function sessionInsert(sessions: readonly NewSession[]): Statement {
   return {
     name: "session-insert",
     text: `INSERT INTO sessions (device, account, token_hash, label, created_at, last_used_at)
-           VALUES ($1, $2, $3, $4, $5, $5)`,
-    values: [session.device, session.account, session.tokenHash, session.label, new Date(session.at)],
-  };
-}
-
-/** As {@link sessionInsert}, where the account still has that registration record and is not suspended; else it concerns no row. */
-export function sessionInsertIf(session: NewSession, record: string): Statement {
-  return {
-    name: "session-insert-if",
-    text: `INSERT INTO sessions (device, account, token_hash, label, created_at, last_used_at)
-           SELECT $1::uuid, id, $3::bytea, $4::text, $5::timestamptz, $5::timestamptz
-           FROM accounts WHERE id = $2 AND opaque_record = $6 AND suspended_at IS NULL`,
-    values: [session.device, session.account, session.tokenHash, session.label, new Date(session.at), record],
+           SELECT device, account, token_hash, label, at, at
+           FROM unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::text[], $5::timestamptz[])
+             AS opened (device, account, token_hash, label, at)`,
+    values: [
+      sessions.map(({ device }) => device),
+      sessions.map(({ account }) => account),
+      sessions.map(({ tokenHash }) => tokenHash),
+      sessions.map(({ label }) => label),
+      sessions.map(({ at }) => new Date(at)),
+    ],
   };
 }
 
 /**
- * An account's oldest sessions, beyond the newest `most`. To be asked within a transaction that holds the account's row: two
- * logins at once would otherwise both see room.
+ * How many sessions accounts have. To be asked within a transaction that holds the accounts' rows: two logins at once would
+ * otherwise both see room.
  */
-export async function oldestSessions(tx: Queryable, account: AccountId, most: number): Promise<DeviceId[]> {
-  const { rows } = await tx.query<{ device: string }>({
-    name: "session-oldest",
-    text: "SELECT device FROM sessions WHERE account = $1 ORDER BY created_at DESC, device OFFSET $2",
-    values: [account, most],
+export async function countSessions(
+  tx: Queryable,
+  accounts: readonly AccountId[],
+): Promise<Map<AccountId, number>> {
+  const { rows } = await tx.query<{ account: string; sessions: string }>({
+    name: "session-count",
+    text: "SELECT account, count(*) AS sessions FROM sessions WHERE account = ANY($1::uuid[]) GROUP BY account",
+    values: [accounts],
   });
-  return rows.map((row) => deviceIdOfUuid(row.device));
+  return new Map(rows.map((row) => [accountIdOfUuid(row.account), Number(row.sessions)]));
 }
 
-export async function endSessions(tx: Queryable, devices: readonly DeviceId[]): Promise<void> {
-  await Promise.all(devices.map((device) => tx.query(sessionDelete(device))));
-}
-
-function sessionDelete(device: DeviceId): Statement {
-  return {
-    name: "session-end",
-    text: "DELETE FROM sessions WHERE device = $1",
-    values: [device],
-    does: "remove",
-  };
+/**
+ * Ends the oldest sessions of accounts, beyond the newest `most` of each. As {@link countSessions} within a transaction.
+ *
+ * @returns whose they were, by account
+ */
+export async function endOldest(
+  tx: Queryable,
+  accounts: readonly { readonly account: AccountId; readonly most: number }[],
+): Promise<Map<AccountId, DeviceId[]>> {
+  if (accounts.length === 0) return new Map();
+  const { rows } = await tx.query<{ account: string; device: string }>({
+    name: "session-order",
+    text: `SELECT account, device FROM sessions WHERE account = ANY($1::uuid[])
+           ORDER BY created_at DESC, device`,
+    values: [accounts.map(({ account }) => account)],
+  });
+  const newestFirst = new Map<AccountId, DeviceId[]>();
+  for (const row of rows) {
+    const account = accountIdOfUuid(row.account);
+    const devices = newestFirst.get(account) ?? [];
+    newestFirst.set(account, devices);
+    devices.push(deviceIdOfUuid(row.device));
+  }
+  const ended = new Map(
+    accounts.map(({ account, most }) => [account, newestFirst.get(account)?.slice(most) ?? []]),
+  );
+  await tx.query({
+    name: "session-end-all",
+    text: "DELETE FROM sessions WHERE device = ANY($1::uuid[])",
+    values: [[...ended.values()].flat()],
+  });
+  return ended;
 }

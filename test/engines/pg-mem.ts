@@ -177,6 +177,18 @@ function understood(text: string, given: readonly unknown[]): { text: string; va
       const parameters = items.map((item) => `$${values.push(storable(item))}`);
       return `IN (${parameters.join(", ") || "NULL"})`;
     })
+    // unnest with several arguments is not understood: a list of values is.
+    .replaceAll(/FROM unnest\(([^)]*)\)\s+AS/gi, (_, list: string) => {
+      const columns = [...list.matchAll(/\$(\d+)::(\w+)\[\]/g)];
+      const arrays = columns.map(([, number]) => given[Number(number) - 1] as readonly unknown[]);
+      const rows = [...(arrays[0]?.keys() ?? [])].map((row) => {
+        const fields = columns.map(
+          ([, , type], at) => `$${values.push(storable(arrays[at]?.[row]))}::${type}`,
+        );
+        return `(${fields.join()})`;
+      });
+      return `FROM (VALUES ${rows.join()}) AS`;
+    })
     // With a conflict target, RETURNING gives back the rows that were skipped; without one it does not.
     .replaceAll(/ON CONFLICT \([^)]*\) DO NOTHING/gi, "ON CONFLICT DO NOTHING")
     // Locks on rows are not parsed beyond FOR UPDATE; with one session there is nobody to keep out.
