@@ -1,4 +1,6 @@
 /** Sessions: one row for each device that is signed in, found by the SHA-256 of its token. */
+import { Batches } from "../node/batches.js";
+import { toHex } from "../protocol/bytes.js";
 import type { AccountId, DeviceId } from "../protocol/ids.js";
 import type { SessionEnd } from "../protocol/threads.js";
 import type { Database, Queryable, Statement } from "./database.js";
@@ -57,28 +59,12 @@ export interface SessionStore {
 const CHUNK = 1000;
 
 export function sqlSessions(db: Database): SessionStore {
+  const found = new Batches({
+    work: (tokenHashes: readonly Uint8Array[]) => findSessions(db, tokenHashes),
+    most: CHUNK,
+  });
   return {
-    async find(tokenHash) {
-      const { rows } = await db.query<{
-        account: string;
-        device: string;
-        last_used_at: Date;
-        suspended_at: Date | null;
-      }>({
-        name: "session-find",
-        text: `SELECT s.account, s.device, s.last_used_at, a.suspended_at
-               FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.token_hash = $1`,
-        values: [tokenHash],
-      });
-      const [row] = rows;
-      if (row === undefined) return null;
-      return {
-        account: accountIdOfUuid(row.account),
-        device: deviceIdOfUuid(row.device),
-        lastUsedAt: row.last_used_at.getTime(),
-        suspended: row.suspended_at !== null,
-      };
-    },
+    find: (tokenHash) => found.add(tokenHash),
 
     async list(account) {
       const { rows } = await db.query<{
@@ -140,6 +126,36 @@ export function sqlSessions(db: Database): SessionStore {
       return ended;
     },
   };
+}
+
+async function findSessions(
+  db: Queryable,
+  tokenHashes: readonly Uint8Array[],
+): Promise<(StoredSession | null)[]> {
+  const { rows } = await db.query<{
+    token_hash: Uint8Array;
+    account: string;
+    device: string;
+    last_used_at: Date;
+    suspended_at: Date | null;
+  }>({
+    name: "session-find",
+    text: `SELECT s.token_hash, s.account, s.device, s.last_used_at, a.suspended_at
+           FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.token_hash = ANY($1::bytea[])`,
+    values: [tokenHashes],
+  });
+  const sessions = new Map(
+    rows.map((row): [string, StoredSession] => [
+      toHex(row.token_hash),
+      {
+        account: accountIdOfUuid(row.account),
+        device: deviceIdOfUuid(row.device),
+        lastUsedAt: row.last_used_at.getTime(),
+        suspended: row.suspended_at !== null,
+      },
+    ]),
+  );
+  return tokenHashes.map((hash) => sessions.get(toHex(hash)) ?? null);
 }
 
 /** Opens sessions, within the transaction that proves it is right to. */

@@ -36,7 +36,7 @@ await ready;
 const globals = JSON.parse(
   readFileSync(new URL("../../../config/globals.json", import.meta.url), "utf8"),
 ) as Config;
-const certificate = await generate([{ name: "commonName", value: "fastchat" }], {
+export const certificate = await generate([{ name: "commonName", value: "fastchat" }], {
   keyType: "ec",
   curve: "P-256",
 });

@@ -134,6 +134,54 @@ async function stories(t: Test, db: Database, accounts: AccountStore): Promise<v
     t.equal(left.filter((session) => session !== null).length, 2);
   });
 
+  await t.test("many log in at the same moment, and each gets what is theirs", async (t) => {
+    const people = await Promise.all(Array.from({ length: 20 }, (_, index) => make(`crowd-${index}`)));
+    const names = people.map(({ card }) => card.name);
+    const strangers = names.map((_, index) => cardOf(`stranger-${index}`).name);
+    const found = await Promise.all(
+      [...names, ...strangers].map((name) => accounts.credentials(name, decoy)),
+    );
+    t.same(found, [
+      ...people.map(({ account, record, stretching }) => ({ account, record, stretching })),
+      ...strangers.map(() => ({ account: null, ...decoy })),
+    ]);
+    const opened = people.map(({ account }) => newSession(account));
+    const signedIn = await Promise.all(
+      opened.map((session, index) => {
+        const { record = "" } = people[index] ?? {};
+        // Every fifth has another password by now.
+        return accounts.signIn(session, index % 5 === 0 ? "an older record" : record, 5);
+      }),
+    );
+    t.same(
+      signedIn,
+      people.map(({ card, vault }, index) => (index % 5 === 0 ? null : { card, vault, ended: [] })),
+    );
+    const sessionsFound = await Promise.all(opened.map(({ tokenHash }) => sessions.find(tokenHash)));
+    t.same(
+      sessionsFound.map((session) => session?.account ?? null),
+      people.map(({ account }, index) => (index % 5 === 0 ? null : account)),
+    );
+  });
+
+  await t.test("what the database refuses of one login is no failure of those beside it", async (t) => {
+    const [good, bad] = [await make("good"), await make("bad")];
+    const taken = newSession(good.account);
+    await accounts.signIn(taken, good.record, 5);
+    const [fresh, repeated] = [
+      newSession(good.account),
+      { ...newSession(bad.account), device: taken.device },
+    ];
+    const [first, second] = await Promise.allSettled([
+      accounts.signIn(fresh, good.record, 5),
+      accounts.signIn(repeated, bad.record, 5),
+    ]);
+    t.match(first, { status: "fulfilled", value: { ended: [] } });
+    t.match(second, { status: "rejected", reason: { kind: "rejected" } });
+    t.not(await sessions.find(fresh.tokenHash), null);
+    t.equal(await sessions.find(repeated.tokenHash), null);
+  });
+
   await t.test("accounts are counted by the cost of their passwords", async (t) => {
     const before = (await accounts.stretchings()).find(({ stretching }) => stretching.iterations === 3);
     await make("olivia", { stretching: { ...COST, iterations: 7 } });
