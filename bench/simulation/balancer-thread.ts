@@ -9,6 +9,7 @@ import { Admission } from "../../src/lb/admission.js";
 import type { App } from "../../src/lb/app.js";
 import type { BalancerContext } from "../../src/lb/context.js";
 import { httpFailure, noSuchRoute } from "../../src/lb/http-failure.js";
+import { KnownSessions, revoker } from "../../src/lb/known-sessions.js";
 import { LastUsed } from "../../src/lb/last-used.js";
 import { LoadView } from "../../src/lb/load-view.js";
 import { Mover } from "../../src/lb/mover.js";
@@ -77,6 +78,7 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
     warmUpMs: timeouts.warmUpMs,
   });
   const servers = new ServerPorts({ view, sessions, clock, log, ticketMs: timeouts.ticketMs });
+  const known = new KnownSessions({ sessions, clock });
   const admission = new Admission({ clock, perSecond: limits.placementsPerSecond });
   const fleet = new Fleet({ ask: options.askSupervisor, clock, patienceMs: timeouts.databaseMs });
   const mover = new Mover({
@@ -97,6 +99,7 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
   const context: BalancerContext = {
     accounts,
     sessions,
+    known,
     lastUsed: new LastUsed(sessions, log),
     admission,
     vouchers,
@@ -119,7 +122,7 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
       random,
       reportMs: timeouts.reportMs,
     }),
-    servers,
+    revoke: revoker(known, servers),
     grants,
     clock,
     random,

@@ -16,6 +16,7 @@ import { sqlUsers } from "../store/users.js";
 import { sqlVouchers } from "../store/vouchers.js";
 import { Admission } from "./admission.js";
 import { createApp, listen } from "./app.js";
+import { KnownSessions, revoker } from "./known-sessions.js";
 import { LastUsed } from "./last-used.js";
 import { addLoadPage } from "./load-page.js";
 import { LoadView } from "./load-view.js";
@@ -128,6 +129,8 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
     ticketMs: timeouts.ticketMs,
     onReport: (id, report) => metrics.reported(id, report),
   });
+  const known = new KnownSessions({ sessions, clock: steadyClock });
+  const revoke = revoker(known, servers);
   const placement = new Placement({
     view,
     dutyOf: (server) => fleet.dutyOf(server),
@@ -168,6 +171,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
     {
       accounts,
       sessions,
+      known,
       lastUsed,
       vouchers: sqlVouchers(database),
       invites,
@@ -182,7 +186,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
       costs,
       admission,
       placement,
-      servers,
+      revoke,
       grants,
       clock,
       random,
@@ -206,7 +210,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
       users: sqlUsers(database),
       invites,
       registration: options.registration,
-      servers,
+      revoke,
       clock,
       random,
       log,

@@ -13,7 +13,7 @@ const TOUCH_MS = 60_000;
 /** In the OpenAPI document: this route wants a session token. */
 export const BEARER = [{ session: [] }];
 
-type Sessions = Pick<BalancerContext, "sessions" | "lastUsed" | "clock">;
+type Sessions = Pick<BalancerContext, "known" | "lastUsed" | "clock">;
 
 /**
  * The session of a request.
@@ -24,7 +24,10 @@ export async function signedIn(context: Sessions, request: FastifyRequest): Prom
   const session = await sessionOf(context, request);
   if (session.suspended) throw suspended();
   const now = context.clock.now();
-  if (now - session.lastUsedAt >= TOUCH_MS) context.lastUsed.note(session.device, now);
+  if (now - session.lastUsedAt >= TOUCH_MS) {
+    context.lastUsed.note(session.device, now);
+    context.known.used(session.device, now);
+  }
   return session;
 }
 
@@ -34,12 +37,12 @@ export async function signedIn(context: Sessions, request: FastifyRequest): Prom
  * @throws FastChatError `notSignedIn`
  */
 export async function sessionOf(
-  { sessions }: Pick<Sessions, "sessions">,
+  { known }: Pick<Sessions, "known">,
   request: FastifyRequest,
 ): Promise<StoredSession> {
   const token = bearerToken(request.headers.authorization);
   // Found by its hash: how long that takes says nothing about tokens that exist.
-  const session = token === null ? null : await sessions.find(hashToken(token));
+  const session = token === null ? null : await known.find(hashToken(token));
   if (session === null) throw new FastChatError("notSignedIn", "This device is not signed in.");
   return session;
 }

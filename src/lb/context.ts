@@ -8,17 +8,18 @@ import type { InviteStore } from "../store/invites.js";
 import type { SessionStore } from "../store/sessions.js";
 import type { VoucherStore } from "../store/vouchers.js";
 import type { Admission } from "./admission.js";
+import type { KnownSessions, Revoke } from "./known-sessions.js";
 import type { LastUsed } from "./last-used.js";
 import type { OpaqueServer } from "./opaque-server.js";
 import type { PasswordCosts } from "./password-costs.js";
 import type { PendingLogins } from "./pending-logins.js";
 import type { Placement } from "./placement.js";
-import type { ServerPorts } from "./server-ports.js";
 import type { GrantSigner } from "./tickets.js";
 
 export interface BalancerContext {
   readonly accounts: AccountStore;
   readonly sessions: SessionStore;
+  readonly known: Pick<KnownSessions, "find" | "opened" | "used">;
   readonly lastUsed: LastUsed;
   readonly vouchers: VoucherStore;
   readonly invites: Pick<InviteStore, "isGood">;
@@ -29,7 +30,7 @@ export interface BalancerContext {
   readonly costs: PasswordCosts;
   readonly admission: Pick<Admission, "enter">;
   readonly placement: Placement;
-  readonly servers: Pick<ServerPorts, "revoke">;
+  readonly revoke: Revoke;
   readonly grants: GrantSigner;
   readonly clock: Clock;
   readonly random: Random;

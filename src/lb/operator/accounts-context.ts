@@ -3,14 +3,14 @@ import type { RegistrationMode } from "../../protocol/http.js";
 import type { Clock, Log, Random } from "../../protocol/runtime.js";
 import type { InviteStore } from "../../store/invites.js";
 import type { UserStore } from "../../store/users.js";
-import type { ServerPorts } from "../server-ports.js";
+import type { Revoke } from "../known-sessions.js";
 
 export interface AccountsContext {
   readonly users: UserStore;
   readonly invites: InviteStore;
   /** Who may sign up. */
   readonly registration: RegistrationMode;
-  readonly servers: Pick<ServerPorts, "revoke">;
+  readonly revoke: Revoke;
   /** Dates what is made. */
   readonly clock: Clock;
   readonly random: Random;

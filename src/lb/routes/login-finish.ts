@@ -8,7 +8,7 @@ import { newSession } from "../new-session.js";
 import type { RateLimits } from "../rate-limits.js";
 
 export function loginFinish(app: App, context: BalancerContext, rates: RateLimits): void {
-  const { accounts, opaque, pendingLogins, servers, limits } = context;
+  const { accounts, known, opaque, pendingLogins, revoke, limits } = context;
   const schema = {
     summary: "Log in",
     body: LoginFinish,
@@ -27,7 +27,8 @@ export function loginFinish(app: App, context: BalancerContext, rates: RateLimit
     if (signIn === null) throw loginFailed();
     // Behind the proof: whoever does not know the password does not learn it.
     if (signIn === "suspended") throw suspended();
-    servers.revoke(signIn.ended, "notSignedIn");
+    revoke(signIn.ended, "notSignedIn");
+    known.opened(stored);
     return { session: told, card: signIn.card, vault: signIn.vault };
   });
 }

@@ -15,7 +15,7 @@ export function logout(app: App, context: BalancerContext): void {
     // Whose account is suspended may still have the device forget it.
     const { device } = await sessionOf(context, request);
     await context.sessions.end(device);
-    context.servers.revoke([device], "notSignedIn");
+    context.revoke([device], "notSignedIn");
     return reply.code(204).send(null);
   });
 }

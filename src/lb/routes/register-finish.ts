@@ -29,6 +29,7 @@ export function registerFinish(app: App, context: BalancerContext, rates: RateLi
     switch (outcome) {
       case "created":
         context.costs.registered();
+        context.known.opened(stored);
         return told;
       case "badInvite":
         throw badInvite();

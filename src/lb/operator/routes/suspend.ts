@@ -7,7 +7,7 @@ import type { App } from "../../app.js";
 import type { AccountsContext } from "../accounts-context.js";
 import { OPERATOR } from "../guard.js";
 
-export function suspend(app: App, { users, servers, clock, log }: AccountsContext): void {
+export function suspend(app: App, { users, revoke, clock, log }: AccountsContext): void {
   const suspending = {
     summary: "Suspend an account: its sessions end at once, and nobody logs in to it",
     security: OPERATOR,
@@ -21,7 +21,7 @@ export function suspend(app: App, { users, servers, clock, log }: AccountsContex
       const { name } = request.params;
       const done = known(await users.suspend(name, clock.now()), name);
       // Also where it was suspended before: whoever asks again may do so because something went wrong then.
-      servers.revoke(done.devices, "suspended");
+      revoke(done.devices, "suspended");
       log.info({ request: request.id, name, ...told(done) }, "an operator suspended an account");
       return told(done);
     },
@@ -36,7 +36,7 @@ export function suspend(app: App, { users, servers, clock, log }: AccountsContex
   app.post("/v1/operator/users/:name/lift", { schema: lifting }, async (request): Promise<Suspension> => {
     const { name } = request.params;
     const done = known(await users.lift(name), name);
-    servers.revoke(done.devices, "notSignedIn");
+    revoke(done.devices, "notSignedIn");
     log.info({ request: request.id, name, ...told(done) }, "an operator lifted a suspension");
     return told(done);
   });
