@@ -15,7 +15,7 @@ export function retire(draft: Draft, thread: Thread): void {
   const { state, effects, now } = draft;
   const { life } = thread;
   thread.assignment = { is: "retiring", until: now + state.timeouts.drainMs };
-  if (life.at === "resting") remove(draft, thread);
+  if (life.at === "resting" || life.at === "waiting") remove(draft, thread);
   else if (life.at === "starting") {
     // Nobody counts on it yet, and it has nothing to finish.
     effects.push({ type: "terminate", thread: thread.plan.id });

@@ -6,7 +6,6 @@ import type { FleetOrder } from "../protocol/threads.js";
 import { isGoing, retire } from "./leaving.js";
 import { addedServerPlan, serverNumber } from "./server-plans.js";
 import { plannedThread, type Draft, type State, type Thread } from "./state.js";
-import { start } from "./starts.js";
 
 /** @returns `null` where the order is taken up, else why not */
 export function takeOrder(draft: Draft, order: FleetOrder): ErrorRecord | null {
@@ -99,19 +98,18 @@ function scaleUp(draft: Draft, count: number): ErrorRecord | null {
     );
   }
   for (const thread of back) thread.assignment = { is: "serving" };
-  for (let i = 0; i < added; i++) addServer(draft);
+  for (let i = 0; i < added; i++) addServer(state);
   return null;
 }
 
-function addServer(draft: Draft): void {
-  const { state } = draft;
+/** It starts when its turn comes. */
+function addServer(state: State): void {
   const plan = addedServerPlan(state);
   const thread = plannedThread(plan, state.removedRuns[plan.id] ?? 0, true);
   const after = state.threads.findLastIndex(
     (other) => other.plan.kind === "chat" && serverNumber(other.plan.id) < serverNumber(plan.id),
   );
   state.threads.splice(after + 1, 0, thread);
-  start(draft, thread);
 }
 
 /** In the order of their numbers. */

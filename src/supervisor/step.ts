@@ -14,7 +14,7 @@ import {
   type Thread,
   type ThreadEvent,
 } from "./state.js";
-import { start, startKinds } from "./starts.js";
+import { start, startAdded, startKinds } from "./starts.js";
 import { beginStop, giveUpWave, stopDeadline } from "./stopping.js";
 import { goOnWithViews, serverPrepared } from "./views.js";
 
@@ -36,6 +36,7 @@ export function step(before: DeepReadonly<State>, event: Event): { state: State;
     answers: [],
   };
   take(draft, event);
+  startAdded(draft);
   letLeave(draft);
   goOnWithViews(draft);
   announceOnceComplete(draft);
