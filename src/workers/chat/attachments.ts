@@ -3,24 +3,21 @@
  * detached when it does not read, and attached again when it does.
  */
 import type { AccountId, SessionNumber } from "../../protocol/ids.js";
-import type { LinkMessage } from "../../protocol/link.js";
-import { EMPTY_VIEW, type View } from "../../protocol/view.js";
 import type { LoadMeter } from "./load-meter.js";
+import type { Router } from "./router.js";
 import { reply, type OpenState, type Session } from "./session.js";
 import { movedAlong, type ViewPath } from "./view-path.js";
 
 export interface AttachmentsPorts {
   readonly meter: Pick<LoadMeter, "messageOut">;
+  readonly router: Pick<Router, "toHome" | "view">;
   /** One that no session and no attachment has. */
   newNumber(): SessionNumber;
-  /** To the home of an account in the present view; dropped where there is none. */
-  toHome(account: AccountId, message: LinkMessage): void;
 }
 
 export class Attachments {
   /** By the number under which homes know them. */
   readonly #attached = new Map<SessionNumber, Session>();
-  #view: View = EMPTY_VIEW;
 
   constructor(private readonly ports: AttachmentsPorts) {}
 
@@ -65,8 +62,7 @@ export class Attachments {
   }
 
   /** Attaches those anew whose account's home is another one, or another start of it. */
-  activate(view: View, path: ViewPath, sessions: Iterable<Session>): void {
-    this.#view = view;
+  activate(path: ViewPath, sessions: Iterable<Session>): void {
     for (const session of sessions) {
       if (session.state.name !== "open" || session.state.delivery !== "wanted") continue;
       const { account } = session.state;
@@ -86,11 +82,12 @@ export class Attachments {
   }
 
   #attach({ attachment }: Session, account: AccountId): void {
-    this.ports.toHome(account, { type: "attach", account, session: attachment, view: this.#view.number });
+    const { router } = this.ports;
+    router.toHome(account, { type: "attach", account, session: attachment, view: router.view });
   }
 
   #detach({ attachment }: Session, account: AccountId): void {
     this.#attached.delete(attachment);
-    this.ports.toHome(account, { type: "detach", account, session: attachment });
+    this.ports.router.toHome(account, { type: "detach", account, session: attachment });
   }
 }

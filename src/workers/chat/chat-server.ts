@@ -4,7 +4,7 @@
  */
 import type { Config } from "../../config.js";
 import { FastChatError, errorRecord } from "../../protocol/errors.js";
-import type { AccountId, Incarnation, ServerId, SessionNumber } from "../../protocol/ids.js";
+import type { Incarnation, ServerId, SessionNumber } from "../../protocol/ids.js";
 import type { LinkMessage } from "../../protocol/link.js";
 import type { Clock, FrameChannel, FrameHandlers, Log, Random, Timer } from "../../protocol/runtime.js";
 import type {
@@ -14,7 +14,7 @@ import type {
   SessionTraffic,
   ToBalancer,
 } from "../../protocol/threads.js";
-import { EMPTY_VIEW, homeOf, type View } from "../../protocol/view.js";
+import type { View } from "../../protocol/view.js";
 import { isPassing } from "../../store/database.js";
 import type { DeliveryStore } from "../../store/deliveries.js";
 import type { GroupStore } from "../../store/groups.js";
@@ -33,10 +33,10 @@ import { frameOnSession } from "./handlers/frames.js";
 import { Home } from "./home.js";
 import type { Link } from "./link.js";
 import { LoadMeter, type LoadGauges } from "./load-meter.js";
+import { Router } from "./router.js";
 import { newSessionNumber, reply, type Session } from "./session.js";
 import { SessionRegistry } from "./session-registry.js";
 import { SessionTimeouts } from "./session-timeouts.js";
-import { viewPath } from "./view-path.js";
 import type { TicketOffice } from "./tickets.js";
 
 export interface ChatServerOptions {
@@ -65,6 +65,7 @@ export class ChatServer {
   readonly #attachments: Attachments;
   readonly #flow: FlowControl;
   readonly #timeouts: SessionTimeouts;
+  readonly #router: Router;
   readonly #home: Home;
   readonly #writer: DeliveryWriter;
   readonly #sweeper: BodySweeper;
@@ -74,9 +75,6 @@ export class ChatServer {
   readonly #groupSends: GroupSends;
   readonly #meter: LoadMeter;
   readonly #context: HandlerContext;
-  #view: View = EMPTY_VIEW;
-  /** Prepared since the view that holds, in order. */
-  #prepared: View[] = [];
   #tick: Timer;
   /** When the next tick is due: one that comes far too late says that this server slept, and not its clients. */
   #tickDueAt: number;
@@ -99,11 +97,7 @@ export class ChatServer {
       if (to === id) this.linkMessage(id, message);
       else link.send(to, message);
     };
-    const toHome = (account: AccountId, message: LinkMessage): boolean => {
-      const home = homeOf(this.#view, account);
-      if (home !== null) send(home.id, message);
-      return home === null || !this.#isFull(home.id);
-    };
+    this.#router = new Router(id, link, send);
     this.#home = new Home({
       self: options,
       store,
@@ -113,7 +107,7 @@ export class ChatServer {
       log,
       soon,
       send,
-      full: (to) => this.#isFull(to),
+      full: (to) => this.#router.isFull(to),
       limits,
       timeouts,
     });
@@ -122,7 +116,7 @@ export class ChatServer {
         random,
         (number) => this.#sessions.find(number) !== undefined || this.#attachments.has(number),
       );
-    this.#attachments = new Attachments({ meter: this.#meter, newNumber, toHome });
+    this.#attachments = new Attachments({ meter: this.#meter, router: this.#router, newNumber });
     this.#sessions = new SessionRegistry({
       clock,
       log,
@@ -137,10 +131,7 @@ export class ChatServer {
         this.#dispatcher.forget(session.number, session.unaccepted > 0);
       },
     });
-    this.#flow = new FlowControl(limits.framesPerSecond, (account) => {
-      const home = homeOf(this.#view, account);
-      return home !== null && this.#isFull(home.id);
-    });
+    this.#flow = new FlowControl(limits.framesPerSecond, this.#router);
     this.#timeouts = new SessionTimeouts(this.#sessions, this.#flow, timeouts);
     this.#dispatcher = new Dispatcher({
       send,
@@ -188,7 +179,7 @@ export class ChatServer {
       end: (session, error) => this.#sessions.end(session, error),
       open: (session, state, nonce) => this.#sessions.admit(session, state, nonce),
       attach: (session) => this.#attachments.want(session),
-      toHome,
+      toHome: (account, message) => this.#router.toHome(account, message),
       hold: (session) => this.#flow.hold(session),
     };
     const now = clock.now();
@@ -264,18 +255,16 @@ export class ChatServer {
 
   /** Resolves when nothing is being written any more for mailboxes that move away in the next view. */
   prepare(view: View): Promise<void> {
-    this.#prepared.push(view);
+    this.#router.prepare(view);
     return this.#home.prepare(view);
   }
 
   activate(view: View): void {
-    if (view.number <= this.#view.number) return;
-    const path = viewPath(this.#view, this.#prepared, view);
-    this.#prepared = this.#prepared.filter(({ number }) => number > view.number);
-    this.#view = view;
+    const path = this.#router.activate(view);
+    if (path === null) return;
     this.#home.activate(view);
     this.#dispatcher.activate(view, path);
-    this.#attachments.activate(view, path, this.#sessions.open());
+    this.#attachments.activate(path, this.#sessions.open());
   }
 
   balancerMessage(message: FromBalancer): void {
@@ -339,10 +328,6 @@ export class ChatServer {
     } catch (error) {
       this.#failed(session, error);
     }
-  }
-
-  #isFull(server: ServerId): boolean {
-    return server !== this.options.id && this.options.link.full(server);
   }
 
   #failed(session: Session, error: unknown): void {

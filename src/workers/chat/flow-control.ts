@@ -2,17 +2,14 @@
  * When a session's socket is read: what clients send is bounded by the second, and by the room on the link to their account's
  * home.
  */
-import type { AccountId } from "../../protocol/ids.js";
+import type { Router } from "./router.js";
 import type { Session } from "./session.js";
 
 export class FlowControl {
-  /**
-   * @param framesPerSecond of one session
-   * @param isHomeFull whether the link to the account's home has no room for more
-   */
+  /** @param framesPerSecond of one session */
   constructor(
     private readonly framesPerSecond: number,
-    private readonly isHomeFull: (account: AccountId) => boolean,
+    private readonly router: Pick<Router, "isHomeFull">,
   ) {}
 
   /** A frame has come. A flood waits with its sender until the next second. */
@@ -34,7 +31,7 @@ export class FlowControl {
    */
   readOn(session: Session, now: number): boolean {
     if (session.held) {
-      session.held = session.state.name === "open" && this.isHomeFull(session.state.account);
+      session.held = session.state.name === "open" && this.router.isHomeFull(session.state.account);
       // It may well speak; nobody listens.
       session.lastFrameAt = now;
       if (session.held) return false;
