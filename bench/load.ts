@@ -7,9 +7,10 @@ import type { CommandModule } from "yargs";
 import { FastChatError } from "../src/protocol/errors.js";
 import { prepareFolder, writeReport } from "./load/files.js";
 import { loadOptions, type LoadOptions } from "./load/options.js";
+import { EndedEarly } from "./load/phases.js";
 import { runProgress } from "./load/progress.js";
 import { isClean, reportOf } from "./load/report.js";
-import { EndedEarly, runLoad } from "./load/run.js";
+import { runLoad } from "./load/run.js";
 import { summaryOf } from "./load/summary.js";
 
 export const loadCommand: CommandModule<object, LoadOptions> = {

@@ -9,7 +9,7 @@ import { htmlOf } from "./html.js";
 import type { LoadReportFile } from "./report-schema.js";
 import type { HistoryEvent } from "../history/events.js";
 import { plannedSend, type LoadPlan } from "./plan.js";
-import type { RunResult } from "./run.js";
+import type { RunResult } from "./run-result.js";
 
 /** Before anything is run: a folder that cannot be written would be found out at the very end. @throws FastChatError `badConfig` */
 export async function prepareFolder(folder: string): Promise<void> {

@@ -5,7 +5,7 @@ import { courseOf } from "./html-course.js";
 import { escape, figure, legend, number, section } from "./html-parts.js";
 import type { Spread } from "../../src/lb/spread.js";
 import type { LoadReportFile } from "./report-schema.js";
-import type { RunResult } from "./run.js";
+import type { RunResult } from "./run-result.js";
 
 type Sample = LoadReportFile["series"][number];
 type Curves = Pick<RunResult, "endToEndCurve" | "acceptedCurve">;

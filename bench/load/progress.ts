@@ -1,6 +1,6 @@
 /** How far a run is: a bar on a terminal, a line for each part elsewhere. */
 import { createLogUpdate } from "log-update";
-import type { Phase } from "./run.js";
+import type { Phase } from "./phases.js";
 
 const BAR = 24;
 /** Where there is no terminal, how often a part that goes on is told of, in milliseconds. */

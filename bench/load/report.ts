@@ -7,7 +7,7 @@ import { chanceCv, spreadOf, type Spread } from "../../src/lb/spread.js";
 import type { LatencyFigures } from "./latencies.js";
 import { DEFAULT_SERVERS, DEFAULT_STRATEGY, type LoadOptions } from "./options.js";
 import { REPORT_VERSION, type LoadReportFile, type ServerFigures } from "./report-schema.js";
-import type { RunResult } from "./run.js";
+import type { RunResult } from "./run-result.js";
 
 /** Of fewer, the memory that they take is less than what the process takes and gives back by itself meanwhile. */
 const ENOUGH_SESSIONS = 200;

@@ -1,111 +1,32 @@
 /** One run: a system, simulated people who write by a plan, and then the judgement and the figures of what happened. */
-import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseAddress, type ServiceAddress } from "../../src/protocol/address.js";
 import { chooseStrategy } from "../../src/lb/strategy-choice.js";
 import { errorRecord, FastChatError } from "../../src/protocol/errors.js";
 import { databaseSettings, lendIfNamed, type LentDatabases } from "../databases.js";
 import { elapsed } from "../faults/host-messages.js";
 import { checkHistory } from "../history/checker.js";
-import type { ArchiveRecord, HistoryEvent } from "../history/events.js";
-import type { Verdict } from "../history/verdict.js";
 import { OPEN_DOORS } from "../service/sign-up.js";
 import { preloading, WatchedSystem } from "../service/watched-system.js";
 import { actText, type Act } from "./acts.js";
 import { Crews } from "./crew.js";
-import type { CrewResult } from "./crew-messages.js";
-import { Gauges, PEOPLE, type CpuSample, type ServerSample } from "./gauges.js";
+import { totalsOf } from "./crew-totals.js";
+import { FleetWatch } from "./fleet-watch.js";
+import { Gauges, PEOPLE } from "./gauges.js";
 import { keyPool } from "./key-pool.js";
-import { Latencies, type LatencyFigures, type Quantile } from "./latencies.js";
-import { FleetWatch, type FleetSample } from "./fleet-watch.js";
+import { machineFacts } from "./machine-facts.js";
 import { checkMachine } from "./machine-limits.js";
 import { DEFAULT_SERVERS, DEFAULT_STRATEGY, type LoadOptions } from "./options.js";
 import { OutsideGauges } from "./outside-gauges.js";
+import { LOOK_MS, Phases, STILL_MS, type Phase } from "./phases.js";
 import { planLoad, type LoadPlan } from "./plan.js";
+import type { ActDone, RunResult } from "./run-result.js";
+import { unansweredProblem } from "./unanswered.js";
 
-/** Where a run stands, for a bar on a terminal or a line. */
-export interface Phase {
-  readonly name: string;
-  readonly done: number;
-  readonly of: number;
-  /** What else is worth a look. */
-  readonly note?: string;
-}
-
-export interface MachineFacts {
-  readonly cpu: string;
-  readonly cores: number;
-  readonly memoryBytes: number;
-  readonly platform: string;
-  readonly node: string;
-  /** Load average of one minute, before anything was started. */
-  readonly loadAverage: number;
-}
-
-export interface RunResult {
-  readonly release: string;
-  readonly plan: LoadPlan;
-  readonly machine: MachineFacts;
-  readonly startedAt: Date;
-  /** When it was ended by the one who started it, in milliseconds of the plan; `null` if it ran to its end. */
-  readonly interruptedAt: number | null;
-  readonly verdict: Verdict;
-  readonly problems: readonly string[];
-  readonly events: readonly HistoryEvent[];
-  /** Messages of the measured time that should have been sent, and that were accepted in it. */
-  readonly throughput: { readonly planned: number; readonly accepted: number; readonly seconds: number };
-  readonly endToEnd: LatencyFigures;
-  readonly endToEndCurve: readonly Quantile[];
-  readonly accepted: LatencyFigures;
-  readonly acceptedCurve: readonly Quantile[];
-  readonly lateness: LatencyFigures;
-  /** Of people who logged in; nothing counted unless they did. */
-  readonly logins: LatencyFigures;
-  /** Each server, second by second: as it told itself, or as people saw it where the system was joined. */
-  readonly samples: readonly ServerSample[];
-  /** The servers as the system's operator saw them; empty for a system that was joined. */
-  readonly fleet: readonly FleetSample[];
-  /** What was done to the system, in order. */
-  readonly acts: readonly ActDone[];
-  /** Sessions by server when all were connected, before anybody wrote. */
-  readonly placed: Readonly<Record<string, number>>;
-  /** Mailboxes by server at the same moment; empty for a system that was joined. */
-  readonly mailboxes: Readonly<Record<string, number>>;
-  /**
-   * CPU of the system's threads while messages were measured, in cores, of all its process, and of the simulated people's; of
-   * the latter only where the system was joined.
-   */
-  readonly cores: Readonly<Record<string, number>>;
-  readonly cpuSamples: readonly CpuSample[];
-  readonly crypto: { readonly ms: number; readonly calls: number };
-  /** Memory of the system's process when all had signed up and nobody was connected, and when all were, in bytes; `null` for one that was joined. */
-  readonly memory: { readonly before: number; readonly connected: number } | null;
-  /** How long each part took, in milliseconds. */
-  readonly took: Readonly<Record<string, number>>;
-}
-
-/** What was done to the system. */
-export interface ActDone {
-  readonly act: Act;
-  /** Milliseconds from the beginning of the warm-up. */
-  readonly at: number;
-  /** Why it was refused; `null` where it was taken up. */
-  readonly refused: string | null;
-}
-
-/** How long nothing may happen before what is missing counts as missing, in milliseconds. */
-const STILL_MS = 20_000;
 /** A report that was begun before the last one connected says nothing of that one. */
 const FRESH_MS = 2_500;
-const LOOK_MS = 250;
 const MOST_PROBLEMS = 100;
-/** Messages that are named in a problem. */
-const FEW = 5;
-
-/** It was told to end when there was nothing measured yet. */
-export class EndedEarly extends Error {
-  override readonly name = "EndedEarly";
-}
 
 /**
  * @param onPhase told several times a second
@@ -133,7 +54,7 @@ export async function runLoad(
 class LoadRun {
   readonly #problems: string[] = [];
   readonly #gauges = new Gauges();
-  readonly #took: Record<string, number> = {};
+  readonly #phases: Phases;
   readonly #acts: ActDone[] = [];
   #system: WatchedSystem | null = null;
   #databases: LentDatabases | null = null;
@@ -142,29 +63,32 @@ class LoadRun {
 
   constructor(
     private readonly options: LoadOptions,
-    private readonly onPhase: (phase: Phase) => void,
+    onPhase: (phase: Phase) => void,
     private readonly stop: AbortSignal,
     private readonly preload: readonly URL[],
-  ) {}
+  ) {
+    this.#phases = new Phases(onPhase, stop);
+  }
 
   async go(): Promise<RunResult> {
     const { options } = this;
+    const phases = this.#phases;
     const { clients, threads } = options;
     const startedAt = new Date();
     const machine = machineFacts();
     const plan = planLoad(options);
-    const keys = await this.#timed("keys", () =>
+    const keys = await phases.timed("keys", () =>
       keyPool(
         clients,
         options["rsa-bits"],
-        (made) => this.onPhase({ name: "making keys", done: made, of: clients }),
+        (made) => phases.tell({ name: "making keys", done: made, of: clients }),
         this.stop,
       ),
     );
-    this.#goOn();
-    this.onPhase({ name: "starting the system", done: 0, of: 1 });
-    const address = await this.#timed("start", () => this.#address());
-    this.#goOn();
+    phases.goOn();
+    phases.tell({ name: "starting the system", done: 0, of: 1 });
+    const address = await phases.timed("start", () => this.#address());
+    phases.goOn();
     const crews = new Crews({
       threads,
       address,
@@ -174,20 +98,22 @@ class LoadRun {
       onProblem: (text) => this.#problem(text),
     });
     this.#crews = crews;
-    await this.#timed("signUp", () =>
-      this.#untilStopped(
-        this.#follow("signing up", crews.order({ type: "signUp" }), () => crews.state.signedUp, clients),
-      ).catch((error: unknown) => {
-        throw this.options.server === undefined ? error : ofJoined(error);
-      }),
+    await phases.timed("signUp", () =>
+      phases
+        .untilStopped(
+          phases.follow("signing up", crews.order({ type: "signUp" }), () => crews.state.signedUp, clients),
+        )
+        .catch((error: unknown) => {
+          throw this.options.server === undefined ? error : ofJoined(error);
+        }),
     );
     await this.#collectGarbage();
     const before = this.#gauges.rss;
     const arriveMs = options.arrive === undefined ? null : options.arrive * 1000;
     const present = plan.people.filter(({ offline }) => !offline).length;
-    await this.#timed("connect", () =>
-      this.#untilStopped(
-        this.#follow(
+    await phases.timed("connect", () =>
+      phases.untilStopped(
+        phases.follow(
           "connecting",
           crews.order({ type: "connect", arriveMs }),
           () => crews.state.live,
@@ -196,10 +122,10 @@ class LoadRun {
       ),
     );
     const members = plan.groups.reduce((sum, group) => sum + group.members.length, 0);
-    if (members > 0) await this.#timed("gather", () => this.#untilStopped(this.#gather(crews, plan)));
+    if (members > 0) await phases.timed("gather", () => phases.untilStopped(this.#gather(crews, plan)));
     await this.#collectGarbage();
     const connected = this.#gauges.rss;
-    this.#goOn();
+    phases.goOn();
     const latest = [...this.#gauges.latest];
     for (const [server, factor] of options.slow) this.#system?.slow(server, factor);
 
@@ -211,15 +137,15 @@ class LoadRun {
     const outside = new OutsideGauges(() => crews.seen);
     if (this.#system === null) outside.begin(start);
     await crews.order({ type: "begin", start });
-    const interruptedAt = await this.#timed("workload", () => this.#write(crews, plan, start));
+    const interruptedAt = await phases.timed("workload", () => this.#write(crews, plan, start));
     outside.end();
     await crews.order({ type: "stop" });
     await this.#fleet?.close();
     const wrote = elapsed() - start;
 
-    await this.#timed("rest", () => this.#settle(crews));
-    await this.#timed("readBack", () =>
-      this.#follow(
+    await phases.timed("rest", () => this.#settle(crews));
+    await phases.timed("readBack", () =>
+      phases.follow(
         "reading every archive",
         crews.order({ type: "readBack" }),
         () => crews.state.readBack,
@@ -227,16 +153,10 @@ class LoadRun {
       ),
     );
     const results = await crews.results();
-    this.onPhase({ name: "checking", done: 0, of: 1 });
-    const events = results.flatMap((result) => result.events).sort((one, other) => one.at - other.at);
-    const archives: ArchiveRecord[] = results.flatMap((result) => result.archives);
-    const told = events.map((event) => ({ ...event, at: event.at - start }));
-    const nothing = cameToNothing(told, archives);
-    if (nothing.length > 0) {
-      this.#problem(
-        `${nothing.length} messages were neither accepted nor refused, and nobody has them: ${nothing.slice(0, FEW).join(", ")}${nothing.length > FEW ? ", …" : ""}`,
-      );
-    }
+    phases.tell({ name: "checking", done: 0, of: 1 });
+    const { archives, ...totals } = totalsOf(results, start);
+    const unanswered = unansweredProblem(totals.events, archives);
+    if (unanswered !== null) this.#problem(unanswered);
     const { from, to } = plan.measured;
     const until = Math.min(to, interruptedAt ?? Infinity);
     return {
@@ -245,28 +165,23 @@ class LoadRun {
       machine,
       startedAt,
       interruptedAt,
-      verdict: checkHistory(told, archives),
+      verdict: checkHistory(totals.events, archives),
       problems: this.#problems,
-      events: told,
       throughput: {
         planned: plan.sends.filter(({ at }) => at >= from && at < until).length,
-        accepted: told.filter(({ type, at }) => type === "accepted" && at >= from && at < until).length,
+        accepted: totals.events.filter(({ type, at }) => type === "accepted" && at >= from && at < until)
+          .length,
         seconds: Math.max(0, until - from) / 1000,
       },
-      ...latenciesOf(results),
+      ...totals,
       samples: [...this.#gauges.samples, ...outside.samples].filter(({ at }) => at <= wrote),
       fleet: this.#fleet?.samples ?? [],
       acts: this.#acts,
-      placed: placedIn(results),
       mailboxes: Object.fromEntries(latest.map(([server, { mailboxes }]) => [server, mailboxes])),
       cores: { [PEOPLE]: 0, ...this.#gauges.coresBetween(from, until) },
       cpuSamples: this.#gauges.coresBySecond().filter(({ at }) => at <= wrote),
-      crypto: results.reduce(
-        (sum, { crypto }) => ({ ms: sum.ms + crypto.ms, calls: sum.calls + crypto.calls }),
-        { ms: 0, calls: 0 },
-      ),
       memory: before === null || connected === null ? null : { before, connected },
-      took: this.#took,
+      took: phases.took,
     };
   }
 
@@ -301,9 +216,9 @@ class LoadRun {
     const others = groups.flatMap(({ members }) => members.slice(1));
     const due = others.filter((person) => people[person]?.offline === false).length;
     const gathered = (): number => crews.state.gathered;
-    await this.#follow("making groups", crews.order({ type: "gather" }), gathered, due);
+    await this.#phases.follow("making groups", crews.order({ type: "gather" }), gathered, due);
     const late = elapsed() + STILL_MS;
-    while (gathered() < due && elapsed() < late) await this.#pause(LOOK_MS);
+    while (gathered() < due && elapsed() < late) await sleep(LOOK_MS);
   }
 
   /** @returns when it was interrupted, in milliseconds of the plan; `null` if it was not */
@@ -319,13 +234,13 @@ class LoadRun {
       }
       this.#gauges.notePeople();
       const { sent, received, live, lateMs } = crews.state;
-      this.onPhase({
+      this.#phases.tell({
         name: at < plan.measured.from ? "warming up" : "measuring",
         done: Math.max(0, Math.round(at / 1000)),
         of: Math.round(length / 1000),
         note: `${sent} sent, ${received} received, ${live} connected${lateMs > 100 ? `, ${Math.round(lateMs)} ms behind the plan` : ""}`,
       });
-      await this.#pause(LOOK_MS);
+      await sleep(LOOK_MS);
     }
     return null;
   }
@@ -346,68 +261,22 @@ class LoadRun {
   /** Until everything is answered and has arrived, or nothing happens any more. */
   async #settle(crews: Crews): Promise<void> {
     const count = (): number => crews.state.answered + crews.state.received;
-    await this.#whileMoving("waiting for answers", count, () => crews.state.answered >= crews.state.sent);
+    const progress = (): { done: number; of: number } => {
+      const { answered, received, sent } = crews.state;
+      return { done: Math.min(answered, received), of: sent };
+    };
+    const isAnswered = (): boolean => crews.state.answered >= crews.state.sent;
+    const isDelivered = (): boolean => crews.state.received >= crews.state.due;
+    await this.#phases.whileMoving("waiting for answers", count, isAnswered, progress);
     await crews.order({ type: "connectRest" });
-    await this.#whileMoving("waiting for deliveries", count, () => crews.state.received >= crews.state.due);
-  }
-
-  async #whileMoving(name: string, count: () => number, isOver: () => boolean): Promise<void> {
-    let before = count();
-    let since = elapsed();
-    while (!isOver() && elapsed() - since < STILL_MS) {
-      const { answered, received, sent } = this.#crews?.state ?? { answered: 0, received: 0, sent: 0 };
-      this.onPhase({ name, done: Math.min(answered, received), of: sent });
-      await this.#pause(LOOK_MS);
-      if (count() !== before) {
-        before = count();
-        since = elapsed();
-      }
-    }
-  }
-
-  async #follow(name: string, work: Promise<void>, done: () => number, of: number): Promise<void> {
-    const telling = setInterval(() => this.onPhase({ name, done: done(), of }), LOOK_MS);
-    try {
-      await work;
-      this.onPhase({ name, done: of, of });
-    } finally {
-      clearInterval(telling);
-    }
-  }
-
-  /** Before the warm-up there is nothing to tell of. */
-  async #untilStopped(work: Promise<void>): Promise<void> {
-    this.#goOn();
-    let end = (): void => undefined;
-    const stopped = new Promise<never>((_, reject) => {
-      end = () => reject(new EndedEarly());
-      this.stop.addEventListener("abort", end);
-    });
-    await Promise.race([work, stopped]).finally(() => this.stop.removeEventListener("abort", end));
-  }
-
-  #goOn(): void {
-    if (this.stop.aborted) throw new EndedEarly();
+    await this.#phases.whileMoving("waiting for deliveries", count, isDelivered, progress);
   }
 
   /** Until its memory tells what is in use, and a report of each server knows of the last one who came, and of no collecting. */
   async #collectGarbage(): Promise<void> {
     if (this.#system === null) return;
     await this.#system.collectGarbage();
-    await this.#pause(FRESH_MS);
-  }
-
-  async #timed<T>(part: string, work: () => Promise<T>): Promise<T> {
-    const began = elapsed();
-    try {
-      return await work();
-    } finally {
-      this.#took[part] = Math.round(elapsed() - began);
-    }
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, ms));
+    await sleep(FRESH_MS);
   }
 
   #problem(text: string): void {
@@ -425,61 +294,6 @@ function ofJoined(error: unknown): unknown {
     undefined,
     { cause: error },
   );
-}
-
-/** Messages of which their sender never heard, and that are in no archive. One whose client was away at the time may have come all the same. */
-function cameToNothing(events: readonly HistoryEvent[], archives: readonly ArchiveRecord[]): string[] {
-  const known = new Set<string>();
-  for (const event of events) {
-    if (event.type === "accepted" || event.type === "refused" || event.type === "received")
-      known.add(event.message);
-  }
-  for (const { account, entries } of archives) {
-    for (const { message, sender } of entries) if (sender !== account) known.add(message);
-  }
-  return events.flatMap((event) =>
-    event.type === "sent" && !known.has(event.message) ? [event.message] : [],
-  );
-}
-
-function latenciesOf(results: readonly CrewResult[]) {
-  const merged = (which: "endToEnd" | "accepted" | "lateness" | "logins"): Latencies => {
-    const all = new Latencies();
-    for (const result of results) all.add(new Latencies(result[which]));
-    return all;
-  };
-  const [endToEnd, accepted, lateness] = [merged("endToEnd"), merged("accepted"), merged("lateness")];
-  return {
-    endToEnd: endToEnd.figures(),
-    endToEndCurve: endToEnd.quantiles(),
-    accepted: accepted.figures(),
-    acceptedCurve: accepted.quantiles(),
-    lateness: lateness.figures(),
-    logins: merged("logins").figures(),
-  };
-}
-
-function placedIn(results: readonly CrewResult[]): Record<string, number> {
-  const placed: Record<string, number> = {};
-  for (const result of results) {
-    for (const [server, count] of Object.entries(result.placed)) {
-      placed[server] = (placed[server] ?? 0) + count;
-    }
-  }
-  return Object.fromEntries(
-    Object.entries(placed).sort(([one], [other]) => one.localeCompare(other, "en", { numeric: true })),
-  );
-}
-
-function machineFacts(): MachineFacts {
-  return {
-    cpu: cpus()[0]?.model.trim() ?? "unknown",
-    cores: availableParallelism(),
-    memoryBytes: totalmem(),
-    platform: `${process.platform} ${process.arch}`,
-    node: process.version,
-    loadAverage: loadavg()[0] ?? 0,
-  };
 }
 
 async function releaseOf(): Promise<string> {

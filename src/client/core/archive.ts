@@ -8,9 +8,11 @@ import type { Clock, Random } from "../../protocol/runtime.js";
 import type { ArchiveSecrets } from "../../crypto/vault-contents.js";
 import { AppendQueue, type Appended, type NewEntry } from "./append-queue.js";
 import { ArchiveConnection, type Reply, type Request } from "./archive-connection.js";
+import { ArchiveOpening, type OpeningAccess } from "./archive-opening.js";
 import { RECONNECT, backoffMs, chanceOf } from "./backoff.js";
 import { isFinal } from "./connection.js";
 import type { ConnectionStatus } from "./messages.js";
+import { Pauses } from "./pauses.js";
 import type { Transport, Endpoint } from "./ports.js";
 import { Signal } from "./signal.js";
 
@@ -47,17 +49,11 @@ export interface ArchivePorts {
 }
 
 /** What the archive needs of the service. */
-export interface ArchiveAccess {
+export interface ArchiveAccess extends OpeningAccess {
   /** Where it is. */
   locate(): Promise<Endpoint>;
   /** It could not be reached there. */
   lost(): void;
-  /** The right to make it. */
-  voucher(): Promise<Uint8Array>;
-  /** Whether it was ever found or made: one that is gone after that is an alarm, not a reason to make another. */
-  readonly made: boolean;
-  /** It was found or made. */
-  onMade(): Promise<void>;
   onStatus(status: ConnectionStatus): void;
 }
 
@@ -69,20 +65,18 @@ const NO_NEWS_MS = 500;
 export class Archive {
   readonly #ports: ArchivePorts;
   readonly #access: ArchiveAccess;
-  readonly #secrets: ArchiveSecrets;
+  readonly #opener: ArchiveOpening;
   readonly #appends: AppendQueue;
   readonly #readers = new Set<(connection: ArchiveConnection | FastChatError) => void>();
   /** Open, and ready for requests. */
   #connection: ArchiveConnection | null = null;
   /** On which the archive is being opened. */
   #opening: ArchiveConnection | null = null;
-  #made: boolean;
-  #voucher: Uint8Array | null = null;
   #running = false;
   #closed: FastChatError | null = null;
   /** Why the last try to reach it failed. */
   #failure: FastChatError | null = null;
-  readonly #pauses = new Set<() => void>();
+  readonly #pauses: Pauses;
   /** Where it stood when it was opened last, or has got to since by what was added here. */
   #head: ArchiveHead = { counter: 0, revision: 0 };
   /** Counter of its newest entry when it was opened last. */
@@ -93,8 +87,8 @@ export class Archive {
   constructor(ports: ArchivePorts, access: ArchiveAccess, secrets: ArchiveSecrets) {
     this.#ports = ports;
     this.#access = access;
-    this.#secrets = secrets;
-    this.#made = access.made;
+    this.#opener = new ArchiveOpening(access, secrets);
+    this.#pauses = new Pauses(ports.clock);
     this.#standing = { since: ports.clock.now(), opened: null };
     this.#appends = new AppendQueue({
       connection: () => this.#connection,
@@ -102,7 +96,7 @@ export class Archive {
       onAdded: (counter) => {
         this.#head = { ...this.#head, counter: Math.max(counter, this.#head.counter) };
       },
-      pause: (tries) => this.#pause(backoffMs(tries, chanceOf(ports.random), RECONNECT)),
+      pause: (tries) => this.#pauses.pause(backoffMs(tries, chanceOf(ports.random), RECONNECT)),
       onRefused: (error) => access.onStatus({ kind: "archive", online: true, error }),
     });
   }
@@ -128,7 +122,7 @@ export class Archive {
   prove(): void {
     const connection = this.#connection;
     this.#stands(null);
-    this.#hurry();
+    this.#pauses.end();
     connection?.request({ type: "ping" }, "pong").then(
       () => {
         if (this.#connection === connection) this.#stands(this.#openedAt);
@@ -204,12 +198,12 @@ export class Archive {
           "news",
         );
         const head = headBehind({ counter, revision }, news);
-        if (news.entries.length + news.chats.length === 0) await this.#pause(NO_NEWS_MS);
+        if (news.entries.length + news.chats.length === 0) await this.#pauses.pause(NO_NEWS_MS);
         return { news, head };
       } catch (error) {
         if (this.#closed !== null) throw this.#closed;
         // What it refuses now it may take later, as while its database is away.
-        if (connection.alive) await this.#pause(backoffMs(1, chanceOf(this.#ports.random), RECONNECT));
+        if (connection.alive) await this.#pauses.pause(backoffMs(1, chanceOf(this.#ports.random), RECONNECT));
         else if (!(error instanceof FastChatError)) throw error;
       }
     }
@@ -226,7 +220,7 @@ export class Archive {
   ): Promise<Extract<Reply, { type: Type }>> {
     const deadline = this.#ports.clock.now() + READ_PATIENCE_MS;
     // Somebody asks just now: the next try need not wait its time.
-    if (this.#connection === null) this.#hurry();
+    if (this.#connection === null) this.#pauses.end();
     for (;;) {
       const connection = await this.#connected(deadline);
       try {
@@ -244,7 +238,7 @@ export class Archive {
     this.#closed = reason;
     this.#connection?.close();
     this.#opening?.close();
-    this.#hurry();
+    this.#pauses.end();
     this.#appends.rejectAll(reason);
     for (const reader of [...this.#readers]) reader(reason);
   }
@@ -263,7 +257,7 @@ export class Archive {
       this.#access.onStatus({ kind: "archive", online: false, error: errorRecord(reason) });
       if (final) return;
       tries += 1;
-      await this.#pause(
+      await this.#pauses.pause(
         backoffMs(tries, chanceOf(this.#ports.random), RECONNECT) + (reason.retryAfterMs ?? 0),
       );
     }
@@ -279,11 +273,7 @@ export class Archive {
       connection = await ArchiveConnection.connect(transport, clock, endpoint);
       this.#checkOpen();
       this.#opening = connection;
-      await this.#openOn(connection);
-      if (!this.#made) {
-        this.#made = true;
-        await this.#access.onMade();
-      }
+      this.#head = await this.#opener.open(connection);
     } catch (error) {
       this.#opening = null;
       connection?.close();
@@ -321,34 +311,6 @@ export class Archive {
     if (this.#closed !== null) throw this.#closed;
   }
 
-  /** Opens the archive, by either token while one is being replaced; makes it where it never was. */
-  async #openOn(connection: ArchiveConnection): Promise<void> {
-    const { id: archive, token, nextToken } = this.#secrets;
-    for (const each of nextToken === null ? [token] : [token, nextToken]) {
-      try {
-        this.#head = await connection.request({ type: "open", archive, token: each }, "opened");
-        return;
-      } catch (error) {
-        if (errorRecord(error).code !== "noSuchArchive") throw error;
-      }
-    }
-    if (this.#made) {
-      throw new FastChatError(
-        "noSuchArchive",
-        "The archive that this device knew is gone, or its token was changed; log in again.",
-      );
-    }
-    // One that may not have been used is tried again: an account is given few in a day.
-    this.#voucher ??= await this.#access.voucher();
-    const voucher = this.#voucher;
-    try {
-      this.#head = await connection.request({ type: "create", archive, token, voucher }, "opened");
-    } catch (error) {
-      if (errorRecord(error).code === "badVoucher") this.#voucher = null;
-      throw error;
-    }
-  }
-
   #connected(deadline: number): Promise<ArchiveConnection> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     if (this.#connection !== null) return Promise.resolve(this.#connection);
@@ -365,23 +327,6 @@ export class Archive {
         settle(this.#failure ?? new FastChatError("unavailable", "The archive is away; try again."));
       const timer = deadline === Infinity ? null : clock.after(Math.max(0, deadline - clock.now()), give);
       this.#readers.add(settle);
-    });
-  }
-
-  /** Ends all pauses. */
-  #hurry(): void {
-    for (const wake of [...this.#pauses]) wake();
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        timer.cancel();
-        this.#pauses.delete(wake);
-        resolve();
-      };
-      const timer = this.#ports.clock.after(ms, wake);
-      this.#pauses.add(wake);
     });
   }
 }

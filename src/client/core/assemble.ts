@@ -2,26 +2,20 @@
 import { importAccountKeys } from "../../crypto/account-keys.js";
 import { verifyCard } from "../../crypto/card.js";
 import { FastChatError, type ErrorRecord } from "../../protocol/errors.js";
-import type { AccountId, MessageId } from "../../protocol/ids.js";
-import type { Clock, Timer } from "../../protocol/runtime.js";
-import {
-  rememberArchive,
-  rememberHidesReading,
-  rememberHistoryAfter,
-  type AccountRecord,
-} from "./account-file.js";
-import { Archive } from "./archive.js";
+import type { AccountId } from "../../protocol/ids.js";
+import { accountArchives } from "./account-archives.js";
+import { rememberArchive, type AccountRecord } from "./account-file.js";
+import { watchArchive } from "./archive-watch.js";
 import { Balancer } from "./balancer.js";
 import { changedNote, Chats } from "./chats.js";
 import { Contacts } from "./contacts.js";
 import { Conversations } from "./conversations.js";
-import { deleteSelected, selected, type Selection } from "./deleting.js";
 import { Deletions } from "./deletions.js";
 import type { DeviceFiles } from "./device-files.js";
+import { DeviceSettings } from "./device-settings.js";
 import { Entries } from "./entries.js";
 import { FeedPosition } from "./feed-position.js";
-import { Files, type Attachment } from "./files.js";
-import { findAttachment, findSent, readHistory, wholeHistory } from "./history.js";
+import { Files } from "./files.js";
 import { GroupActions } from "./group-actions.js";
 import { GroupAdmin } from "./group-admin.js";
 import { GroupArchive } from "./group-archive.js";
@@ -30,23 +24,15 @@ import { GroupInvites } from "./group-invites.js";
 import { GroupService } from "./group-service.js";
 import { GroupNames, type ChooseGroup } from "./group-names.js";
 import { Groups } from "./groups.js";
+import { HistoryActions } from "./history-actions.js";
 import { Import } from "./imports.js";
 import { Ledger } from "./ledger.js";
 import { LedgerFiles } from "./ledger-files.js";
 import { ListeningSpell } from "./listening.js";
 import { logout } from "./logout.js";
-import type {
-  ChatChange,
-  ConnectionStatus,
-  HistoryEntry,
-  ListenHandlers,
-  Listening,
-  MessageReceipts,
-  SignedInDevice,
-} from "./messages.js";
+import type { ChatChange, ConnectionStatus, ListenHandlers, Listening, SignedInDevice } from "./messages.js";
 import { Outbox } from "./outbox.js";
 import { OutboxFiles } from "./outbox-files.js";
-import { ownAccess, ownTransport } from "./own-archive.js";
 import { Peers, type PeerName } from "./peers.js";
 import { Placer } from "./placement.js";
 import type { ClientPorts } from "./ports.js";
@@ -75,12 +61,8 @@ const DEFAULT_SEND_PATIENCE_MS = 30_000;
 const GROUP_PATIENCE_MS = 15_000;
 /** How long reading history waits for own messages that are not archived yet, in milliseconds. */
 const RECOVER_MS = 2_000;
-/** How long reading history waits for the archive to be compared with what this account knows of it, in milliseconds. */
-const CHECK_MS = 2_000;
 /** How long closing waits for authors to be told that their messages have arrived, in milliseconds. */
 const RECEIPTS_MS = 2_000;
-/** How often the archive is so compared while a client listens, in milliseconds. */
-const WATCH_MS = 300_000;
 
 /** What a client does, wired. */
 export interface Parts {
@@ -92,35 +74,16 @@ export interface Parts {
   readonly ownArchive: string | null;
   devices(): Promise<readonly SignedInDevice[]>;
   readonly ledger: Pick<Ledger, "check" | "accept">;
-  skipsHistory(): boolean;
-  /** What stands in the archive is not shown here. */
-  beginHistoryHere(): Promise<void>;
-  restoreHistory(): Promise<void>;
+  readonly settings: Pick<DeviceSettings, "hidesReading" | "hideReading">;
+  readonly history: HistoryActions;
   readonly groupActions: GroupActions;
   readonly groupInvites: GroupInvites;
   readonly peers: Peers;
-  receiptsOf(peer: PeerName, message: MessageId | null): Promise<MessageReceipts>;
-  hidesReading(): boolean;
-  hideReading(hides: boolean): Promise<void>;
   draft(name: PeerName): Promise<string>;
   changeChat(name: PeerName, change: ChatChange): Promise<void>;
   import(account: AccountId): Import;
   readonly files: Files;
-  attachment(peer: PeerName, message: MessageId | null): Promise<Attachment>;
   listen(handlers: ListenHandlers): Listening;
-  history(query: {
-    readonly with: PeerName | null;
-    readonly limit: number;
-    readonly before: number | null;
-  }): Promise<HistoryEntry[]>;
-  wholeHistory(peer: PeerName | null): AsyncGenerator<HistoryEntry[], void>;
-  countSelected(peer: PeerName, selection: Selection): Promise<number>;
-  deleteSelected(peer: PeerName, selection: Selection): Promise<number>;
-  search(
-    words: string,
-    limit: number,
-    onProgress: ((counter: number) => void) | undefined,
-  ): Promise<HistoryEntry[]>;
   logout(discard: boolean): Promise<void>;
   close(): Promise<void>;
 }
@@ -138,11 +101,10 @@ export async function assemble(
   const balancer = new Balancer(ports.http, record.token);
   const placer = new Placer(clock, () => balancer.place());
   const entries = new Entries(keys.archive);
+  const settings = new DeviceSettings(files, record);
   let spell: ListeningSpell | null = null;
   let outage: ErrorRecord | null = null;
   let closed = false;
-  let historyAfter = record.historyAfter ?? 0;
-  let hidesReading = record.hidesReading ?? false;
 
   const outageError = (): FastChatError | null =>
     outage === null ? null : new FastChatError(outage.code, outage.message);
@@ -152,34 +114,18 @@ export async function assemble(
     if (spell === null) options.onStatus?.(status);
     else spell.onStatus(status);
   };
-  const { address: ownAddress } = keys.archive;
-  const ofService = {
-    locate: () => placer.archive(),
-    lost: () => placer.forgetArchive(),
-    voucher: () => balancer.voucher(),
-  };
-  const remembering = {
-    made: record.archiveMade,
-    onMade: () => rememberArchive(files, record),
-    onStatus,
-  };
-  const archive =
-    ownAddress === undefined
-      ? new Archive(ports, { ...ofService, ...remembering }, keys.archive)
-      : new Archive(
-          { ...ports, transport: ownTransport(ports.ownArchives, ownAddress) },
-          { ...ownAccess(clock, random), ...remembering },
-          keys.archive,
-        );
-  // Files are the service's to keep, since others fetch them: who keeps the history elsewhere has an empty archive there.
-  const fileArchive =
-    ownAddress === undefined
-      ? archive
-      : new Archive(
-          ports,
-          { ...ofService, made: false, onMade: () => Promise.resolve(), onStatus: () => undefined },
-          keys.archive,
-        );
+  const { archive, fileArchive } = accountArchives(
+    ports,
+    {
+      locate: () => placer.archive(),
+      lost: () => placer.forgetArchive(),
+      voucher: () => balancer.voucher(),
+      made: record.archiveMade,
+      onMade: () => rememberArchive(files, record),
+      onStatus,
+    },
+    keys.archive,
+  );
   const sentFiles = new Files({ archive: fileArchive, balancer });
   const contacts = new Contacts({
     me: card,
@@ -235,14 +181,12 @@ export async function assemble(
   const deletions = new Deletions({ archive, entries, clock });
   const receipts = new ReceiptBook({ me, archive, entries, files, groups, clock });
   const lines = { me, archive, entries, contacts, conversations, deletions, groups, ledger, receipts };
-  const chats = new Chats({
-    ...lines,
-    historyAfter: () => historyAfter,
-  });
+  const historyAfter = (): number => settings.historyAfter;
+  const chats = new Chats({ ...lines, historyAfter });
   const search = new Search({
     ...lines,
     files: new SearchFiles(files, keys.archive.id),
-    historyAfter: () => historyAfter,
+    historyAfter,
   });
   const failSpell = (error: unknown): void => spell?.fail(error as Error);
   const session = new Session(ports, () => placer.server(), {
@@ -303,7 +247,7 @@ export async function assemble(
     outbox,
     clock,
     random,
-    tells: () => (options.sendsReceipts !== true ? "nothing" : hidesReading ? "arrival" : "reading"),
+    tells: () => (options.sendsReceipts !== true ? "nothing" : settings.hidesReading ? "arrival" : "reading"),
   });
   const groupActions = new GroupActions({
     me,
@@ -349,43 +293,16 @@ export async function assemble(
     chats,
     ledger,
     leavesPending: record.leavesPending ?? false,
-    ownArchive: ownAddress ?? null,
+    ownArchive: keys.archive.address ?? null,
     async devices() {
       const listed = await balancer.devices();
       return listed.map((one) => ({ ...one, isThis: one.device === device }));
     },
-    skipsHistory: () => historyAfter > 0,
-    async beginHistoryHere() {
-      const { counter } = await archive.head();
-      await rememberHistoryAfter(files, record, counter);
-      historyAfter = counter;
-    },
-    async restoreHistory() {
-      await rememberHistoryAfter(files, record, 0);
-      historyAfter = 0;
-    },
     groupActions,
     groupInvites,
     peers,
-    async receiptsOf(peer, message) {
-      await recover();
-      const context = { ...lines, historyAfter: () => historyAfter };
-      const { line, own } = await findSent(context, await peers.place(peer), message);
-      const [states] = await receipts.of([own]);
-      const all = [...(states ?? [])];
-      const names = await contacts.namesOf(all.map(([account]) => account));
-      const members = all.map(([account, state]) => ({
-        account,
-        name: names.get(account) ?? account,
-        state,
-      }));
-      return { message: line, members };
-    },
-    hidesReading: () => hidesReading,
-    async hideReading(hides) {
-      await rememberHidesReading(files, record, hides);
-      hidesReading = hides;
-    },
+    settings,
+    history: new HistoryActions({ ...lines, peers, search, settings, clock, recover }),
     async draft(name) {
       return chats.draft((await peers.place(name)).conversation);
     },
@@ -400,9 +317,6 @@ export async function assemble(
       if (read > readBefore) await receiptSender.readUpTo(conversation, readBefore, read);
     },
     files: sentFiles,
-    async attachment(peer, message) {
-      return findAttachment({ ...lines, historyAfter: () => 0 }, await peers.place(peer), message);
-    },
     import: (account) => new Import({ me, archive, contacts, entries, clock }, account),
     listen(handlers) {
       if (closed || session.error !== null) {
@@ -432,36 +346,6 @@ export async function assemble(
       started.start();
       return started;
     },
-    async *wholeHistory(peer) {
-      await recover();
-      await ledger.check();
-      const place = peer === null ? null : await peers.place(peer);
-      yield* wholeHistory({ ...lines, historyAfter: () => historyAfter }, place);
-    },
-    async history({ with: peer, ...query }) {
-      await recover();
-      const place = peer === null ? null : await peers.place(peer);
-      // What is read further is known later; what was known before counts now.
-      await within(
-        clock,
-        CHECK_MS,
-        ledger.check().catch(() => undefined),
-      );
-      return readHistory({ ...lines, historyAfter: () => historyAfter }, { ...query, place });
-    },
-    async countSelected(peer, selection) {
-      await recover();
-      return (await selected({ ...lines, historyAfter: () => 0 }, await peers.place(peer), selection)).count;
-    },
-    async deleteSelected(peer, selection) {
-      await recover();
-      await ledger.check();
-      return deleteSelected({ ...lines, historyAfter: () => 0, search }, await peers.place(peer), selection);
-    },
-    async search(words, limit, onProgress) {
-      await recover();
-      return search.find(words, limit, onProgress);
-    },
     async logout(discard) {
       if (!discard) await recover();
       await close();
@@ -469,16 +353,4 @@ export async function assemble(
     },
     close,
   };
-}
-
-/** Compares now, and again every few minutes. */
-function watchArchive(ledger: Pick<Ledger, "check">, clock: Clock): { readonly stop: () => void } {
-  let timer: Timer | null = null;
-  const look = (): void => {
-    timer = clock.after(WATCH_MS, look);
-    // The archive being away is told elsewhere.
-    ledger.check().catch(() => undefined);
-  };
-  look();
-  return { stop: () => timer?.cancel() };
 }

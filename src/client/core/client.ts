@@ -90,7 +90,7 @@ export class Client {
   /** QuickChat, or nothing: a device on which it cannot be begun keeps no keys. */
   async #beginHistoryHere(): Promise<void> {
     try {
-      await this.#parts.beginHistoryHere();
+      await this.#parts.history.beginHere();
     } catch (error) {
       // Its session, where the service cannot be told, ends by itself in time.
       await this.#parts.logout(true).catch(() => undefined);
@@ -171,7 +171,7 @@ export class Client {
     message: MessageId | null,
     open: (file: SentFile) => Promise<(bytes: Uint8Array) => Promise<void>>,
   ): Promise<void> {
-    const attachment = await this.#parts.attachment(parsePeer(name), message);
+    const attachment = await this.#parts.history.attachment(parsePeer(name), message);
     const write = await open({ name: attachment.name, bytes: attachment.bytes });
     await this.#parts.files.download(attachment, write);
   }
@@ -218,12 +218,12 @@ export class Client {
 
   /** Whether what stood in the archive before this device logged in is not shown here (QuickChat). */
   get skipsHistory(): boolean {
-    return this.#parts.skipsHistory();
+    return this.#parts.history.isPartial;
   }
 
   /** Ends QuickChat: the whole history is shown here from now on. */
   restoreHistory(): Promise<void> {
-    return this.#parts.restoreHistory();
+    return this.#parts.history.restore();
   }
 
   /**
@@ -236,7 +236,7 @@ export class Client {
   async history({ with: peer, limit = DEFAULT_LIMIT, before }: HistoryQuery = {}): Promise<HistoryEntry[]> {
     checkLimit(limit);
     const place = peer === undefined ? null : parsePeer(peer);
-    return this.#parts.history({ with: place, limit, before: before ?? null });
+    return this.#parts.history.page({ with: place, limit, before: before ?? null });
   }
 
   /**
@@ -247,7 +247,7 @@ export class Client {
    * @throws FastChatError as {@link history}
    */
   wholeHistory(peer?: string): AsyncGenerator<HistoryEntry[], void> {
-    return this.#parts.wholeHistory(peer === undefined ? null : parsePeer(peer));
+    return this.#parts.history.whole(peer === undefined ? null : parsePeer(peer));
   }
 
   /**
@@ -270,17 +270,17 @@ export class Client {
    *   is away
    */
   async receipts(name: string, message: MessageId | null): Promise<MessageReceipts> {
-    return this.#parts.receiptsOf(parsePeer(name), message);
+    return this.#parts.history.receiptsOf(parsePeer(name), message);
   }
 
   /** Whether authors are not told from this device that their messages were read. */
   get hidesReading(): boolean {
-    return this.#parts.hidesReading();
+    return this.#parts.settings.hidesReading;
   }
 
   /** Tells authors from this device that their messages were read, or does not. */
   hideReading(hides: boolean): Promise<void> {
-    return this.#parts.hideReading(hides);
+    return this.#parts.settings.hideReading(hides);
   }
 
   /**
@@ -328,7 +328,7 @@ export class Client {
     }: { readonly limit?: number; readonly onProgress?: (counter: number) => void } = {},
   ): Promise<HistoryEntry[]> {
     checkLimit(limit);
-    return this.#parts.search(words, limit, onProgress);
+    return this.#parts.history.search(words, limit, onProgress);
   }
 
   /**
@@ -337,7 +337,7 @@ export class Client {
    * @throws FastChatError as {@link deleteHistory}
    */
   countHistory(name: string, selection: Selection): Promise<number> {
-    return this.#parts.countSelected(parsePeer(name), selection);
+    return this.#parts.history.countSelected(parsePeer(name), selection);
   }
 
   /**
@@ -348,7 +348,7 @@ export class Client {
    *   there, and nothing is deleted then; `unavailable`, `unreachable` while the archive is away
    */
   deleteHistory(name: string, selection: Selection): Promise<number> {
-    return this.#parts.deleteSelected(parsePeer(name), selection);
+    return this.#parts.history.deleteSelected(parsePeer(name), selection);
   }
 
   /**

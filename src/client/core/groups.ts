@@ -6,7 +6,6 @@
 import type { EnvelopeHeader } from "../../crypto/envelope-header.js";
 import type { SignedGroupEvent } from "../../crypto/group-event.js";
 import type { Group } from "../../crypto/membership.js";
-import { equalBytes } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { AccountId, ConversationId, MessageId } from "../../protocol/ids.js";
 import type { PageEntry } from "./archive.js";
@@ -14,6 +13,8 @@ import type { GroupArchive } from "./group-archive.js";
 import type { GroupFiles } from "./group-files.js";
 import { GroupLog } from "./group-log.js";
 import type { GroupService } from "./group-service.js";
+import { standingIn, type Standing } from "./group-standing.js";
+import { KnownGroups, type KnownGroup } from "./known-groups.js";
 import type { GroupAlarm } from "./messages.js";
 
 export interface GroupsContext {
@@ -32,44 +33,22 @@ export interface GroupNews {
   readonly event: SignedGroupEvent;
 }
 
-/** What the header of a message to a group claims, held to the group's log. */
-export type Standing =
-  | { readonly kind: "member"; readonly admin: boolean }
-  /** Its sender, or this account, was no member then. */
-  | { readonly kind: "outsider" }
-  /** It names events that are others than this account knows, or that the service does not show. */
-  | { readonly kind: "forked" | "hidden" }
-  /** The log cannot be had; `soon`: for now. */
-  | { readonly kind: "unknown"; readonly soon: boolean };
-
-interface Known {
-  readonly log: GroupLog;
-  /** Empty before it was told. */
-  title: string;
-  /** Of the archive's entry that told it; 0 while that is on its way. */
-  titleAt: number;
-  /** Number of the newest event that the archive has. */
-  archived: number;
-  /** Whether this device has let people in who have not been told the title. */
-  untitled: boolean;
-}
-
 /** The most events that are read of a group at a time. */
 const MOST_EVENTS = 100_000;
+
 export class Groups {
   readonly #context: GroupsContext;
-  readonly #known = new Map<ConversationId, Known>();
+  readonly #known: KnownGroups;
   readonly #news = new Set<(news: GroupNews) => void | Promise<void>>();
   #loaded: Promise<void> | null = null;
   #upTo = 0;
-  /** What changes a log or a title goes one after the other. */
-  #working: Promise<unknown> = Promise.resolve();
   #reading: Promise<void> | null = null;
   /** What was told of already. */
   readonly #alarms = new Set<string>();
 
   constructor(context: GroupsContext) {
     this.#context = context;
+    this.#known = new KnownGroups(context.files);
   }
 
   /** Told of events from now on, until the returned function is called. */
@@ -81,17 +60,16 @@ export class Groups {
   /** All that are known, also those that this account has left. */
   async list(): Promise<{ readonly group: Group; readonly title: string }[]> {
     await this.#load();
-    return [...this.#known.values()].flatMap(({ log: { group }, title }) =>
-      group === null ? [] : [{ group, title }],
-    );
+    return this.#known
+      .all()
+      .flatMap(({ log: { group }, title }) => (group === null ? [] : [{ group, title }]));
   }
 
   /** As far as it is known here; `null` for none. */
   async find(id: ConversationId): Promise<{ readonly group: Group; readonly title: string } | null> {
     await this.#load();
-    const known = this.#known.get(id);
-    const group = known?.log.group ?? null;
-    return known === undefined || group === null ? null : { group, title: known.title };
+    const group = this.#known.group(id);
+    return group === null ? null : { group, title: this.#known.title(id) };
   }
 
   /**
@@ -101,7 +79,7 @@ export class Groups {
    */
   async titleOf(id: ConversationId): Promise<string> {
     await this.#load();
-    return this.#known.get(id)?.title ?? "";
+    return this.#known.title(id);
   }
 
   /**
@@ -111,16 +89,16 @@ export class Groups {
    */
   async membersAt(id: ConversationId, epoch: number): Promise<readonly AccountId[]> {
     await this.#load();
-    if ((this.#known.get(id)?.log.epoch ?? 0) < epoch) await this.readOn();
-    return [...(this.#known.get(id)?.log.at(epoch)?.members.keys() ?? [])];
+    if (this.#known.epoch(id) < epoch) await this.readOn();
+    return [...(this.#known.groupAt(id, epoch)?.members.keys() ?? [])];
   }
 
   /** What groups are called; where that is not known here, as on a new device, the archive is asked. */
   async titlesOf(ids: Iterable<ConversationId>): Promise<Map<ConversationId, string>> {
     const wanted = [...new Set(ids)];
     await this.#load();
-    if (wanted.some((id) => (this.#known.get(id)?.title ?? "") === "")) await this.readOn();
-    return new Map(wanted.map((id) => [id, this.#known.get(id)?.title ?? ""]));
+    if (wanted.some((id) => this.#known.title(id) === "")) await this.readOn();
+    return new Map(wanted.map((id) => [id, this.#known.title(id)]));
   }
 
   /**
@@ -133,10 +111,10 @@ export class Groups {
     await this.#load();
     // Another device may know better than the service says.
     if (!this.#known.has(id)) await this.readOn();
-    return this.#alone(async () => {
+    return this.#known.alone(async () => {
       // All of a log that is new, before any of it is believed: a service could name any group.
       const events: Uint8Array[] = [];
-      const known = this.#known.get(id)?.log.epoch ?? 0;
+      const known = this.#known.epoch(id);
       for (let more = true; more;) {
         const page = await this.#context.service.events(id, known + events.length);
         events.push(...page.events);
@@ -144,7 +122,7 @@ export class Groups {
       }
       if (known === 0) await this.#checkOwn(id, events);
       for (const bytes of events) await this.#learn(id, bytes, "service");
-      return this.#entry(id).log.group as Group;
+      return this.#known.entry(id).log.group as Group;
     });
   }
 
@@ -166,7 +144,7 @@ export class Groups {
     try {
       await this.#load();
       // Also those that this account is not in any more: it may be let in again.
-      const before = [...this.#known.values()].map(({ log: { id, epoch } }) => ({ id, epoch }));
+      const before = this.#known.all().map(({ log: { id, epoch } }) => ({ id, epoch }));
       if (before.length === 0) return;
       const epochs = await this.#context.service.epochs(before.map(({ id }) => id));
       for (const { id, epoch } of before) {
@@ -184,7 +162,7 @@ export class Groups {
   async hear(id: ConversationId, epoch: number): Promise<void> {
     try {
       await this.#load();
-      if ((this.#known.get(id)?.log.epoch ?? 0) < epoch) await this.catchUp(id);
+      if (this.#known.epoch(id) < epoch) await this.catchUp(id);
     } catch (error) {
       if (!(error instanceof FastChatError)) throw error;
     }
@@ -197,7 +175,7 @@ export class Groups {
    */
   async append(id: ConversationId, event: SignedGroupEvent): Promise<void> {
     await this.#load();
-    await this.#alone(async () => {
+    await this.#known.alone(async () => {
       await this.#context.service.append(event.number === 1 ? null : id, event.bytes);
       await this.#learn(id, event.bytes, "service");
     });
@@ -221,11 +199,11 @@ export class Groups {
    */
   async noteUntitled(id: ConversationId, untitled: boolean): Promise<boolean> {
     await this.#load();
-    return this.#alone(async () => {
-      const known = this.#entry(id);
+    return this.#known.alone(async () => {
+      const known = this.#known.entry(id);
       const before = known.untitled;
       known.untitled = untitled;
-      if (before !== untitled) await this.#save(known);
+      if (before !== untitled) await this.#known.save(known);
       return before;
     });
   }
@@ -233,7 +211,10 @@ export class Groups {
   /** Groups into which this device has let people who have not been told the title. */
   async untitled(): Promise<ConversationId[]> {
     await this.#load();
-    return [...this.#known.values()].filter(({ untitled }) => untitled).map(({ log }) => log.id);
+    return this.#known
+      .all()
+      .filter(({ untitled }) => untitled)
+      .map(({ log }) => log.id);
   }
 
   /** A group is called so from here on. */
@@ -243,41 +224,36 @@ export class Groups {
     message: { readonly sender: AccountId; readonly message: MessageId },
   ): Promise<void> {
     await this.#load();
-    await this.#alone(async () => {
-      const known = this.#entry(id);
+    await this.#known.alone(async () => {
+      const known = this.#known.entry(id);
       if (known.title !== "") return;
       known.title = title;
-      await this.#save(known);
+      await this.#known.save(known);
     });
     this.#context.archive
       .addTitle(id, title, message)
-      .then((counter) => this.#alone(() => this.#setTitle(id, title, counter)))
+      .then((counter) => this.#known.alone(() => this.#setTitle(id, title, counter)))
       // The archive was closed: whoever reads the message's chat is told again.
       .catch(() => undefined);
   }
 
   /** What the header of a message says of its group, held to the group's log. */
-  async standing({ conversation, epoch, head, sender }: EnvelopeHeader): Promise<Standing> {
+  async standing(header: EnvelopeHeader): Promise<Standing> {
+    const { conversation, epoch } = header;
     await this.#load();
-    if ((this.#known.get(conversation)?.log.epoch ?? 0) < epoch) {
+    if (this.#known.epoch(conversation) < epoch) {
       try {
         await this.catchUp(conversation);
       } catch (error) {
         if (!(error instanceof FastChatError)) throw error;
         // The archive may have told what the service does not.
-        if ((this.#known.get(conversation)?.log.epoch ?? 0) < epoch) {
+        if (this.#known.epoch(conversation) < epoch) {
           const lasting = error.code === "undecryptable" || error.code === "noSuchGroup";
           return { kind: "unknown", soon: !lasting };
         }
       }
     }
-    const log = this.#known.get(conversation)?.log;
-    const group = log?.at(epoch) ?? null;
-    if (group === null) return epoch === 0 ? { kind: "outsider" } : { kind: "hidden" };
-    if (!equalBytes(group.head, head)) return { kind: "forked" };
-    const member = group.members.get(sender);
-    if (member === undefined || !group.members.has(this.#context.me)) return { kind: "outsider" };
-    return { kind: "member", admin: member.admin };
+    return standingIn(this.#known.groupAt(conversation, epoch), header, this.#context.me);
   }
 
   /** A message that is genuine shows that the service does not show everybody the same log. */
@@ -302,13 +278,13 @@ export class Groups {
   /** Another device has learned something; entries of other kinds are none of this. */
   async learnFrom(entry: PageEntry): Promise<void> {
     await this.#load();
-    await this.#alone(() => this.#take(entry));
+    await this.#known.alone(() => this.#take(entry));
   }
 
   async #readOn(): Promise<void> {
     for await (const page of this.#context.archive.after(this.#upTo)) {
       for (const entry of page) {
-        await this.#alone(() => this.#take(entry));
+        await this.#known.alone(() => this.#take(entry));
         this.#upTo = entry.counter;
       }
       await this.#context.files.savePosition(this.#upTo);
@@ -328,7 +304,7 @@ export class Groups {
    * @throws FastChatError `undecryptable` for what the service made up
    */
   async #learn(id: ConversationId, bytes: Uint8Array, from: "service" | "archive"): Promise<void> {
-    const known = this.#entry(id);
+    const known = this.#known.entry(id);
     const offered = await known.log.offer(bytes);
     if (offered.kind !== "added" && offered.kind !== "known") {
       // What is missing from the archive in front of it the ledger tells of.
@@ -339,20 +315,20 @@ export class Groups {
     const { kind, event } = offered;
     if (from === "archive") known.archived = Math.max(known.archived, event.number);
     if (kind === "known") return;
-    await this.#save(known);
+    await this.#known.save(known);
     if (from === "service") await this.#archive(known, event);
     for (const tell of [...this.#news]) await tell({ group: id, title: known.title, event });
   }
 
   /** @returns once the event is given to the archive */
-  async #archive(known: Known, event: SignedGroupEvent): Promise<void> {
+  async #archive(known: KnownGroup, event: SignedGroupEvent): Promise<void> {
     const { same } = await this.#context.archive.add(known.log.id, event);
     const done = async (): Promise<void> => {
       // Another device of this account took another event for the one of that number.
       if (!(await same)) this.#alarm(known.log.id, "forked");
-      await this.#alone(async () => {
+      await this.#known.alone(async () => {
         known.archived = Math.max(known.archived, event.number);
-        await this.#save(known);
+        await this.#known.save(known);
       });
     };
     // What keeps it from being archived now is over when this client starts next.
@@ -361,37 +337,18 @@ export class Groups {
 
   /** @param counter of the archive's entry that tells it */
   async #setTitle(id: ConversationId, title: string, counter: number): Promise<void> {
-    const known = this.#entry(id);
+    const known = this.#known.entry(id);
     if (counter <= known.titleAt) return;
     known.title = title;
     known.titleAt = counter;
-    await this.#save(known);
+    await this.#known.save(known);
   }
 
   #alarm(group: ConversationId, kind: GroupAlarm["kind"]): void {
     const key = `${group} ${kind}`;
     if (this.#alarms.has(key)) return;
     this.#alarms.add(key);
-    this.#context.onAlarm({ group, title: this.#known.get(group)?.title ?? "", kind });
-  }
-
-  #entry(id: ConversationId): Known {
-    const known = this.#known.get(id) ?? {
-      log: new GroupLog(id),
-      title: "",
-      titleAt: 0,
-      archived: 0,
-      untitled: false,
-    };
-    this.#known.set(id, known);
-    return known;
-  }
-
-  /** Runs `work` behind what is being done. */
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const working = this.#working.then(work, work);
-    this.#working = working.catch(() => undefined);
-    return working;
+    this.#context.onAlarm({ group, title: this.#known.title(group), kind });
   }
 
   /** Reads the files, unless that is done or under way. */
@@ -404,18 +361,10 @@ export class Groups {
   }
 
   async #readFiles(): Promise<void> {
-    const { files } = this.#context;
-    for (const { id, title, titleAt, archived, events, untitled = false } of await files.load()) {
-      const known = { log: new GroupLog(id), title, titleAt, archived, untitled };
-      for (const bytes of events) await known.log.offer(bytes);
-      this.#known.set(id, known);
-      for (const event of known.log.events.slice(archived)) await this.#archive(known, event);
+    await this.#known.load();
+    for (const known of this.#known.all()) {
+      for (const event of known.log.events.slice(known.archived)) await this.#archive(known, event);
     }
-    this.#upTo = await files.position();
-  }
-
-  #save({ log, title, titleAt, archived, untitled }: Known): Promise<void> {
-    const events = log.events.map(({ bytes }) => bytes);
-    return this.#context.files.save({ id: log.id, title, titleAt, archived, events, untitled });
+    this.#upTo = await this.#context.files.position();
   }
 }

@@ -5,8 +5,9 @@
  * awaitingHello ──hello──▶ verifying ──ticket is good──▶ open ──▶ closed
  * ```
  */
+import { serverMessages, type ServerMessage } from "../../protocol/chat.js";
 import type { AccountId, DeviceId, SessionNumber } from "../../protocol/ids.js";
-import type { FrameChannel } from "../../protocol/runtime.js";
+import type { FrameChannel, Random } from "../../protocol/runtime.js";
 
 /**
  * Whether an open session takes deliveries.
@@ -67,4 +68,16 @@ export function newSession(channel: FrameChannel, now: number): Session {
     unaccepted: 0,
     unacceptedBytes: 0,
   };
+}
+
+/** @param isTaken whether a session, or an attachment of one, has that number just now */
+export function newSessionNumber(random: Random, isTaken: (number: SessionNumber) => boolean): SessionNumber {
+  for (;;) {
+    const number = new DataView(random.bytes(4).buffer).getUint32(0);
+    if (number !== 0 && !isTaken(number)) return number;
+  }
+}
+
+export function reply(session: Session, message: ServerMessage): void {
+  session.channel.send(serverMessages.encode(message));
 }

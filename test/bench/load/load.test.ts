@@ -4,7 +4,7 @@ import { join } from "node:path";
 import t from "tap";
 import { writeReport } from "../../../bench/load/files.js";
 import { isClean } from "../../../bench/load/report.js";
-import type { Phase } from "../../../bench/load/run.js";
+import type { Phase } from "../../../bench/load/phases.js";
 import { summaryOf } from "../../../bench/load/summary.js";
 import { folder, load } from "./small-run.js";
 

@@ -7,7 +7,7 @@ import type { LoadOptions } from "../../../bench/load/options.js";
 import { planLoad } from "../../../bench/load/plan.js";
 import { isClean, reportOf } from "../../../bench/load/report.js";
 import { LoadReportSchema } from "../../../bench/load/report-schema.js";
-import type { RunResult } from "../../../bench/load/run.js";
+import type { RunResult } from "../../../bench/load/run-result.js";
 import { summaryOf } from "../../../bench/load/summary.js";
 
 const OPTIONS: LoadOptions = {

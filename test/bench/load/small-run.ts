@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import type { LoadOptions } from "../../../bench/load/options.js";
+import type { Phase } from "../../../bench/load/phases.js";
 import { reportOf } from "../../../bench/load/report.js";
 import type { LoadReportFile } from "../../../bench/load/report-schema.js";
-import { runLoad, type Phase, type RunResult } from "../../../bench/load/run.js";
+import { runLoad } from "../../../bench/load/run.js";
+import type { RunResult } from "../../../bench/load/run-result.js";
 
 export const folder = t.testdir({ cache: {} });
 // Where keys are kept: not with those of the person who runs the tests.
