@@ -27,9 +27,6 @@ export interface VerifiedCard {
 
 /**
  * Signs a card.
- *
- * @param encryptionKey RSA public key, SubjectPublicKeyInfo in DER
- * @param generation counts the account's encryption keys, from 1
  */
 export async function signCard({
   name,
@@ -38,7 +35,9 @@ export async function signCard({
   identity,
 }: {
   readonly name: UserName;
+  /** Counts the account's encryption keys, from 1. */
   readonly generation: number;
+  /** RSA public key, SubjectPublicKeyInfo in DER. */
   readonly encryptionKey: Uint8Array;
   readonly identity: Identity;
 }): Promise<Card> {

@@ -30,9 +30,6 @@ type WrappingKind = "password";
 /**
  * Seals a vault under a fresh vault key.
  *
- * @param account whose vault it is
- * @param generation of the record: one more than that of the record it replaces
- * @param exportKey the export key of OPAQUE's registration or login (RFC 9807, section 3.3), at least 32 bytes
  * @throws FastChatError `tooLarge` where the contents do not fit in a record
  */
 export async function sealVault({
@@ -42,8 +39,11 @@ export async function sealVault({
   exportKey,
 }: {
   readonly contents: VaultContents;
+  /** Whose vault it is. */
   readonly account: AccountId;
+  /** Of the record: one more than that of the record it replaces. */
   readonly generation: number;
+  /** Of OPAQUE's registration or login (RFC 9807, section 3.3), at least 32 bytes. */
   readonly exportKey: Uint8Array;
 }): Promise<VaultRecord> {
   const keys = await importAccountKeys(contents);

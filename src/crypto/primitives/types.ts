@@ -85,7 +85,7 @@ export interface Primitives {
   /**
    * RFC 7914, off the thread that asks. Takes 128 * r * 2^logN bytes of memory meanwhile.
    *
-   * @param logN 1 to 20
+   * @param cost `logN` is from 1 to 20
    * @returns 32 bytes
    */
   scrypt(

@@ -176,7 +176,6 @@ export class ChatServer {
       verifyTicket: (ticket) => options.tickets.verify(ticket),
       reply,
       failed: (error) => log.error({ error: describe(error) }, "a request failed"),
-      end: (session, error) => this.#sessions.end(session, error),
       open: (session, state, nonce) => this.#sessions.admit(session, state, nonce),
       attach: (session) => this.#attachments.want(session),
       toHome: (account, message) => this.#router.toHome(account, message),

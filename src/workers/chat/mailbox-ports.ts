@@ -51,7 +51,7 @@ export interface MailboxPorts {
   count(recipient: AccountId): Promise<number | null>;
   /** The mailbox has changed in a way that its registry may want to forget or watch it for. */
   changed(mailbox: Mailbox): void;
-  /** What the unsettled messages of all mailboxes here take ({@link keptBytes}). */
+  /** What the unsettled messages of all mailboxes here take (`keptBytes` of each). */
   readonly kept: { bytes: number };
   readonly limits: {
     /** What `kept` may come to before mailboxes refuse messages, but for those whose sessions take them at once. */

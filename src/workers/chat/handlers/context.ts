@@ -1,6 +1,5 @@
 /** What the handlers of a chat server's frames may do. */
 import type { ServerMessage } from "../../../protocol/chat.js";
-import type { FastChatError } from "../../../protocol/errors.js";
 import type { TicketClaims } from "../../../protocol/grants.js";
 import type { AccountId, ServerId, SessionNumber } from "../../../protocol/ids.js";
 import type { LinkMessage } from "../../../protocol/link.js";
@@ -24,8 +23,6 @@ export interface HandlerContext {
   reply(session: Session, message: ServerMessage): void;
   /** Logs what is a defect. */
   failed(error: unknown): void;
-  /** Tells the client why, and ends the session. */
-  end(session: Session, error: FastChatError): void;
   /** Makes a session open, under a number of its own. */
   open(session: Session, state: OpenState, ticketNonce: Uint8Array): SessionNumber;
   /** Asks the account's home to deliver to the session. */
