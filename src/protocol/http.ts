@@ -16,7 +16,9 @@ import {
 const Opaque = Base64Url(1, 2048, "OPAQUE message (RFC 9807), base64url");
 const DeviceLabel = Type.String({
   maxLength: 64,
-  description: "What the person sees in the list of devices",
+  // The one character that no database keeps.
+  pattern: "^[^\\u0000]*$",
+  description: "What the person sees in the list of devices, without U+0000",
 });
 
 /** Cost of the password hash on the client: Argon2id (RFC 9106). It travels with the account's record. */

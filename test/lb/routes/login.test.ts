@@ -156,5 +156,12 @@ t.test("garbage is refused at either step", async (t) => {
       body: { code: "badRequest" },
     });
   }
+  const device = "a\u0000b";
+  t.match(
+    await service.ask("POST", PATHS.loginFinish, {
+      body: { login: "AAAAAAAAAAAAAAAAAAAAAA", request: GUESS, device },
+    }),
+    { status: 400, body: { code: "badRequest", message: /device/ } },
+  );
   t.match(await finish("AAAAAAAAAAAAAAAAAAAAAA", GUESS), { status: 401, body: { code: "loginFailed" } });
 });
