@@ -34,6 +34,10 @@ export function leftOn(server: ServerId, { servers }: OperatorStatus): string | 
   if (found.state === "serving") {
     throw new FastChatError("conflict", `${server} was told to serve again meanwhile.`);
   }
-  const left = found.connections + found.placed;
-  return left === 0 ? null : `${server}: ${counted(left, "session")} left`;
+  const { connections, placed } = found;
+  const parts = [
+    ...(connections === 0 ? [] : [`${counted(connections, "session")} left`]),
+    ...(placed === 0 ? [] : [`${counted(placed, "session")} on the way there`]),
+  ];
+  return parts.length === 0 ? null : `${server}: ${parts.join(", ")}`;
 }

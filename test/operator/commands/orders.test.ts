@@ -20,7 +20,7 @@ t.test("a server is drained once nobody is there, nor on the way, or it is gone"
   t.equal(leftOn(CHAT_2, statusOf(["serving", 5])), null);
   const coming = statusOf(["serving", 0], ["draining", 0]);
   const servers = coming.servers.map((server) => ({ ...server, placed: 2 }));
-  t.equal(leftOn(CHAT_2, { ...coming, servers }), "chat-2: 2 sessions left");
+  t.equal(leftOn(CHAT_2, { ...coming, servers }), "chat-2: 2 sessions on the way there");
   t.throws(() => left("serving", 0), { code: "conflict" });
   t.end();
 });
