@@ -5,7 +5,7 @@ import { FastChatError } from "../../protocol/errors.js";
 import type { ServerId } from "../../protocol/ids.js";
 import { OPERATOR_PATHS, TakenUp, type OperatorStatus } from "../../protocol/operator.js";
 import { runOperatorCommand, type OperatorArguments } from "../command.js";
-import { counted, serverOf, withServer, type ServerArguments } from "../order-arguments.js";
+import { serverOf, sessionsOn, withServer, type ServerArguments } from "../order-arguments.js";
 import { waitUntilDone } from "../wait.js";
 
 export const drainCommand: CommandModule<OperatorArguments, ServerArguments> = {
@@ -34,10 +34,5 @@ export function leftOn(server: ServerId, { servers }: OperatorStatus): string | 
   if (found.state === "serving") {
     throw new FastChatError("conflict", `${server} was told to serve again meanwhile.`);
   }
-  const { connections, placed } = found;
-  const parts = [
-    ...(connections === 0 ? [] : [`${counted(connections, "session")} left`]),
-    ...(placed === 0 ? [] : [`${counted(placed, "session")} on the way there`]),
-  ];
-  return parts.length === 0 ? null : `${server}: ${parts.join(", ")}`;
+  return found.connections + found.placed === 0 ? null : `${server}: ${sessionsOn(found)}`;
 }
