@@ -65,7 +65,7 @@ export const ERRORS = {
   timeout: {
     http: 504,
     exit: 6,
-    advice: "No answer in time; check that the service runs and can be reached.",
+    advice: "Check that the service runs and can be reached, or wait longer.",
   },
   unreachable: { http: 502, exit: 6, advice: "Check the address and that the service runs." },
   pinMismatch: {
