@@ -10,6 +10,7 @@ import { connect } from "node:tls";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
+import { OPERATOR_COMMANDS } from "../src/operator/commands.js";
 import { parseAddress } from "../src/protocol/address.js";
 import { pinOf } from "../src/supervisor/certificate.js";
 
@@ -234,6 +235,7 @@ t.test("--help and --version answer and start nothing", async (t) => {
   ]) {
     t.match(help.stdout, flag);
   }
+  for (const command of OPERATOR_COMMANDS) t.match(help.stdout.replace(/\s+/g, " "), ` ${command}`);
   t.equal(version.code, 0);
   t.match(version.stdout, /^\d+\.\d+\.\d+\n$/);
 });

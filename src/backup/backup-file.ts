@@ -233,6 +233,7 @@ async function beginningOf(path: string): Promise<Uint8Array> {
 
 function readError(error: unknown, path: string): unknown {
   if (error instanceof FastChatError || systemCode(error) === undefined) return error;
+  if (systemCode(error) === "ENOENT") return new FastChatError("badRequest", `There is no file ${path}.`);
   const why = error instanceof Error ? error.message : String(error);
   return new FastChatError("badRequest", `${path} cannot be read: ${why}.`, undefined, { cause: error });
 }

@@ -2,6 +2,7 @@
 import type { Argv } from "yargs";
 import { FastChatError } from "../protocol/errors.js";
 import { parseServerId, type ServerId } from "../protocol/ids.js";
+import type { ServerStatus } from "../protocol/operator.js";
 import type { OperatorArguments } from "./command.js";
 
 export interface OrderArguments extends OperatorArguments {
@@ -35,6 +36,14 @@ export function serverOf({ id }: Pick<ServerArguments, "id">): ServerId {
     throw new FastChatError("badRequest", `"${id}" is no server's id; fastchat-system status lists them.`);
   }
   return server;
+}
+
+/** Who is there, and who was sent there and may come yet. */
+export function sessionsOn({ connections, placed }: Pick<ServerStatus, "connections" | "placed">): string {
+  const left = `${counted(connections, "session")} left`;
+  if (placed === 0) return left;
+  const coming = `${counted(placed, "session")} on the way there`;
+  return connections === 0 ? coming : `${left}, ${coming}`;
 }
 
 /** As "1 session", "2 sessions". */

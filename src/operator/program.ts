@@ -1,6 +1,6 @@
 /** Operators' commands: their list, and what `--help` says of them. They work on a system that runs. */
 import yargs, { type Argv } from "yargs";
-import { reportFailure } from "../client/cli/failure.js";
+import { reportFailure, usageError } from "../client/cli/failure.js";
 import { Output } from "../client/cli/output.js";
 import { FastChatError } from "../protocol/errors.js";
 import { PROGRAM, type OperatorArguments } from "./command.js";
@@ -60,9 +60,7 @@ export async function runOperatorProgram(args: readonly string[]): Promise<void>
     .epilogue(EPILOGUE)
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw (
-        error ?? new FastChatError("badRequest", `${(message ?? "").replace(/\.?\s*$/, "")}. See --help.`)
-      );
+      throw error ?? usageError(message);
     });
   try {
     await parser.parseAsync();

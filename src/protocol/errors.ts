@@ -13,7 +13,7 @@ export const ERRORS = {
   },
   badVersion: { http: 400, exit: 5, advice: "Update the older of client and service." },
   loginFailed: { http: 401, exit: 3, advice: "Check name and password." },
-  notSignedIn: { http: 401, exit: 3, advice: "Log in again: fastchat login NAME." },
+  notSignedIn: { http: 401, exit: 3, advice: "Log in: fastchat login NAME." },
   notOperator: {
     http: 401,
     exit: 3,
@@ -37,7 +37,7 @@ export const ERRORS = {
   },
   badInvite: { http: 403, exit: 4, advice: "Ask whoever gave it to you for another one." },
   forbidden: { http: 403, exit: 4, advice: "This account may not do that." },
-  noSuchAccount: { http: 404, exit: 4, advice: "Check the name; nobody of that name has an account here." },
+  noSuchAccount: { http: 404, exit: 4, advice: "Check the name." },
   noSuchServer: { http: 404, exit: 4, advice: "Check the id: fastchat-system status lists the servers." },
   noSuchArchive: {
     http: 404,
@@ -52,7 +52,7 @@ export const ERRORS = {
   noSuchGroup: { http: 404, exit: 4, advice: "Check its title or id: fastchat group list shows yours." },
   noSuchMessage: { http: 404, exit: 4, advice: "Check the id." },
   nameTaken: { http: 409, exit: 4, advice: "Choose another name." },
-  conflict: { http: 409, exit: 4, advice: "Another device was first; read the newest state and try again." },
+  conflict: { http: 409, exit: 4, advice: "Look at how it is now, and try again." },
   tooLarge: { http: 413, exit: 2, advice: "Send less at a time." },
   queueFull: {
     http: 429,
@@ -65,7 +65,7 @@ export const ERRORS = {
   timeout: {
     http: 504,
     exit: 6,
-    advice: "No answer in time; check that the service runs and can be reached.",
+    advice: "Check that the service runs and can be reached, or wait longer.",
   },
   unreachable: { http: 502, exit: 6, advice: "Check the address and that the service runs." },
   pinMismatch: {
@@ -95,7 +95,7 @@ export const ERRORS = {
   backupDamaged: {
     http: 500,
     exit: 8,
-    advice: "Use another backup: this file is damaged, was cut short, or is none.",
+    advice: "Use another backup.",
   },
   diskFull: { http: 507, exit: 8, advice: "Free some space; nothing that was acknowledged is lost." },
   databaseUnreachable: { http: 503, exit: 8, advice: "Check the database address and that the server runs." },

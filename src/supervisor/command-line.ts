@@ -104,6 +104,10 @@ export async function configOf(
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
 ): Promise<Config | null> {
+  const [first = "-"] = args;
+  if (!first.startsWith("-")) {
+    throw new FastChatError("badRequest", `There is no command "${first}". See --help.`);
+  }
   const given = await parse(args);
   if (given === null) return null;
   const text = (name: string): string | null => {
@@ -134,7 +138,8 @@ async function parse(args: readonly string[]): Promise<Record<string, unknown> |
     .usage(
       "$0 [options]\n$0 COMMAND [options]\n\n" +
         "Runs a FastChat service: balancer, chat servers, archive and their databases. With a command it looks after " +
-        "one that runs: status, scale N, drain ID, resume ID; COMMAND --help says more.",
+        "one: status, scale, drain, resume, rebalance, users, suspend, invite, backup, restore; " +
+        "COMMAND --help says more.",
     )
     .strict()
     .parserConfiguration({
@@ -146,7 +151,6 @@ async function parse(args: readonly string[]): Promise<Record<string, unknown> |
     .version(version())
     .help()
     .alias({ help: "h", version: "V" })
-    .demandCommand(0, 0, undefined, "Only options are taken")
     .exitProcess(false)
     .example("$0", "chat on this machine, at port 7440")
     .example("$0 --host 0.0.0.0 --public-host chat.example.org", "for all who can reach it")
@@ -161,9 +165,9 @@ async function parse(args: readonly string[]): Promise<Record<string, unknown> |
         "Once everything is ready the address for clients is printed, and stands in DIR/address until the",
         "service stops. Ctrl-C stops it in order; a second one ends it at once.",
         "",
-        "Exit codes: 0 stopped as asked, 1 a defect, 2 a wrong flag, setting or file, 6 a part was not ready in",
-        "time, 8 a port or the data folder is in use, the disk is full, a database cannot be reached, or the",
-        "data is damaged or of a newer version, 128 + signal ended by a second signal.",
+        "Exit codes: 0 stopped as asked, 1 a defect, 2 a wrong flag, setting or file, 6 a part was not ready",
+        "in time, 8 a port or the data folder is in use, the disk is full, a database cannot be reached, or",
+        "the data is damaged or of a newer version, 128 + signal ended by a second signal.",
       ].join("\n"),
     )
     .wrap(Math.min(100, process.stdout.columns ?? 100))

@@ -39,7 +39,7 @@ function drain(state: State, server: ServerId): ErrorRecord | null {
   if (thread.assignment.is === "draining") return null;
   if (!chatServers(state).some((other) => other !== thread && isTaking(other))) {
     return refused(
-      "badRequest",
+      "conflict",
       `No other server takes people: resume or add one before ${server} is drained.`,
     );
   }

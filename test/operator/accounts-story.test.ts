@@ -86,10 +86,13 @@ t.test("who is suspended is cut off at once, is told why, and stays away", async
     code: 0,
     stdout: "bob is suspended. Signed out: 1 device. What others write to bob waits.\n",
   });
+  t.match(await operate("suspend", "bob"), { stdout: /^bob was suspended already\. What others write/ });
   const ended = await listening.ended;
   t.equal(ended.code, 4);
+  t.notMatch(ended.stderr, /archive/);
   t.match(ended.stderr, /This account is suspended\. Ask whoever runs the service\./);
-  t.match(await as("bob", ["send", "alice", "hello"]), { code: 4, stderr: /This account is suspended/ });
+  const refused = await as("bob", ["send", "alice", "hello"]);
+  t.match(refused, { code: 4, stderr: /^fastchat: This account is suspended[^\n]*\n$/ });
   t.match(await operate("users", "--search", "bob"), { stdout: /suspended\n$/ });
 });
 
@@ -109,7 +112,7 @@ t.test("what is written to somebody suspended waits, and comes once that is lift
     stdout: /^\{"name":"bob","suspended":false,"changed":true,"devices":1\}\n$/,
   });
   t.match(await operate("suspend", "bob", "--lift"), { code: 0, stdout: "bob was not suspended.\n" });
-  t.match(await as("bob", ["send", "alice", "not yet"]), { code: 3, stderr: /Log in again/ });
+  t.match(await as("bob", ["send", "alice", "not yet"]), { code: 3, stderr: /Log in: fastchat login/ });
   t.match(await as("bob", ["login", "bob"]), { code: 0 });
   t.match(await as("bob", ["listen", "--count", "1", "--timeout", "30"]), {
     code: 0,

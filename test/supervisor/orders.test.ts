@@ -53,7 +53,7 @@ t.test("what would leave nobody to take people is refused, and so is what is not
   const story = Story.running();
   story.order({ do: "drain", server: CHAT_1 });
   story.exits(CHAT_3);
-  t.same(story.order({ do: "drain", server: CHAT_2 }), ["balancer: order 2 badRequest"], "chat-3 rests");
+  t.same(story.order({ do: "drain", server: CHAT_2 }), ["balancer: order 2 conflict"], "chat-3 rests");
   t.same(story.order({ do: "scale", servers: 0 }), ["balancer: order 3 badRequest"]);
   t.same(story.order({ do: "scale", servers: 65 }), ["balancer: order 4 badRequest"]);
   t.same(story.order({ do: "scale", servers: 1.5 }), ["balancer: order 5 badRequest"]);

@@ -1,5 +1,6 @@
 /** Tells whoever listens when the connection is lost, and when it is back. */
 import { printableLine } from "./printable.js";
+import { isFinal } from "../core/connection.js";
 import type { ConnectionStatus, GroupAlarm } from "../core/messages.js";
 import { shownGroup } from "../core/peers.js";
 import type { ErrorRecord } from "../../protocol/errors.js";
@@ -38,6 +39,8 @@ export class ConnectionNotes {
         this.#lost = null;
         return;
       case "archive":
+        // Nobody is let in to it any more: that ends the command, which says so.
+        if (status.error !== null && isFinal(status.error.code)) return;
         if (status.online) this.#archiveTakes(status.error);
         if (this.#archiveAway === status.online) {
           this.output.note(

@@ -8,6 +8,8 @@ export type PasswordSource = PromptSource;
 export const MIN_PASSWORD_CHARACTERS = 8;
 const MIN_DIFFERENT_CHARACTERS = 4;
 const MAX_PASSWORD_BYTES = 1024;
+/** How often somebody at a terminal may choose one. */
+const MOST_TRIES = 3;
 /** The variable with the account's password. */
 const ACCOUNT_VARIABLE = "FASTCHAT_PASSWORD";
 /** That of an export has its own, so that no file is sealed with the account's by mistake. */
@@ -57,7 +59,7 @@ export function askPassword(name: string, source: PasswordSource): Promise<strin
   return ask(name, source, ACCOUNT_VARIABLE);
 }
 
-/** The password of a new account, asked for twice. @throws FastChatError `badRequest`; Interrupted */
+/** The password of a new account, asked for twice; anew, if it will not do. @throws FastChatError `badRequest`; Interrupted */
 export function choosePassword(name: string, source: PasswordSource): Promise<string> {
   return choose(name, source, ACCOUNT_VARIABLE);
 }
@@ -89,10 +91,27 @@ async function ask(name: string, source: PasswordSource, variable: string): Prom
 
 async function choose(name: string, source: PasswordSource, variable: string): Promise<string> {
   const given = takeFromEnvironment(source.env, variable);
-  const question = `Choose a password for ${name}:`;
-  const password = preparePassword(given ?? (await promptFor(question, source, variable)));
+  if (given !== null) {
+    const password = preparePassword(given);
+    refuseWeakPassword(password, name);
+    return password;
+  }
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await chooseAtTerminal(name, source, variable);
+    } catch (error) {
+      const again = error instanceof FastChatError && source.stdin.isTTY && tries < MOST_TRIES;
+      if (!again) throw error;
+      // To end here would have the next password typed at the shell, where it shows and is remembered.
+      source.stderr.write(`${error.message}\n`);
+    }
+  }
+}
+
+async function chooseAtTerminal(name: string, source: PasswordSource, variable: string): Promise<string> {
+  const password = preparePassword(await promptFor(`Choose a password for ${name}:`, source, variable));
   refuseWeakPassword(password, name);
-  if (given === null && preparePassword(await promptFor("Once more:", source, variable)) !== password) {
+  if (preparePassword(await promptFor("Once more:", source, variable)) !== password) {
     throw new FastChatError("badRequest", "The two passwords are not the same.");
   }
   return password;

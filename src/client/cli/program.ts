@@ -24,7 +24,7 @@ import { sendCommand } from "./commands/send.js";
 import { verifyCommand } from "./commands/verify.js";
 import { whoamiCommand } from "./commands/whoami.js";
 import { DEFAULT_ADDRESS } from "./address.js";
-import { reportFailure } from "./failure.js";
+import { reportFailure, usageError } from "./failure.js";
 import { Output } from "./output.js";
 import type { GlobalOptions } from "./session.js";
 
@@ -104,7 +104,7 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     .epilogue(EPILOGUE)
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? new FastChatError("badRequest", `${sentence(message ?? "")} See --help.`);
+      throw error ?? usageError(message);
     });
   try {
     await parser.parseAsync();
@@ -113,12 +113,6 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     const shown = error instanceof FastChatError ? error : new FastChatError("badRequest", textOf(error));
     process.exitCode = reportFailure(shown, output, Boolean(process.env["FASTCHAT_DEBUG"]));
   }
-}
-
-/** One line that ends as a sentence does. */
-function sentence(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
-  return /[.?!]$/.test(line) ? line : `${line || "The arguments are not right"}.`;
 }
 
 function textOf(error: unknown): string {

@@ -31,7 +31,7 @@ export const backupCommand: CommandModule<OperatorArguments, BackupArguments> = 
         describe: "Seal it under a password, which is asked for or taken from FASTCHAT_BACKUP_PASSWORD",
       })
       .option("force", { type: "boolean", default: false, describe: "Replace a file that is there" })
-      .example("$0 backup --data /srv/fastchat --seal /backups/monday", "of embedded databases, sealed")
+      .example("$0 backup monday --data /srv/chat --seal", "of embedded databases, sealed")
       .epilogue(
         "The file holds the service's secrets and both databases, with mode 0600: keep it like the data folder. " +
           "With PostgreSQL give the same --database and --archive-database, variables or --config as the system has.",

@@ -5,7 +5,7 @@ import { FastChatError } from "../../protocol/errors.js";
 import type { ServerId } from "../../protocol/ids.js";
 import { OPERATOR_PATHS, TakenUp, type OperatorStatus } from "../../protocol/operator.js";
 import { runOperatorCommand, type OperatorArguments } from "../command.js";
-import { counted, serverOf, withServer, type ServerArguments } from "../order-arguments.js";
+import { serverOf, sessionsOn, withServer, type ServerArguments } from "../order-arguments.js";
 import { waitUntilDone } from "../wait.js";
 
 export const drainCommand: CommandModule<OperatorArguments, ServerArguments> = {
@@ -34,6 +34,5 @@ export function leftOn(server: ServerId, { servers }: OperatorStatus): string | 
   if (found.state === "serving") {
     throw new FastChatError("conflict", `${server} was told to serve again meanwhile.`);
   }
-  const left = found.connections + found.placed;
-  return left === 0 ? null : `${server}: ${counted(left, "session")} left`;
+  return found.connections + found.placed === 0 ? null : `${server}: ${sessionsOn(found)}`;
 }

@@ -19,7 +19,7 @@ export const restoreCommand: CommandModule<OperatorArguments, RestoreArguments> 
   builder: (yargs) =>
     storageOptions(yargs)
       .positional("file", { type: "string", demandOption: true, describe: "The backup" })
-      .example("$0 restore --data /srv/new /backups/monday", "into embedded databases")
+      .example("$0 restore monday --data /srv/new", "into embedded databases")
       .epilogue(
         "Nothing runs meanwhile, and nothing is overwritten. A backup of embedded databases can be restored into " +
           "PostgreSQL and the other way round. The password of a sealed one is asked for, or taken from " +

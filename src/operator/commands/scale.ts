@@ -4,7 +4,7 @@ import { printableJson } from "../../client/cli/printable.js";
 import { FastChatError } from "../../protocol/errors.js";
 import { MOST_SERVERS, OPERATOR_PATHS, TakenUp, type OperatorStatus } from "../../protocol/operator.js";
 import { runOperatorCommand, type OperatorArguments } from "../command.js";
-import { counted, withWait, type OrderArguments } from "../order-arguments.js";
+import { counted, sessionsOn, withWait, type OrderArguments } from "../order-arguments.js";
 import { waitUntilDone } from "../wait.js";
 
 interface ScaleArguments extends OrderArguments {
@@ -61,7 +61,7 @@ export function leftToDo(wanted: number, { servers }: OperatorStatus): string | 
   const coming = staying.filter(({ state }) => state === "starting" || state === "down");
   const parts = [
     ...coming.map(({ id, state }) => `${id} is ${state}`),
-    ...going.map(({ id, connections }) => `${id} has ${counted(connections, "session")} left`),
+    ...going.map((server) => `${server.id} has ${sessionsOn(server)}`),
   ];
   return parts.length === 0 ? null : parts.join(", ");
 }

@@ -44,7 +44,8 @@ function sentence(name: string, lifted: boolean, { changed, devices }: Suspensio
       ? `${name} is not suspended any more; its devices have to log in again.`
       : `${name} was not suspended.`;
   }
+  if (!changed) return `${name} was suspended already. What others write to ${name} waits.`;
   const cut =
     devices === 0 ? "No device was signed in" : `Signed out: ${devices} device${devices === 1 ? "" : "s"}`;
-  return `${name} is suspended${changed ? "" : ", as before"}. ${cut}. What others write to ${name} waits.`;
+  return `${name} is suspended. ${cut}. What others write to ${name} waits.`;
 }

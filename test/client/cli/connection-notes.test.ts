@@ -32,6 +32,15 @@ t.test("the archive's going and coming is told", (t) => {
   t.end();
 });
 
+t.test("who is let in nowhere is not told that the archive is away", (t) => {
+  const { output, stderr } = collected();
+  const notes = new ConnectionNotes(output);
+  const suspended = { code: "suspended", message: "This account is suspended." } as const;
+  notes.onStatus({ kind: "archive", online: false, error: suspended });
+  t.equal(stderr(), "");
+  t.end();
+});
+
 t.test("a full archive is told once, however often it is asked, and so is its end", (t) => {
   const { output, stderr } = collected();
   const notes = new ConnectionNotes(output);

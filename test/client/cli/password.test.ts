@@ -59,11 +59,20 @@ t.test("a new password is asked for twice", async (t) => {
   const same = terminal("correct horse", "correct horse");
   t.equal(await choosePassword("alice", same.source), "correct horse");
   t.match(same.shown(), /Choose a password for alice.*Once more/s);
-  const different = terminal("correct horse", "correct house");
-  await t.rejects(choosePassword("alice", different.source), { code: "badRequest", message: /not the same/ });
-  const weak = terminal("short");
+});
+
+t.test("one that will not do is asked for anew, three times in all", async (t) => {
+  const mended = terminal("short", "correct horse", "correct house", "correct horse", "correct horse");
+  t.equal(await choosePassword("alice", mended.source), "correct horse");
+  t.match(
+    mended.shown(),
+    /too weak.*Choose a password.*Once more.*not the same.*Choose a password.*Once more/s,
+  );
+  const weak = terminal("short", "aaaaaaaaaaaa", "alice");
   await t.rejects(choosePassword("alice", weak.source), { code: "badRequest", message: /too weak/ });
   t.notMatch(weak.shown(), /Once more/);
+  const left = terminal("short", "\u0003");
+  await t.rejects(choosePassword("alice", left.source), { name: "Interrupted", exitCode: 130 });
 });
 
 t.test("Ctrl-C at the question ends with 130", async (t) => {

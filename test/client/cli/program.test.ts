@@ -2,6 +2,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { ERRORS } from "../../../src/protocol/errors.js";
 import { listenHttps, makeCertificate } from "../node/tls-service.js";
 import { run, start } from "./run.js";
 
@@ -70,6 +71,7 @@ t.test("what is not a command, a name or a value of an option ends with 2 and on
     t.equal(code, 2, shown);
     t.equal(stdout, "", shown);
     t.match(stderr, /^fastchat: [^\n]+\n$/, shown);
+    t.notMatch(stderr, ERRORS.badRequest.advice, "the message itself says what would be right");
   }
 });
 

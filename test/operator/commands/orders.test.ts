@@ -20,7 +20,7 @@ t.test("a server is drained once nobody is there, nor on the way, or it is gone"
   t.equal(leftOn(CHAT_2, statusOf(["serving", 5])), null);
   const coming = statusOf(["serving", 0], ["draining", 0]);
   const servers = coming.servers.map((server) => ({ ...server, placed: 2 }));
-  t.equal(leftOn(CHAT_2, { ...coming, servers }), "chat-2: 2 sessions left");
+  t.equal(leftOn(CHAT_2, { ...coming, servers }), "chat-2: 2 sessions on the way there");
   t.throws(() => left("serving", 0), { code: "conflict" });
   t.end();
 });
@@ -41,6 +41,9 @@ t.test("so many servers are there once they run and no other is left", (t) => {
     leftToDo(2, statusOf(["serving", 1], ["starting", 0], ["retiring", 7])),
     "chat-2 is starting, chat-3 has 7 sessions left",
   );
+  const coming = statusOf(["serving", 1], ["retiring", 7]);
+  const servers = coming.servers.map((server) => ({ ...server, placed: 1 }));
+  t.equal(leftToDo(1, { ...coming, servers }), "chat-2 has 7 sessions left, 1 session on the way there");
   t.throws(() => leftToDo(3, statusOf(["serving", 1], ["serving", 1], ["retiring", 1])), {
     code: "unavailable",
     message: /There are 2 chat servers only/,

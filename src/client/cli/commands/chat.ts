@@ -1,6 +1,6 @@
 /** `fastchat chat NAME` */
 import type { CommandModule } from "yargs";
-import { FastChatError } from "../../../protocol/errors.js";
+import { FastChatError, type ErrorCode } from "../../../protocol/errors.js";
 import type { Client } from "../../core/client.js";
 import type { HistoryEntry, Listening } from "../../core/messages.js";
 import { ConnectionNotes } from "../connection-notes.js";
@@ -23,6 +23,9 @@ interface ChatOptions extends GlobalOptions {
 const SHOWN_BEFORE = 10;
 /** Lines that wait to be accepted at the same time; what is piped in faster waits in its pipe. */
 const MOST_UNDER_WAY = 64;
+
+/** There is nobody to talk to. */
+const NOBODY: ReadonlySet<ErrorCode> = new Set(["noSuchAccount", "noSuchGroup"]);
 
 /** Of a device that leaves what comes with the service. */
 const NOT_LISTENING: Listening = {
@@ -113,6 +116,7 @@ async function chat(context: CommandContext, client: Client, name: string): Prom
  * The end of the conversation so far, where it can be had: to talk without it is better than not to talk.
  *
  * @returns what was begun, on whichever device, and not sent
+ * @throws FastChatError `noSuchAccount`, `noSuchGroup`
  */
 async function showBefore(
   { output, interrupts }: CommandContext,
@@ -124,7 +128,7 @@ async function showBefore(
     before = await unlessAborted(client.history({ with: name, limit: SHOWN_BEFORE }), interrupts.signal);
     draft = await unlessAborted(client.draft(name), interrupts.signal);
   } catch (error) {
-    if (!(error instanceof FastChatError)) throw error;
+    if (!(error instanceof FastChatError) || NOBODY.has(error.code)) throw error;
     output.note(`what was said before cannot be shown: ${printableLine(error.message)}`);
   }
   for (const entry of before) await output.line(historyLine(entry, false, output.paint));

@@ -7,6 +7,9 @@ import { printableJson } from "../printable.js";
 import { sayIfSlow } from "../progress.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
 
+const IF_RESTORED =
+  "If whoever runs the service has restored a backup, fastchat check --accept takes your history as it is now.";
+
 interface CheckOptions extends GlobalOptions {
   readonly accept: boolean;
 }
@@ -44,6 +47,6 @@ export const checkCommand: CommandModule<GlobalOptions, CheckOptions> = {
       if (output.json) await output.line(printableJson({ entries: counter, alarm }));
       else if (alarm === null)
         await output.line(`All ${counter} entries of your history are as they were seen.`);
-      if (alarm !== null) throw new FastChatError("undecryptable", alarmText(alarm));
+      if (alarm !== null) throw new FastChatError("undecryptable", `${alarmText(alarm)} ${IF_RESTORED}`);
     }),
 };

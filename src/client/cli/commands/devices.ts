@@ -1,8 +1,9 @@
 /** `fastchat devices` */
 import type { CommandModule } from "yargs";
-import { isoTime, localTime } from "../format.js";
+import { isoTime } from "../format.js";
+import { deviceLines } from "../format-devices.js";
 import { unlessAborted } from "../interrupt.js";
-import { printableJson, printableLine } from "../printable.js";
+import { printableJson } from "../printable.js";
 import { runCommand, withClient, type GlobalOptions } from "../session.js";
 
 export const devicesCommand: CommandModule<GlobalOptions, GlobalOptions> = {
@@ -16,9 +17,8 @@ export const devicesCommand: CommandModule<GlobalOptions, GlobalOptions> = {
       const devices = await withClient(context, (client) =>
         unlessAborted(client.devices(), interrupts.signal),
       );
-      for (const { device, label, signedInAt, lastUsedAt, isThis } of devices) {
-        if (output.json) {
-          await output.line(
+      const lines = output.json
+        ? devices.map(({ device, label, signedInAt, lastUsedAt, isThis }) =>
             printableJson({
               device,
               label,
@@ -26,14 +26,8 @@ export const devicesCommand: CommandModule<GlobalOptions, GlobalOptions> = {
               lastUsedAt: isoTime(lastUsedAt),
               isThis,
             }),
-          );
-        } else {
-          const here = isThis ? output.paint.green(" (this one)") : "";
-          const since = output.paint.dim(
-            `since ${localTime(signedInAt)}, last here ${localTime(lastUsedAt)}`,
-          );
-          await output.line(`${printableLine(label || device)}${here}  ${since}`);
-        }
-      }
+          )
+        : deviceLines(devices, output.paint);
+      for (const line of lines) await output.line(line);
     }),
 };
