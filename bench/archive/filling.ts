@@ -50,7 +50,7 @@ export async function fill(
   if (account === null) throw new Error("nobody is signed in on this device");
   const keys = await importAccountKeys(account.vault);
   const balancer = new Balancer(ports.http, account.token);
-  const placer = new Placer(ports.clock, () => balancer.place());
+  const placer = new Placer(balancer);
   const archive = new Archive(
     ports,
     {

@@ -2,6 +2,7 @@
 import type { App } from "./app.js";
 import type { BalancerContext } from "./context.js";
 import type { RateLimits } from "./rate-limits.js";
+import { archiveAddress } from "./routes/archive-address.js";
 import { cards } from "./routes/cards.js";
 import { cardOf } from "./routes/card-of.js";
 import { checkpoint } from "./routes/checkpoint.js";
@@ -27,6 +28,7 @@ export function addRoutes(app: App, context: BalancerContext, rates: RateLimits)
 
   logout(app, context);
   place(app, context);
+  archiveAddress(app, context);
   voucher(app, context);
   fileVoucher(app, context);
   vault(app, context);

@@ -111,10 +111,14 @@ export type LoginFinish = Static<typeof LoginFinish>;
 export const LoginFinished = Type.Object({ session: SignedIn, card: Card, vault: VaultRecord });
 export type LoginFinished = Static<typeof LoginFinished>;
 
+/** Where the archive listens. */
+export const ArchiveAddress = Type.Object({ host: Host, port: Port });
+export type ArchiveAddress = Static<typeof ArchiveAddress>;
+
 /** Where to connect, and the ticket that the chat server asks for. */
 export const Placement = Type.Object({
   server: Type.Object({ id: ServerIdSchema, host: Host, port: Port }),
-  archive: Type.Object({ host: Host, port: Port }),
+  archive: ArchiveAddress,
   ticket: Base64Url(1, 1024, "Ticket for that server and its present start; single use"),
   /** How long the ticket is good for, in milliseconds. */
   validMs: Counter,
@@ -199,6 +203,7 @@ export const PATHS = {
   loginFinish: "/v1/login/finish",
   logout: "/v1/logout",
   place: "/v1/place",
+  archive: "/v1/archive",
   voucher: "/v1/archive/voucher",
   fileVoucher: "/v1/files/voucher",
   vault: "/v1/vault",

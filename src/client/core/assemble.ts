@@ -99,7 +99,7 @@ export async function assemble(
   const keys = await importAccountKeys(record.vault);
   const card = await verifyCard(record.card);
   const balancer = new Balancer(ports.http, record.token);
-  const placer = new Placer(clock, () => balancer.place());
+  const placer = new Placer(balancer);
   const entries = new Entries(keys.archive);
   const settings = new DeviceSettings(files, record);
   let spell: ListeningSpell | null = null;

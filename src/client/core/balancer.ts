@@ -4,6 +4,7 @@ import { Compile, type Validator } from "#typebox/compile";
 import { fromBase64Url, toBase64Url } from "../../protocol/bytes.js";
 import { FastChatError } from "../../protocol/errors.js";
 import {
+  ArchiveAddress,
   Card,
   CardsFound,
   CheckpointReplaced,
@@ -33,6 +34,7 @@ const answers = {
   loginStarted: Compile(LoginStarted),
   loginFinished: Compile(LoginFinished),
   placement: Compile(Placement),
+  archive: Compile(ArchiveAddress),
   voucher: Compile(Voucher),
   card: Compile(Card),
   cards: Compile(CardsFound),
@@ -81,6 +83,11 @@ export class Balancer {
   /** A chat server for this device, with a ticket for one connection to it, and where the archive is. */
   async place(): Promise<Placement> {
     return checked(answers.placement, await this.#http.request("POST", PATHS.place, {}, this.#token));
+  }
+
+  /** Where the archive is. */
+  async archive(): Promise<ArchiveAddress> {
+    return checked(answers.archive, await this.#http.request("GET", PATHS.archive, undefined, this.#token));
   }
 
   /** The right to make one archive. */

@@ -1,10 +1,10 @@
 /** Sends a device to a chat server, with a ticket that lets it in once. */
 import { toBase64Url } from "../../protocol/bytes.js";
-import { FastChatError } from "../../protocol/errors.js";
 import { HttpError, PATHS, Placement } from "../../protocol/http.js";
 import type { App } from "../app.js";
 import { BEARER, signedIn } from "../bearer.js";
 import type { BalancerContext } from "../context.js";
+import { addressOf } from "./archive-address.js";
 
 export function place(app: App, context: BalancerContext): void {
   const { admission, placement, grants, clock, timeouts, publicHost } = context;
@@ -17,14 +17,13 @@ export function place(app: App, context: BalancerContext): void {
     const { account, device } = await signedIn(context, request);
     // Behind the look-up: who is nobody here takes no turn from others.
     await admission.enter();
-    const archive = context.archive();
-    if (archive === null) throw new FastChatError("unavailable", "The archive has not started yet.");
+    const archive = addressOf(context);
     const { server, nonce } = placement.place(account);
     const { id, incarnation, listening } = server;
     const expiresAt = clock.now() + timeouts.ticketMs;
     return {
       server: { id, host: publicHost, port: listening.port },
-      archive: { host: publicHost, port: archive.port },
+      archive,
       ticket: toBase64Url(grants.ticket({ account, device, server: id, incarnation, expiresAt, nonce })),
       validMs: timeouts.ticketMs,
     };

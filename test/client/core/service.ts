@@ -216,6 +216,8 @@ export class Service {
         this.#tickets.set(ticket, session);
         return { server: { id: "chat-1", ...CHAT }, archive: ARCHIVE, ticket, validMs: 60_000 };
       }
+      case `GET ${PATHS.archive}`:
+        return ARCHIVE;
       case `POST ${PATHS.fileVoucher}`:
       case `POST ${PATHS.voucher}`: {
         const voucher = this.#bytes(24);

@@ -1,6 +1,6 @@
 import { verify } from "node:crypto";
 import t from "tap";
-import { toHex } from "../../../src/protocol/bytes.js";
+import { toBase64Url, toHex } from "../../../src/protocol/bytes.js";
 import {
   decodeTicketClaims,
   decodeFileVoucherClaims,
@@ -12,7 +12,7 @@ import {
 } from "../../../src/protocol/grants.js";
 import { PATHS, type Placement, type Voucher } from "../../../src/protocol/http.js";
 import { accountId, deviceId, entry } from "../loads.js";
-import { grantKeys, signUp, startService, type Service } from "../service.js";
+import { grantKeys, OPERATOR_TOKEN, signUp, startService, type Service } from "../service.js";
 
 const archive = { host: "127.0.0.1", port: 7441 };
 
@@ -25,6 +25,19 @@ function open(grant: string, label: string): Uint8Array {
 
 const place = async (service: Service, token: string): Promise<Placement> =>
   (await service.ask("POST", PATHS.place, { token })).body as Placement;
+
+t.test("who only asks where the archive is takes no place", async (t) => {
+  const service = await startService(t);
+  const { token } = await signUp(service, "alice");
+  service.addServer(entry(1, 42));
+  const ask = (as?: string) => service.ask("GET", PATHS.archive, as === undefined ? {} : { token: as });
+  t.match(await ask(token), { status: 503, body: { code: "unavailable" } }, "it has not started yet");
+  service.balancer.setArchive(archive);
+  t.same((await ask(token)).body, { host: "chat.example", port: 7441 });
+  t.match(await ask(), { status: 401, body: { code: "notSignedIn" } });
+  const status = await service.ask("GET", "/v1/operator/status", { token: toBase64Url(OPERATOR_TOKEN) });
+  t.match(status.body, { servers: [{ id: "chat-1", placed: 0 }] });
+});
 
 t.test("a device gets a server, the archive and a ticket bound to both", async (t) => {
   const service = await startService(t);
