@@ -267,6 +267,21 @@ export class LoadView {
     return this.#servers.get(id)?.traffic ?? null;
   }
 
+  /**
+   * By how much the messages a second of servers change once all is done that is under way, as far as they are known
+   * of the sessions that were told to move.
+   */
+  messagesUnderWay(): ReadonlyMap<ServerId, number> {
+    const changes = new Map<ServerId, number>();
+    for (const { server, from } of this.#placements.values()) {
+      if (from === null) continue;
+      const rate = this.#current(from.server)?.traffic.rateOf(from.session) ?? 0;
+      changes.set(from.server.id, (changes.get(from.server.id) ?? 0) - rate);
+      changes.set(server.id, (changes.get(server.id) ?? 0) + rate);
+    }
+    return changes;
+  }
+
   /** Sessions that are on their way from one server to another. */
   get leaving(): number {
     let sum = 0;

@@ -126,7 +126,10 @@ export class Mover {
     const loads = view.servers(now);
     this.#sayEmptied(loads);
     const fit = new Set(sound(loads, silenceMs(this.#options.timeouts.reportMs)));
-    const servers = loads.map((load) => this.#planServer(load, fit.has(load), now));
+    const underWay = view.messagesUnderWay();
+    const servers = loads.map((load) =>
+      this.#planServer(load, fit.has(load), underWay.get(load.id) ?? 0, now),
+    );
     const goal = this.#goal(servers);
     if (goal === null && servers.every(({ duty }) => duty === "serving")) return;
     const mayBe = MOST_UNDER_WAY_S * limits.movesPerSecond - view.leaving;
@@ -183,7 +186,8 @@ export class Mover {
     this.#options.log.info({ moved: this.#told }, "the load is even");
   }
 
-  #planServer(load: PlaceableServer, isFit: boolean, now: number): PlanServer {
+  /** @param underWay messages a second by which it will have more once all is done that is under way */
+  #planServer(load: PlaceableServer, isFit: boolean, underWay: number, now: number): PlanServer {
     const { fleet, view } = this.#options;
     const { id, connections, placed, capacity } = load;
     const duty = fleet.dutyOf(id);
@@ -203,7 +207,7 @@ export class Mover {
       duty,
       room: isFit && duty === "serving" ? capacity - connections - placed : 0,
       connections: expectedConnections(load),
-      messagesPerSecond: total,
+      messagesPerSecond: total + underWay,
       busy,
       quiet: quietOnes(sessions, known, mayGo),
       quietRate: others > 0 ? Math.max(0, total - busyRate) / others : 0,

@@ -20,7 +20,7 @@ export interface PlanServer {
   readonly duty: Duty;
   /** How many sessions more it may take; 0 for one that is not fit to. */
   readonly room: number;
-  /** Once all is done that is under way. */
+  /** Once all is done that is under way; messages likewise. */
   readonly connections: number;
   readonly messagesPerSecond: number;
   /** Sessions that may be moved, of which the messages are known by themselves. */

@@ -206,6 +206,25 @@ t.test("messages are known by session, and move with it", (t) => {
 });
 
 t.test(
+  "messages of who is on the way count at neither end yet, and are told apart from what is there",
+  (t) => {
+    const { view } = viewOf(one, two);
+    view.connected(one, session(1), "", 0);
+    view.report(one, report({ messagesIn: 30 }), 1000, [{ session: 1, messages: 20 }]);
+    view.report(two, report({ messagesIn: 10 }), 1000);
+    t.same([...view.messagesUnderWay()], []);
+    view.placed(two, "bb", 1000);
+    view.moving(one, 1, two, "aa", 1000);
+    const under = view.messagesUnderWay();
+    t.ok(Math.abs((under.get(one.id) ?? 0) + 20) < 1e-6 && Math.abs((under.get(two.id) ?? 0) - 20) < 1e-6);
+    view.connected(two, session(5), "aa", 1100);
+    view.disconnected(one, 1, 1100);
+    t.same([...view.messagesUnderWay()], []);
+    t.end();
+  },
+);
+
+t.test(
   "a server that comes to others in use is warmed up; one that starts with them, or has people, is not",
   (t) => {
     const { view, at } = viewOf(one, two);

@@ -3,6 +3,7 @@ import t, { type Test } from "tap";
 import { LoadView } from "../../src/lb/load-view.js";
 import { Mover } from "../../src/lb/mover.js";
 import { Fleet } from "../../src/lb/operator/fleet.js";
+import { significantTraffic } from "../../src/lb/rebalance.js";
 import type { TicketClaims } from "../../src/protocol/grants.js";
 import { toHex } from "../../src/protocol/bytes.js";
 import type { ServerId, SessionNumber } from "../../src/protocol/ids.js";
@@ -20,6 +21,8 @@ interface Options {
   readonly sessions: readonly number[];
   /** Messages a second of a session, in the order of their numbers. */
   readonly rateOf?: (session: number) => number;
+  /** How long a session takes to go where it was told to, in milliseconds. */
+  readonly tripMs?: (session: number) => number;
 }
 
 /** Servers whose clients move as they are told, unless a test keeps them. */
@@ -48,8 +51,10 @@ class Scene {
       view,
       servers: {
         move: (from, moves) => {
-          for (const move of moves) this.told.push({ from, move, at: clock.now() });
-          if (this.obedient) clock.after(50, () => this.#go(from, moves));
+          for (const move of moves) {
+            this.told.push({ from, move, at: clock.now() });
+            if (this.obedient) clock.after(options.tripMs?.(move.session) ?? 50, () => this.#go(from, move));
+          }
         },
       },
       fleet: this.fleet,
@@ -129,20 +134,15 @@ class Scene {
     return { session, account: accountId(session), device: deviceId(session) };
   }
 
-  #go(from: ServerId, moves: readonly SessionMove[]): void {
-    const source = this.view.servers(this.clock.now()).find(({ id }) => id === from)?.entry;
-    for (const { session, server, ticket } of moves) {
-      const target = this.view.servers(this.clock.now()).find(({ id }) => id === server)?.entry;
-      const claims = this.#claims.get(ticket);
-      if (source === undefined || target === undefined || claims === undefined) continue;
-      this.view.connected(
-        target,
-        this.#session(this.#rates.get(session)),
-        toHex(claims.nonce),
-        this.clock.now(),
-      );
-      this.view.disconnected(source, session, this.clock.now());
-    }
+  #go(from: ServerId, { session, server, ticket }: SessionMove): void {
+    const now = this.clock.now();
+    const servers = this.view.servers(now);
+    const source = servers.find(({ id }) => id === from)?.entry;
+    const target = servers.find(({ id }) => id === server)?.entry;
+    const claims = this.#claims.get(ticket);
+    if (source === undefined || target === undefined || claims === undefined) return;
+    this.view.connected(target, this.#session(this.#rates.get(session)), toHex(claims.nonce), now);
+    this.view.disconnected(source, session, now);
   }
 
   #report(number: number): void {
@@ -302,6 +302,26 @@ t.test("an operator has any strategy evened out, and is told how far it has come
   t.strictSame(scene.mover.progress(), { underWay: false, moving: 0, moved: 60, left: 0 });
   t.strictSame(scene.counts, [30, 30, 30]);
 });
+
+for (const tripMs of [50, 600, 1_500]) {
+  t.test(`no more sessions exchange than have to where clients take ${tripMs} ms to go`, async (t) => {
+    const rateOf = (session: number): number => (session <= 100 ? 200 / session : 1);
+    const scene = new Scene(t, {
+      sessions: [100, 100, 100, 100],
+      strategy: "least-busy",
+      rateOf,
+      tripMs: (session) => tripMs * (0.5 + (session % 11) / 10),
+    });
+    scene.pass(60_000);
+    const mean = scene.rates.reduce((sum, rate) => sum + rate, 0) / 4;
+    const worst = Math.max(...scene.rates.map((rate) => Math.abs(rate - mean)));
+    t.ok(worst <= significantTraffic(mean), scene.rates.map(Math.round).join(", "));
+    t.ok(scene.told.length <= 50, `${scene.told.length} sessions moved`);
+    const moved = scene.told.length;
+    scene.pass(120_000);
+    t.equal(scene.told.length, moved, "and then all stay where they are");
+  });
+}
 
 t.test("under Zipf's senders messages come to be even, with connections as even as they were", async (t) => {
   const harmonic = (n: number): number =>
