@@ -3,7 +3,9 @@ import t, { type Test } from "tap";
 import { LoadView } from "../../src/lb/load-view.js";
 import { Mover } from "../../src/lb/mover.js";
 import { Fleet } from "../../src/lb/operator/fleet.js";
+import { Placement } from "../../src/lb/placement.js";
 import { significantTraffic } from "../../src/lb/rebalance.js";
+import { chooseStrategy } from "../../src/lb/strategy-choice.js";
 import type { TicketClaims } from "../../src/protocol/grants.js";
 import { toHex } from "../../src/protocol/bytes.js";
 import type { ServerId, SessionNumber } from "../../src/protocol/ids.js";
@@ -23,6 +25,12 @@ interface Options {
   readonly rateOf?: (session: number) => number;
   /** How long a session takes to go where it was told to, in milliseconds. */
   readonly tripMs?: (session: number) => number;
+}
+
+/** A small generator of its own: the same on every run. */
+function seededBytes(): (length: number) => Uint8Array<ArrayBuffer> {
+  let state = 1;
+  return (length) => Uint8Array.from({ length }, () => (state = (state * 48_271) % 0x7fffffff) >> 8);
 }
 
 /** Servers whose clients move as they are told, unless a test keeps them. */
@@ -83,6 +91,45 @@ class Scene {
     this.view.add(entry(number), this.clock.now());
     this.name(number, count);
     this.duty(number, "serving");
+  }
+
+  /** One after another a session ends and another begins, placed as the strategy says; those that `stays` says do not end. */
+  async churn(everyMs: number, stays: (rate: number) => boolean): Promise<void> {
+    const { clock, view } = this;
+    const bytes = seededBytes();
+    const placement = new Placement({
+      view,
+      dutyOf: () => "serving",
+      strategy: await chooseStrategy(this.options.strategy ?? "least-connections"),
+      clock,
+      random: { bytes },
+      reportMs: 1_000,
+    });
+    const turn = (): void => {
+      const [first = 0, second = 0] = bytes(2);
+      const ending = this.#ending(first * 256 + second, stays);
+      this.view.disconnected(ending.server, ending.session, clock.now());
+      // Whoever has lost a session takes a while to have another.
+      clock.after(everyMs * 2.5, () => {
+        const { server, nonce } = placement.place(accountId());
+        const begun = this.#session(this.#rates.get(ending.session));
+        view.connected(server, begun, toHex(nonce), clock.now());
+      });
+      clock.after(everyMs, turn);
+    };
+    clock.after(everyMs, turn);
+  }
+
+  #ending(draw: number, stays: (rate: number) => boolean) {
+    const all = this.view.servers(this.clock.now()).flatMap(({ entry: server }) =>
+      [...this.view.sessionsOf(server.id)].flatMap(([session, { leavingWith }]) => {
+        const isKept = leavingWith !== null || stays(this.#rates.get(session) ?? 0);
+        return isKept ? [] : [{ server, session }];
+      }),
+    );
+    const ending = all[draw % all.length];
+    if (ending === undefined) throw new Error("nobody is left");
+    return ending;
   }
 
   name(number: number, count: number): void {
@@ -322,6 +369,36 @@ for (const tripMs of [50, 600, 1_500]) {
     t.equal(scene.told.length, moved, "and then all stay where they are");
   });
 }
+
+for (const rate of [0, 1_000]) {
+  t.test(
+    `ordinary coming and going moves nobody, beside a session of ${rate} messages a second`,
+    async (t) => {
+      const rateOf = (session: number): number => (session === 1 ? rate : 0.2);
+      const scene = new Scene(t, { sessions: [100, 100, 100, 100], strategy: "least-busy", rateOf });
+      scene.pass(30_000);
+      await scene.churn(200, (its) => its > 1);
+      scene.pass(300_000);
+      t.strictSame(scene.told, []);
+      const most = Math.max(...scene.counts) - 100;
+      t.ok(most <= 3, `and connections stay within what is tolerated: ${scene.counts.join(", ")}`);
+    },
+  );
+}
+
+t.test(
+  "a server that has the one session that cannot be split, and nobody else, is filled and then left alone",
+  async (t) => {
+    const rateOf = (session: number): number => (session === 1 ? 1_000 : 0.2);
+    const scene = new Scene(t, { sessions: [1, 133, 133, 133], strategy: "least-busy", rateOf });
+    scene.pass(30_000);
+    t.strictSame(scene.counts, [100, 100, 100, 100]);
+    t.equal(scene.told.length, 99);
+    await scene.churn(200, (its) => its > 1);
+    scene.pass(300_000);
+    t.equal(scene.told.length, 99);
+  },
+);
 
 t.test("under Zipf's senders messages come to be even, with connections as even as they were", async (t) => {
   const harmonic = (n: number): number =>

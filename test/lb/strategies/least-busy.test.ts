@@ -27,11 +27,12 @@ t.test("with fresh counts and equal servers none has one connection more than th
 });
 
 t.test("a server that carries more than its share of the traffic gets fewer connections", (t) => {
-  const servers = [
-    load("chat-1", { connections: 100, messagesPerSecond: 9000 }),
-    load("chat-2", { connections: 130, messagesPerSecond: 1000 }),
+  const servers = (fewer: number) => [
+    load("chat-1", { connections: 1_000 - fewer, messagesPerSecond: 9000 }),
+    load("chat-2", { connections: 1_000, messagesPerSecond: 1000 }),
   ];
-  t.equal(leastBusy(servers, request), "chat-2", "a heavy sender is worth many connections");
+  t.equal(leastBusy(servers(15), request), "chat-2", "a heavy sender is worth some connections");
+  t.equal(leastBusy(servers(25), request), "chat-1", "and no more than may stay uneven");
   t.end();
 });
 
