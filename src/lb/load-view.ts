@@ -328,7 +328,11 @@ export class LoadView {
   }
 
   #forgetPlacements(id: ServerId): void {
-    for (const [nonce, { server }] of this.#placements) if (server.id === id) this.#placements.delete(nonce);
+    for (const [nonce, { server, from }] of this.#placements) {
+      if (server.id !== id) continue;
+      this.#placements.delete(nonce);
+      if (from !== null) this.#stayed(from);
+    }
   }
 }
 

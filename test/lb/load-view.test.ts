@@ -164,6 +164,22 @@ t.test("who was told to move and stays is no failure of the server that waits", 
   t.end();
 });
 
+t.test("who was told to move to a server that is gone stays, until it is told again", (t) => {
+  const { view, at } = viewOf(one, two);
+  for (const number of [1, 2]) {
+    view.connected(one, session(number), "", 0);
+    view.moving(one, number, two, `aa${number}`, 100);
+  }
+  view.disconnected(one, 2, 150);
+  view.remove(two);
+  t.match(at(200), { connections: 1, leaving: 0 });
+  view.add(two, 300);
+  t.ok(view.moving(one, 1, two, "bb", 300));
+  view.add(entry(2, 77), 400);
+  t.match(at(400), { connections: 1, leaving: 0 }, "a new start of it knows no ticket of the former");
+  t.end();
+});
+
 t.test("nobody is sent from or to a server, or a start of it, that is not there", (t) => {
   const { view } = viewOf(one);
   view.connected(one, session(1), "", 0);
