@@ -154,6 +154,26 @@ t.test("who goes elsewhere than told takes the place that was kept along, whatev
   t.end();
 });
 
+t.test("a session that moved is known for it where its end is heard of first", (t) => {
+  const { view, at } = viewOf(one, two);
+  view.connected(one, session(1), "", 0);
+  view.report(one, report({ messagesIn: 30 }), 1000, [{ session: 1, messages: 20 }]);
+  view.report(two, report({ messagesIn: 10 }), 1000);
+  view.moving(one, 1, two, "aa", 1100);
+  view.disconnected(one, 1, 1200);
+  view.connected(two, session(9), "aa", 1300);
+  t.match(view.sessionsOf(two.id).get(9), { moved: true });
+  t.match(at(1300, 1), { connections: 1, placed: 0 });
+  t.ok(Math.abs((view.trafficOf(two.id)?.rateOf(9) ?? 0) - 20) < 1e-6, "and has its messages with it");
+  t.match(at(70_000, 1), { placed: 0, failures: 0 });
+  view.moving(two, 9, one, "bb", 70_000);
+  view.disconnected(two, 9, 70_100);
+  t.match(at(140_000), { placed: 0, failures: 0 }, "who never comes was counted off once");
+  view.connected(one, session(10), "bb", 140_001);
+  t.match(view.sessionsOf(one.id).get(10), { moved: false }, "and is a stranger after the ticket's time");
+  t.end();
+});
+
 t.test("who was told to move and stays is no failure of the server that waits", (t) => {
   const { view, at } = viewOf(one, two);
   view.connected(one, session(1), "", 0);
