@@ -19,7 +19,7 @@ import type { GrantSigner } from "./tickets.js";
 export interface MoverOptions {
   readonly view: LoadView;
   readonly servers: Pick<ServerPorts, "move">;
-  readonly fleet: Pick<Fleet, "threads" | "dutyOf" | "onChange" | "emptied">;
+  readonly fleet: Pick<Fleet, "threads" | "dutyOf" | "rebalancing" | "onChange" | "emptied" | "evened">;
   readonly grants: Pick<GrantSigner, "ticket">;
   /** Dates tickets. */
   readonly clock: Clock;
@@ -84,14 +84,11 @@ export class Mover {
   constructor(options: MoverOptions) {
     this.#options = options;
     this.#lastAt = options.steadyClock.now();
-    options.fleet.onChange(() => this.#noteDuties());
+    options.fleet.onChange(() => {
+      this.#noteDuties();
+      this.#noteOrder();
+    });
     this.#wait();
-  }
-
-  /** Evens out the load, whatever the strategy, and goes on until it is even. */
-  rebalance(): EveningProgress {
-    if (this.#evening?.asked !== true) this.#begin({ asked: true, goal: goalAsked(this.#options.strategy) });
-    return this.progress();
   }
 
   progress(): EveningProgress {
@@ -187,6 +184,7 @@ export class Mover {
   }
 
   #end(): void {
+    if (this.#evening?.asked === true) this.#options.fleet.evened();
     this.#evening = null;
     this.#options.log.info({ moved: this.#told }, "the load is even");
   }
@@ -275,6 +273,13 @@ export class Mover {
         fleet.emptied(id, entry.incarnation);
       }
     }
+  }
+
+  /** An operator wants the load evened out, whatever the strategy; or wanted it of the balancer before this one. */
+  #noteOrder(): void {
+    const { fleet, strategy } = this.#options;
+    if (!fleet.rebalancing || this.#evening?.asked === true) return;
+    this.#begin({ asked: true, goal: goalAsked(strategy) });
   }
 
   /** Who takes people again is empty, and slow at first like somebody who has just come. */

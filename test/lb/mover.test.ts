@@ -44,6 +44,7 @@ class Scene {
   readonly #claims = new Map<Uint8Array, TicketClaims>();
   readonly #rates = new Map<SessionNumber, number>();
   readonly #duties = new Map<number, Duty>();
+  #rebalancing = false;
   #next = 1;
   #counted = 0;
   /** Whether clients go where they are told. */
@@ -145,7 +146,13 @@ class Scene {
       id: entry(one).id,
       duty: its,
     }));
-    this.fleet.update(threads);
+    this.fleet.update(threads, this.#rebalancing);
+  }
+
+  /** An operator wants the load evened out; the supervisor keeps that until it is. */
+  rebalance(): void {
+    this.#rebalancing = true;
+    this.fleet.update(this.fleet.threads, true);
   }
 
   /** Lets time pass; servers report every second, unless they are silent. */
@@ -341,13 +348,17 @@ t.test("an operator has any strategy evened out, and is told how far it has come
   scene.pass(10_000);
   t.strictSame(scene.told, [], "unasked it is left alone");
   t.match(scene.mover.progress(), { underWay: false, left: 60 });
-  t.match(scene.mover.rebalance(), { underWay: true, moved: 0, left: 60 });
+  scene.rebalance();
+  t.match(scene.mover.progress(), { underWay: true, moved: 0, left: 60 });
   scene.pass(1_500);
   const half = scene.mover.progress();
   t.ok(half.underWay && half.moved >= 20 && half.moved + half.left === 60, JSON.stringify(half));
   scene.pass(5_000);
   t.strictSame(scene.mover.progress(), { underWay: false, moving: 0, moved: 60, left: 0 });
   t.strictSame(scene.counts, [30, 30, 30]);
+  t.strictSame(scene.asked, [{ type: "evened" }], "and the supervisor need not keep it any more");
+  scene.duty(3, "serving");
+  t.match(scene.mover.progress(), { underWay: false }, "what it said before it heard of that begins nothing");
 });
 
 for (const tripMs of [50, 600, 1_500]) {
