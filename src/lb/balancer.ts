@@ -216,7 +216,7 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   health(app, {
     database,
     clock: steadyClock,
-    hasArchive: () => archive !== null,
+    hasArchive: () => archive !== null && fleet.runs("archive"),
     hasServers: () => placement.possible,
   });
   await addLoadPage(app);

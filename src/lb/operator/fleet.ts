@@ -44,6 +44,11 @@ export class Fleet {
     return this.#threads.find((thread) => thread.id === id)?.duty ?? "serving";
   }
 
+  /** Whether a thread of that kind runs. */
+  runs(kind: ThreadStatus["kind"]): boolean {
+    return this.#threads.some((thread) => thread.kind === kind && thread.life === "running");
+  }
+
   /** Whether a rebalance that an operator asked for goes on. The supervisor keeps that: this thread may be started again. */
   get rebalancing(): boolean {
     return this.#rebalancing;
