@@ -221,7 +221,8 @@ export class Mover {
       connections: expectedConnections(load),
       messagesPerSecond: total,
       busy,
-      quiet: quietOnes(sessions, known, mayGo),
+      // From the first each time: a tick may plan more than once.
+      quiet: { [Symbol.iterator]: () => quietOnes(sessions, known, mayGo) },
       quietRate: others > 0 ? Math.max(0, total - busyRate) / others : 0,
     };
   }
@@ -304,6 +305,6 @@ function* quietOnes(
   sessions: ReadonlyMap<SessionNumber, KnownSession>,
   busy: ReadonlyMap<SessionNumber, number>,
   mayGo: (session: KnownSession) => boolean,
-): Iterable<SessionNumber> {
+): Generator<SessionNumber, void> {
   for (const [number, session] of sessions) if (!busy.has(number) && mayGo(session)) yield number;
 }

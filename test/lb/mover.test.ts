@@ -361,6 +361,19 @@ t.test("an operator has any strategy evened out, and is told how far it has come
   t.match(scene.mover.progress(), { underWay: false }, "what it said before it heard of that begins nothing");
 });
 
+t.test(
+  "what an operator asked for is not over while the last session of a server that drains waits for its turn",
+  async (t) => {
+    const scene = new Scene(t, { sessions: [1, 5, 5], strategy: "random", movesPerSecond: 1 });
+    scene.duty(1, "draining");
+    scene.rebalance();
+    scene.pass(400);
+    t.match(scene.mover.progress(), { underWay: true, moved: 0, left: 1 });
+    scene.pass(3_000);
+    t.match(scene.mover.progress(), { underWay: false, moved: 1, left: 0 });
+  },
+);
+
 for (const tripMs of [50, 600, 1_500]) {
   t.test(`no more sessions exchange than have to where clients take ${tripMs} ms to go`, async (t) => {
     const rateOf = (session: number): number => (session <= 100 ? 200 / session : 1);
