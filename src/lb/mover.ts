@@ -186,7 +186,11 @@ export class Mover {
   #end(): void {
     if (this.#evening?.asked === true) this.#options.fleet.evened();
     this.#evening = null;
-    this.#options.log.info({ moved: this.#told }, "the load is even");
+    const { moved, left } = this.progress();
+    this.#options.log.info(
+      { moved, left },
+      left === 0 ? "the load is even" : "no more sessions move for now",
+    );
   }
 
   #planServers(loads: readonly PlaceableServer[], now: number): PlanServer[] {

@@ -134,7 +134,7 @@ async function parse(args: readonly string[]): Promise<Record<string, unknown> |
     .usage(
       "$0 [options]\n$0 COMMAND [options]\n\n" +
         "Runs a FastChat service: balancer, chat servers, archive and their databases. With a command it looks after " +
-        "one that runs: status, scale N, drain ID, resume ID; COMMAND --help says more.",
+        "one: status, scale, drain, resume, rebalance, users, suspend, invite, backup, restore; COMMAND --help says more.",
     )
     .strict()
     .parserConfiguration({
