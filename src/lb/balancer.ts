@@ -229,7 +229,6 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
         servers,
         clock,
         random,
-        log,
         mostInvites: limits.invites,
       },
     });
