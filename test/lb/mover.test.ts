@@ -28,8 +28,8 @@ interface Options {
 }
 
 /** A small generator of its own: the same on every run. */
-function seededBytes(): (length: number) => Uint8Array<ArrayBuffer> {
-  let state = 1;
+function seededBytes(seed: number): (length: number) => Uint8Array<ArrayBuffer> {
+  let state = seed;
   return (length) => Uint8Array.from({ length }, () => (state = (state * 48_271) % 0x7fffffff) >> 8);
 }
 
@@ -97,7 +97,7 @@ class Scene {
   /** One after another a session ends and another begins, placed as the strategy says; those that `stays` says do not end. */
   async churn(everyMs: number, stays: (rate: number) => boolean): Promise<void> {
     const { clock, view } = this;
-    const bytes = seededBytes();
+    const bytes = seededBytes(1);
     const placement = new Placement({
       view,
       dutyOf: () => "serving",
@@ -391,6 +391,35 @@ for (const tripMs of [50, 600, 1_500]) {
     const moved = scene.told.length;
     scene.pass(120_000);
     t.equal(scene.told.length, moved, "and then all stay where they are");
+  });
+}
+
+for (const seed of [1, 2, 3, 4, 5, 6]) {
+  t.test(`however slow clients are, hardly more move than where all go at once (${seed})`, async (t) => {
+    const bytes = seededBytes(seed);
+    const draw = (): number => (bytes(1)[0] ?? 0) / 256;
+    const sessions = Array.from({ length: 2 + (seed % 4) }, () => 20 + Math.floor(60 * draw()));
+    const rates = new Map<number, number>();
+    // Few send much, most send little.
+    const rateOf = (session: number): number => {
+      const rate = rates.get(session) ?? 40 * draw() ** 8 + 0.2;
+      rates.set(session, rate);
+      return rate;
+    };
+    const settled = (tripMs: (session: number) => number): Scene => {
+      const scene = new Scene(t, { sessions, strategy: "least-busy", rateOf, tripMs });
+      scene.pass(120_000);
+      return scene;
+    };
+    const [quick, slow] = [settled(() => 50), settled((session) => 500 + 25 * (session % 100))];
+    t.ok(Math.max(...slow.counts) - Math.min(...slow.counts) <= 1, slow.counts.join(", "));
+    t.ok(
+      slow.told.length <= 1.25 * quick.told.length + 5,
+      `${slow.told.length} moved, and ${quick.told.length} of those who go at once`,
+    );
+    const moved = slow.told.length;
+    slow.pass(60_000);
+    t.equal(slow.told.length, moved, "and then all stay where they are");
   });
 }
 
