@@ -36,6 +36,16 @@ t.test("a server that carries more than its share of the traffic gets fewer conn
   t.end();
 });
 
+t.test("among a few dozen connections each messages do not decide even between equals", (t) => {
+  const servers = [
+    load("chat-1", { connections: 30, messagesPerSecond: 9000 }),
+    load("chat-2", { connections: 30, messagesPerSecond: 0 }),
+  ];
+  t.equal(leastBusy(servers, { ...request, draws: [0.1, 0.5] }), "chat-1");
+  t.equal(leastBusy(servers, { ...request, draws: [0.9, 0.5] }), "chat-2");
+  t.end();
+});
+
 t.test("a handful of messages decides nothing", (t) => {
   const servers = [
     load("chat-1", { connections: 100, messagesPerSecond: 3 }),
