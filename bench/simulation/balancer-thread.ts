@@ -52,8 +52,6 @@ export interface BalancerBody extends Body {
   order(order: FleetOrder): Promise<void>;
   /** Has an account's sessions go on at that server, whatever the load. */
   move(account: AccountId, to: ServerId): void;
-  /** Has sessions move until the load is even. */
-  rebalance(): void;
 }
 
 /** How often anybody may ask is counted by real time, and so not at all here. */
@@ -143,7 +141,6 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
         if (from !== to) mover.move(own.map(([session]) => ({ session, from, to })));
       }
     },
-    rebalance: () => void mover.rebalance(),
     onMessage(message) {
       switch (message.type) {
         case "server":
@@ -154,7 +151,7 @@ export async function startBalancer(options: BalancerThreadOptions): Promise<Bal
           archive = message.listening;
           return;
         case "fleet":
-          return fleet.update(message.threads);
+          return fleet.update(message.threads, message.rebalancing);
         case "ordered":
           return fleet.ordered(message.ref, message.error);
         case "ping":

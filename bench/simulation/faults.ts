@@ -141,8 +141,7 @@ export class Faults {
         }
         return;
       case "rebalance":
-        if (world.up) world.system.balancer?.rebalance();
-        return;
+        return this.#order({ do: "rebalance" });
     }
   }
 

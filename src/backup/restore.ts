@@ -25,7 +25,7 @@ export interface RestoreOptions {
   readonly onStep?: (text: string) => void;
   /** Told how many rows have been written so far. */
   readonly onRows?: (count: number) => void;
-  /** Ends the work, and leaves folder and databases empty. */
+  /** Ends the work, and leaves folder and databases empty; it comes too late once the whole backup was read. */
   readonly signal?: AbortSignal;
 }
 
@@ -76,12 +76,11 @@ async function restoreInto(
   head: BackupHead,
   records: Records,
 ): Promise<RestoreReport> {
-  const { config, onStep = () => undefined, signal } = options;
+  const { config, onStep = () => undefined } = options;
   onStep("restoring…");
   const first = await restoreSecrets(folder.path, records);
   const databases = await placeDatabases(config, folder.path);
   const [service, archive] = await restoreDatabases(options, databases, head, first, records);
-  signal?.throwIfAborted();
   await folder.complete();
   const skipped = [...service.skipped, ...archive.skipped];
   return { madeAt: head.madeAt, release: head.release, rows: service.rows + archive.rows, skipped };
@@ -122,8 +121,9 @@ async function restoreDatabases(
   records: Records,
 ): Promise<[Loaded, Loaded]> {
   let rows = 0;
+  const check = (): void => options.signal?.throwIfAborted();
   const events: LoadEvents = {
-    check: () => options.signal?.throwIfAborted(),
+    check,
     onRows(count) {
       rows += count;
       options.onRows?.(rows);
@@ -138,7 +138,11 @@ async function restoreDatabases(
     }
     return loadDatabase(run, migrationsOf(schema), head[schema], records, events);
   };
-  const complete = (): Promise<void> => ended(records);
+  const complete = async (): Promise<void> => {
+    await ended(records);
+    // The last time: what is committed behind it is not taken back.
+    check();
+  };
   return options.config.database === null
     ? intoEmbedded(options, databases, load, complete)
     : intoPostgres(options, databases, load, complete);

@@ -75,8 +75,9 @@ async function open(wanted: string): Promise<RestoredFolder> {
     path,
     async complete() {
       await rename(marker, join(path, VERSION_FILE));
-      await syncFolder(path);
+      // A start takes it from here on.
       completed = true;
+      await syncFolder(path);
     },
     release,
   };

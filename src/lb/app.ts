@@ -23,6 +23,7 @@ import { addDocsPage } from "./docs-page.js";
 import { paceHandshakes } from "./handshakes.js";
 import { httpFailure, noSuchRoute, type HttpFailure } from "./http-failure.js";
 import type { RequestMetrics } from "./metrics/requests.js";
+import { isOrder } from "./operator/order-log.js";
 import { limitRates, type RateLimits } from "./rate-limits.js";
 import { RELEASE } from "./release.js";
 import { checkOf } from "./request-check.js";
@@ -114,7 +115,7 @@ export async function createApp(options: AppOptions): Promise<CreatedApp> {
     addHeaders(request, reply);
   });
   app.addHook("onResponse", async (request, reply) => {
-    logResponse(log, request, reply);
+    if (!isOperators(request) || !isOrder(request, reply)) logResponse(log, request, reply);
     metrics.answered({
       method: request.method,
       route: request.routeOptions.url ?? null,
@@ -195,6 +196,10 @@ async function describeApi(app: App): Promise<void> {
 /** Whether a route is for operators shows by the token that it wants. */
 function tagOf({ security }: FastifySchema): "service" | "operators" {
   return security?.some((scheme) => "operator" in scheme) ? "operators" : "service";
+}
+
+function isOperators({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.schema !== undefined && tagOf(routeOptions.schema) === "operators";
 }
 
 function addHeaders(request: FastifyRequest, reply: FastifyReply): void {

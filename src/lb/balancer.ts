@@ -15,7 +15,7 @@ import { sqlSessions } from "../store/sessions.js";
 import { sqlUsers } from "../store/users.js";
 import { sqlVouchers } from "../store/vouchers.js";
 import { Admission } from "./admission.js";
-import { createApp, listen } from "./app.js";
+import { createApp, listen, type CreatedApp } from "./app.js";
 import { KnownSessions, revoker } from "./known-sessions.js";
 import { LastUsed } from "./last-used.js";
 import { addLoadPage } from "./load-page.js";
@@ -26,6 +26,7 @@ import { Fleet, type AskSupervisor } from "./operator/fleet.js";
 import { RecentPast } from "./operator/recent-past.js";
 import { addOperatorRoutes } from "./operator/routes.js";
 import { openOpaquePool } from "./opaque-pool.js";
+import type { OpaqueServer } from "./opaque-server.js";
 import { PasswordCosts } from "./password-costs.js";
 import { PendingLogins } from "./pending-logins.js";
 import { Placement } from "./placement.js";
@@ -160,85 +161,88 @@ export async function createBalancer(options: BalancerOptions): Promise<Balancer
   });
   let archive: Listening | null = null;
 
-  const { app, rates, disconnect } = await createApp({ ...options, metrics: metrics.requests });
-  const opaque = await openOpaquePool({
-    setup: opaqueSetup,
-    threads: options.opaqueThreads,
-    maxQueue: limits.pendingLogins,
-  });
-  addRoutes(
-    app,
-    {
-      accounts,
-      sessions,
-      known,
-      lastUsed,
-      vouchers: sqlVouchers(database),
-      invites,
-      registration: options.registration,
-      opaque,
-      pendingLogins: new PendingLogins({
-        clock,
-        random,
-        most: limits.pendingLogins,
-        lifetimeMs: timeouts.loginMs,
-      }),
-      costs,
-      admission,
-      placement,
-      revoke,
-      grants,
-      clock,
-      random,
-      limits,
-      timeouts,
-      publicHost: options.publicHost,
-      archive: () => archive,
-    },
-    rates,
-  );
-  const { operatorTokenHash } = options;
-  await addOperatorRoutes(app, {
-    ...sources,
-    operatorTokenHash,
-    past,
-    metrics,
-    mover,
-    log,
-    strategy: options.strategy,
-    people: {
-      users: sqlUsers(database),
-      invites,
-      registration: options.registration,
-      revoke,
-      clock,
-      random,
-      log,
-      mostInvites: limits.invites,
-    },
-  });
-  health(app, {
-    database,
-    clock: steadyClock,
-    hasArchive: () => archive !== null,
-    hasServers: () => placement.possible,
-  });
-  await addLoadPage(app);
-
+  // What fails from here on must not leave timers behind.
+  let created: CreatedApp | null = null;
+  let pool: OpaqueServer | null = null;
   const close = async (): Promise<void> => {
-    const late = clock.after(timeouts.stopMs * CLOSE_SHARE, disconnect);
+    const late = clock.after(timeouts.stopMs * CLOSE_SHARE, () => created?.disconnect());
     admission.close();
     mover.close();
     fleet.close();
     past.close();
     metrics.close();
-    await app.close();
+    await created?.app.close();
     late.cancel();
     await lastUsed.settled();
     servers.close();
-    await opaque.close();
+    await pool?.close();
   };
   try {
+    created = await createApp({ ...options, metrics: metrics.requests });
+    const { app, rates } = created;
+    const opaque = await openOpaquePool({
+      setup: opaqueSetup,
+      threads: options.opaqueThreads,
+      maxQueue: limits.pendingLogins,
+    });
+    pool = opaque;
+    addRoutes(
+      app,
+      {
+        accounts,
+        sessions,
+        known,
+        lastUsed,
+        vouchers: sqlVouchers(database),
+        invites,
+        registration: options.registration,
+        opaque,
+        pendingLogins: new PendingLogins({
+          clock,
+          random,
+          most: limits.pendingLogins,
+          lifetimeMs: timeouts.loginMs,
+        }),
+        costs,
+        admission,
+        placement,
+        revoke,
+        grants,
+        clock,
+        random,
+        limits,
+        timeouts,
+        publicHost: options.publicHost,
+        archive: () => archive,
+      },
+      rates,
+    );
+    const { operatorTokenHash } = options;
+    await addOperatorRoutes(app, {
+      ...sources,
+      operatorTokenHash,
+      past,
+      metrics,
+      mover,
+      log,
+      strategy: options.strategy,
+      people: {
+        users: sqlUsers(database),
+        invites,
+        registration: options.registration,
+        revoke,
+        clock,
+        random,
+        mostInvites: limits.invites,
+      },
+    });
+    health(app, {
+      database,
+      clock: steadyClock,
+      hasArchive: () => archive !== null && fleet.runs("archive"),
+      hasServers: () => placement.possible,
+    });
+    await addLoadPage(app);
     return {
       listening: await listen(app, options.host, options.port, log),
       addServer: (entry, port) => servers.add(entry, port),

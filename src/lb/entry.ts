@@ -48,7 +48,7 @@ await runThread<BalancerThreadData>(async (data, say) => {
         case "archive":
           return balancer.setArchive(message.listening);
         case "fleet":
-          return balancer.fleet.update(message.threads);
+          return balancer.fleet.update(message.threads, message.rebalancing);
         case "ordered":
           return balancer.fleet.ordered(message.ref, message.error);
         case "ping":

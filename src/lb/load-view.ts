@@ -39,7 +39,15 @@ interface KnownPlacement {
   readonly server: ServerEntry;
   readonly expiresAt: number;
   /** The session that it is for; `null` where somebody comes who has none. */
-  readonly from: { readonly server: ServerEntry; readonly session: SessionNumber } | null;
+  readonly from: Origin | null;
+}
+
+/** A session that was told to move. */
+interface Origin {
+  readonly server: ServerEntry;
+  readonly session: SessionNumber;
+  /** Messages a second that it took along when it left; `null` until then. */
+  readonly tookAlong: number | null;
 }
 
 interface KnownServer {
@@ -133,11 +141,11 @@ export class LoadView {
     if (session.leavingWith !== null) return false;
     source.sessions.set(number, { ...session, leavingWith: nonce });
     source.leaving++;
-    this.#place(target, nonce, now, { server: source.entry, session: number });
+    this.#place(target, nonce, now, { server: source.entry, session: number, tookAlong: null });
     return true;
   }
 
-  #place(server: KnownServer, nonce: string, now: number, from: KnownPlacement["from"]): void {
+  #place(server: KnownServer, nonce: string, now: number, from: Origin | null): void {
     server.placed++;
     this.#placements.set(nonce, { server: server.entry, expiresAt: now + this.options.placementMs, from });
   }
@@ -149,7 +157,7 @@ export class LoadView {
     const isPlaced = placement !== undefined && placement.server === server.entry;
     if (isPlaced) {
       this.#placements.delete(nonce);
-      server.placed--;
+      if (!hasLeft(placement)) server.placed--;
     }
     const from = isPlaced ? placement.from : null;
     server.sessions.set(session.session, {
@@ -160,8 +168,8 @@ export class LoadView {
       leavingWith: null,
     });
     if (from === null) return;
-    // Its messages come with it.
-    const rate = this.#current(from.server)?.traffic.leave(from.session) ?? 0;
+    // Its messages come with it, whichever of the two servers was heard first.
+    const rate = from.tookAlong ?? this.#current(from.server)?.traffic.leave(from.session) ?? 0;
     server.traffic.enter(session.session, rate);
   }
 
@@ -170,9 +178,9 @@ export class LoadView {
     const session = server?.sessions.get(number);
     if (server === undefined || session === undefined) return;
     server.sessions.delete(number);
-    server.traffic.leave(number);
+    const rate = server.traffic.leave(number);
     if (session.leavingWith !== null) {
-      this.#left(server, session.leavingWith);
+      this.#left(server, session.leavingWith, rate);
       return;
     }
     decay(server, now);
@@ -195,8 +203,8 @@ export class LoadView {
       );
     }
     for (const [number, { leavingWith }] of before) {
-      server.traffic.leave(number);
-      if (leavingWith !== null) this.#left(server, leavingWith);
+      const rate = server.traffic.leave(number);
+      if (leavingWith !== null) this.#left(server, leavingWith, rate);
     }
     server.uncounted = 0;
     server.named = true;
@@ -263,8 +271,23 @@ export class LoadView {
   }
 
   /** What the sessions of a server are taken to send and get; to be read, not kept. */
-  trafficOf(id: ServerId): Pick<TrafficEstimate, "total" | "known" | "isMature"> | null {
+  trafficOf(id: ServerId): Pick<TrafficEstimate, "total" | "rateOf" | "known" | "isMature"> | null {
     return this.#servers.get(id)?.traffic ?? null;
+  }
+
+  /**
+   * By how much the messages a second of servers change once all is done that is under way, as far as they are known
+   * of the sessions that were told to move.
+   */
+  messagesUnderWay(): ReadonlyMap<ServerId, number> {
+    const changes = new Map<ServerId, number>();
+    for (const { server, from } of this.#placements.values()) {
+      if (from === null) continue;
+      const rate = this.#current(from.server)?.traffic.rateOf(from.session) ?? 0;
+      changes.set(from.server.id, (changes.get(from.server.id) ?? 0) - rate);
+      changes.set(server.id, (changes.get(server.id) ?? 0) + rate);
+    }
+    return changes;
   }
 
   /** Sessions that are on their way from one server to another. */
@@ -274,12 +297,15 @@ export class LoadView {
     return sum;
   }
 
-  /** A session that was to move has gone: by its ticket, which was used then, or to somewhere else. */
-  #left(server: KnownServer, nonce: string): void {
+  /**
+   * A session that was to move has gone: by its ticket, or to somewhere else. Of its new session is heard from another
+   * server, maybe later; no place is kept meanwhile, but it is known again as long as the ticket is good.
+   */
+  #left(server: KnownServer, nonce: string, rate: number): void {
     server.leaving--;
     const placement = this.#placements.get(nonce);
-    if (placement === undefined) return;
-    this.#placements.delete(nonce);
+    if (placement === undefined || placement.from === null) return;
+    this.#placements.set(nonce, { ...placement, from: { ...placement.from, tookAlong: rate } });
     const target = this.#current(placement.server);
     if (target !== undefined) target.placed--;
   }
@@ -290,9 +316,11 @@ export class LoadView {
   }
 
   #expire(now: number): void {
-    for (const [nonce, { server: entry, expiresAt, from }] of this.#placements) {
+    for (const [nonce, placement] of this.#placements) {
+      const { server: entry, expiresAt, from } = placement;
       if (expiresAt > now) return;
       this.#placements.delete(nonce);
+      if (hasLeft(placement)) continue;
       if (from !== null) this.#stayed(from);
       const server = this.#current(entry);
       if (server === undefined) continue;
@@ -304,7 +332,7 @@ export class LoadView {
     }
   }
 
-  #stayed({ server: entry, session: number }: NonNullable<KnownPlacement["from"]>): void {
+  #stayed({ server: entry, session: number }: Origin): void {
     const server = this.#current(entry);
     const session = server?.sessions.get(number);
     if (server === undefined || session === undefined || session.leavingWith === null) return;
@@ -313,11 +341,20 @@ export class LoadView {
   }
 
   #forgetPlacements(id: ServerId): void {
-    for (const [nonce, { server }] of this.#placements) if (server.id === id) this.#placements.delete(nonce);
+    for (const [nonce, { server, from }] of this.#placements) {
+      if (server.id !== id) continue;
+      this.#placements.delete(nonce);
+      if (from !== null) this.#stayed(from);
+    }
   }
 }
 
 const NOBODY: ReadonlyMap<SessionNumber, KnownSession> = new Map();
+
+/** Whether the session that it is for has left: no place is kept for it any more. */
+function hasLeft({ from }: KnownPlacement): boolean {
+  return from !== null && from.tookAlong !== null;
+}
 
 function decay(server: KnownServer, now: number): void {
   const passed = Math.max(0, now - server.decayedAt);

@@ -7,7 +7,7 @@ import type { Incarnation, ServerId, SessionNumber } from "../protocol/ids.js";
 import type { Clock, Log, Random, Timer } from "../protocol/runtime.js";
 import type { Duty, SessionMove } from "../protocol/threads.js";
 import { sound } from "./eligibility.js";
-import { goalAsked, isUneven, policyOf } from "./evening.js";
+import { goalAsked, policyOf, unevenness } from "./evening.js";
 import type { KnownSession, LoadView, PlaceableServer } from "./load-view.js";
 import type { Fleet } from "./operator/fleet.js";
 import { NONCE_BYTES, silenceMs } from "./placement.js";
@@ -19,7 +19,7 @@ import type { GrantSigner } from "./tickets.js";
 export interface MoverOptions {
   readonly view: LoadView;
   readonly servers: Pick<ServerPorts, "move">;
-  readonly fleet: Pick<Fleet, "threads" | "dutyOf" | "onChange" | "emptied">;
+  readonly fleet: Pick<Fleet, "threads" | "dutyOf" | "rebalancing" | "onChange" | "emptied" | "evened">;
   readonly grants: Pick<GrantSigner, "ticket">;
   /** Dates tickets. */
   readonly clock: Clock;
@@ -52,6 +52,13 @@ export interface EveningProgress {
   readonly left: number;
 }
 
+/** An evening that is under way. */
+interface Evening {
+  /** Whether an operator asked for it. */
+  readonly asked: boolean;
+  readonly goal: EveningGoal;
+}
+
 /** How often it is looked whether anything is to move, in milliseconds. */
 const TICK_MS = 200;
 /** Sessions that may be on their way at once, in seconds' worth of moves: clients that do not go hold up others no longer. */
@@ -67,7 +74,7 @@ export class Mover {
   #lastAt: number;
   /** Moves that may be told by now. */
   #allowance = 0;
-  #evening: "no" | "begun" | "asked" = "no";
+  #evening: Evening | null = null;
   /** Sessions told to move since that began. */
   #told = 0;
   readonly #duties = new Map<ServerId, Duty>();
@@ -77,14 +84,11 @@ export class Mover {
   constructor(options: MoverOptions) {
     this.#options = options;
     this.#lastAt = options.steadyClock.now();
-    options.fleet.onChange(() => this.#noteDuties());
+    options.fleet.onChange(() => {
+      this.#noteDuties();
+      this.#noteOrder();
+    });
     this.#wait();
-  }
-
-  /** Evens out the load, whatever the strategy, and goes on until it is even. */
-  rebalance(): EveningProgress {
-    if (this.#evening !== "asked") this.#begin("asked");
-    return this.progress();
   }
 
   progress(): EveningProgress {
@@ -95,7 +99,7 @@ export class Mover {
       connections: expectedConnections(server),
     }));
     return {
-      underWay: this.#evening === "asked",
+      underWay: this.#evening?.asked === true,
       moving: view.leaving,
       moved: this.#told,
       left: movesLeft(counts),
@@ -125,20 +129,19 @@ export class Mover {
     if (!this.#knowsAll()) return;
     const loads = view.servers(now);
     this.#sayEmptied(loads);
-    const fit = new Set(sound(loads, silenceMs(this.#options.timeouts.reportMs)));
-    const servers = loads.map((load) => this.#planServer(load, fit.has(load), now));
-    const goal = this.#goal(servers);
+    const servers = this.#planServers(loads, now);
+    const isRipe = this.#isRipe(servers);
+    const wanted = this.#goal(servers, isRipe);
+    const goal = wanted === null ? null : { ...wanted, traffic: wanted.traffic && isRipe };
     if (goal === null && servers.every(({ duty }) => duty === "serving")) return;
     const mayBe = MOST_UNDER_WAY_S * limits.movesPerSecond - view.leaving;
     const moves = planMoves(servers, goal, Math.floor(Math.min(this.#allowance, mayBe)));
-    if (this.#evening === "no" && moves.some(({ from }) => fleet.dutyOf(from) === "serving")) {
-      this.#begin("begun");
-    }
+    if (wanted !== null && moves.some(({ from }) => fleet.dutyOf(from) === "serving")) this.#goOn(wanted);
     this.#allowance -= moves.length;
     this.move(moves);
-    if (this.#evening === "no" || view.leaving > 0) return;
+    if (this.#evening === null || view.leaving > 0) return;
     // Where messages count, it is not over before they are known.
-    const isKnown = this.#isRipe(servers) || !goalAsked(this.#options.strategy).traffic;
+    const isKnown = isRipe || !this.#evening.goal.traffic;
     if (isKnown && planMoves(servers, goal, LEAST_PLANNED).length === 0) this.#end();
   }
 
@@ -151,18 +154,14 @@ export class Mover {
     return serving.length > 0 && serving.every(({ id }) => view.isNamed(id as ServerId));
   }
 
-  /** What is to be evened out at this moment: something that is under way, or that has become too uneven. */
-  #goal(servers: readonly PlanServer[]): EveningGoal | null {
-    const { strategy } = this.#options;
-    const ripe = this.#isRipe(servers);
-    if (this.#evening === "asked") {
-      const goal = goalAsked(strategy);
-      return { ...goal, traffic: goal.traffic && ripe };
-    }
-    const known = policyOf(strategy);
-    if (known === null) return null;
-    const policy = { ...known, traffic: known.traffic && ripe };
-    return this.#evening === "begun" || isUneven(servers, policy) ? policy : null;
+  /** What is to be evened out at this moment: what is being evened out, and what has become too uneven. */
+  #goal(servers: readonly PlanServer[], isRipe: boolean): EveningGoal | null {
+    const begun = this.#evening?.goal ?? null;
+    const policy = policyOf(this.#options.strategy);
+    if (this.#evening?.asked === true || policy === null) return begun;
+    const uneven = unevenness(servers, { ...policy, traffic: policy.traffic && isRipe });
+    // Where connections are evened out messages are as well; the other way round connections are left as they are.
+    return uneven === null || uneven.slack === null ? (begun ?? uneven) : policy;
   }
 
   /** Whether the messages of all servers are known well enough to go by. */
@@ -172,15 +171,36 @@ export class Mover {
     );
   }
 
-  #begin(evening: "begun" | "asked"): void {
-    if (this.#evening === "no") this.#told = 0;
+  #begin(evening: Evening): void {
+    if (this.#evening === null) this.#told = 0;
     this.#evening = evening;
-    this.#options.log.info({ asked: evening === "asked" }, "sessions move until the load is even");
+    this.#options.log.info({ asked: evening.asked }, "sessions move until the load is even");
+  }
+
+  /** Begins, or goes on with what has become too uneven meanwhile. */
+  #goOn(goal: EveningGoal): void {
+    if (this.#evening === null) this.#begin({ asked: false, goal });
+    else this.#evening = { ...this.#evening, goal };
   }
 
   #end(): void {
-    this.#evening = "no";
-    this.#options.log.info({ moved: this.#told }, "the load is even");
+    if (this.#evening?.asked === true) this.#options.fleet.evened();
+    this.#evening = null;
+    const { moved, left } = this.progress();
+    this.#options.log.info(
+      { moved, left },
+      left === 0 ? "the load is even" : "no more sessions move for now",
+    );
+  }
+
+  #planServers(loads: readonly PlaceableServer[], now: number): PlanServer[] {
+    const { view, timeouts } = this.#options;
+    const fit = new Set(sound(loads, silenceMs(timeouts.reportMs)));
+    const underWay = view.messagesUnderWay();
+    return loads.map((load) => {
+      const server = this.#planServer(load, fit.has(load), now);
+      return { ...server, messagesPerSecond: server.messagesPerSecond + (underWay.get(load.id) ?? 0) };
+    });
   }
 
   #planServer(load: PlaceableServer, isFit: boolean, now: number): PlanServer {
@@ -205,7 +225,8 @@ export class Mover {
       connections: expectedConnections(load),
       messagesPerSecond: total,
       busy,
-      quiet: quietOnes(sessions, known, mayGo),
+      // From the first each time: a tick may plan more than once.
+      quiet: { [Symbol.iterator]: () => quietOnes(sessions, known, mayGo) },
       quietRate: others > 0 ? Math.max(0, total - busyRate) / others : 0,
     };
   }
@@ -214,7 +235,7 @@ export class Mover {
     if (leavingWith !== null) return false;
     if (since === null || duty !== "serving") return true;
     const { movePauseMs } = this.#options.timeouts;
-    return now - since >= (moved ? movePauseMs : this.#evening === "asked" ? 0 : SETTLED_MS);
+    return now - since >= (moved ? movePauseMs : this.#evening?.asked === true ? 0 : SETTLED_MS);
   }
 
   /** Tells sessions to move, now. One that is gone, or is told already, is left out, and so is who would go nowhere. */
@@ -259,6 +280,13 @@ export class Mover {
     }
   }
 
+  /** An operator wants the load evened out, whatever the strategy; or wanted it of the balancer before this one. */
+  #noteOrder(): void {
+    const { fleet, strategy } = this.#options;
+    if (!fleet.rebalancing || this.#evening?.asked === true) return;
+    this.#begin({ asked: true, goal: goalAsked(strategy) });
+  }
+
   /** Who takes people again is empty, and slow at first like somebody who has just come. */
   #noteDuties(): void {
     const { fleet, view, steadyClock } = this.#options;
@@ -281,6 +309,6 @@ function* quietOnes(
   sessions: ReadonlyMap<SessionNumber, KnownSession>,
   busy: ReadonlyMap<SessionNumber, number>,
   mayGo: (session: KnownSession) => boolean,
-): Iterable<SessionNumber> {
+): Generator<SessionNumber, void> {
   for (const [number, session] of sessions) if (!busy.has(number) && mayGo(session)) yield number;
 }

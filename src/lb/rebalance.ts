@@ -20,7 +20,7 @@ export interface PlanServer {
   readonly duty: Duty;
   /** How many sessions more it may take; 0 for one that is not fit to. */
   readonly room: number;
-  /** Once all is done that is under way. */
+  /** Once all is done that is under way; messages likewise. */
   readonly connections: number;
   readonly messagesPerSecond: number;
   /** Sessions that may be moved, of which the messages are known by themselves. */
@@ -33,8 +33,11 @@ export interface PlanServer {
 
 /** What is evened out. */
 export interface EveningGoal {
-  /** Share of the average by which servers may differ in connections: 0 for as even as they can be. */
-  readonly slack: number;
+  /**
+   * Share of the average by which servers may differ in connections: 0 for as even as they can be, `null` where they
+   * are left as they are.
+   */
+  readonly slack: number | null;
   /** Whether messages count beside connections. */
   readonly traffic: boolean;
 }
@@ -64,8 +67,9 @@ export function planMoves(
   const plan = new Plan(servers, most);
   plan.empty();
   if (goal === null) return plan.moves;
-  plan.evenConnections(goal);
-  if (goal.traffic) plan.evenTraffic();
+  const { slack, traffic } = goal;
+  if (slack !== null) plan.evenConnections(slack, traffic);
+  if (traffic) plan.evenTraffic();
   return plan.moves;
 }
 
@@ -170,7 +174,8 @@ class Plan {
     }
   }
 
-  evenConnections({ slack, traffic }: EveningGoal): void {
+  /** @param traffic whether those sessions go that even out messages best */
+  evenConnections(slack: number, traffic: boolean): void {
     let sources = this.#serving;
     while (!this.#isFull(1)) {
       const source = greatest(sources, ({ connections }) => connections);

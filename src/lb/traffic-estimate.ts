@@ -32,6 +32,11 @@ export class TrafficEstimate {
     return this.#rate(this.#sum);
   }
 
+  /** Of one session; 0 where nothing is known of it. */
+  rateOf(session: SessionNumber): number {
+    return this.#rate(this.#sums.get(session) ?? 0);
+  }
+
   /** Of the busiest ones by themselves. */
   *known(): Iterable<readonly [SessionNumber, number]> {
     for (const [session, sum] of this.#sums) yield [session, this.#rate(sum)];

@@ -8,7 +8,8 @@ export const PROGRAM = "fastchat-system";
 
 /** Options that all commands take. */
 export interface OperatorArguments {
-  readonly data: string;
+  /** The data folder; see {@link dataFolder} for where none is named. */
+  readonly data?: string | undefined;
   readonly server?: string | undefined;
   readonly json: boolean;
 }
@@ -20,6 +21,16 @@ export interface OperatorContext {
   readonly interrupts: Interrupts;
 }
 
+/** The data folder of the running system. Settings are not read for it: a command may come from anywhere. */
+export function dataFolder(
+  { data }: Pick<OperatorArguments, "data">,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  if (data !== undefined) return data;
+  const named = env["FASTCHAT_DATA"];
+  return named === undefined || named === "" ? "./data" : named;
+}
+
 /** Runs a command to its end and sets the process's exit code. */
 export async function runOperatorCommand(
   options: OperatorArguments,
@@ -28,8 +39,10 @@ export async function runOperatorCommand(
   const output = new Output(process, options.json, process.env, PROGRAM);
   const interrupts = catchInterrupts();
   let operator: Promise<Operator> | null = null;
+  const open = (): Promise<Operator> =>
+    openOperator({ data: dataFolder(options, process.env), server: options.server });
   try {
-    await command({ operator: () => (operator ??= openOperator(options)), output, interrupts });
+    await command({ operator: () => (operator ??= open()), output, interrupts });
   } catch (error) {
     process.exitCode = reportFailure(error, output, Boolean(process.env["FASTCHAT_DEBUG"]));
   } finally {

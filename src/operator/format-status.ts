@@ -1,6 +1,7 @@
 /** The state of everything as a table for people. */
 import type { ChalkInstance } from "chalk";
 import type { OperatorStatus, ServerStatus } from "../protocol/operator.js";
+import { alignColumns } from "./columns.js";
 
 const COLUMNS: readonly { readonly title: string; readonly cell: (server: ServerStatus) => string }[] = [
   { title: "connections", cell: ({ connections }) => whole(connections) },
@@ -11,26 +12,15 @@ const COLUMNS: readonly { readonly title: string; readonly cell: (server: Server
   { title: "queued", cell: ({ queued }) => whole(queued) },
   { title: "restarts", cell: ({ restarts }) => whole(restarts) },
 ];
+/** Behind id and state. */
+const FIGURES_FROM = 2;
 
 export function drawStatus(
   { version, strategy, servers, parts, evenness }: OperatorStatus,
   paint: ChalkInstance,
 ): string {
-  const rows = [
-    ["server", "state", ...COLUMNS.map(({ title }) => title)],
-    ...servers.map((server) => [server.id, server.state, ...COLUMNS.map(({ cell }) => cell(server))]),
-  ];
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((text, column) =>
-        // Names stand left, figures right.
-        column < 2 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd(),
-  );
-  const [head = "", ...body] = lines;
+  const head = ["server", "state", ...COLUMNS.map(({ title }) => title)];
+  const rows = servers.map((server) => [server.id, server.state, ...COLUMNS.map(({ cell }) => cell(server))]);
   const others = parts.map(({ id, state, trouble, restarts }) => {
     const told = [
       state,
@@ -44,8 +34,7 @@ export function drawStatus(
   return [
     `FastChat ${version}, placement ${strategy}`,
     "",
-    paint.dim(head),
-    ...body,
+    alignColumns(head, rows, paint, FIGURES_FROM),
     "",
     even,
     ...(others.length > 0 ? ["", ...others] : []),

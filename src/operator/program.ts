@@ -31,9 +31,7 @@ export async function runOperatorProgram(args: readonly string[]): Promise<void>
     .option("data", {
       type: "string",
       requiresArg: true,
-      default: process.env["FASTCHAT_DATA"] ?? "./data",
-      defaultDescription: "./data, or FASTCHAT_DATA",
-      describe: "the system's data folder",
+      describe: "the system's data folder (default: FASTCHAT_DATA, or ./data)",
     })
     .option("server", {
       type: "string",

@@ -40,7 +40,7 @@ export function storageConfig(argv: StorageArguments, env: Record<string, string
   const file = argv.config ?? env["FASTCHAT_CONFIG"];
   const flags: readonly (readonly [key: string, flag: string, value: string | undefined])[] = [
     // Where nobody names one, it is that of the settings.
-    ["dataDir", "--data", argv.data === DEFAULT_DATA ? undefined : argv.data],
+    ["dataDir", "--data", argv.data],
     ["database", "--database", argv.database],
     ["archiveDatabase", "--archive-database", argv["archive-database"]],
   ];
@@ -59,6 +59,3 @@ export function storageConfig(argv: StorageArguments, env: Record<string, string
   for (const name of Object.keys(env)) if (name.startsWith("PG")) delete env[name];
   return config;
 }
-
-/** As `--data` has it where it is not given. */
-const DEFAULT_DATA = "./data";

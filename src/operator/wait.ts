@@ -31,13 +31,20 @@ export function waitUntilDone(
   left: (status: OperatorStatus) => string | null,
   pace: Pace = PACE,
 ): Promise<OperatorStatus> {
-  return waitFor(context, { answer: OperatorStatus, path: OPERATOR_PATHS.status }, left, pace);
+  return waitFor(context, { answer: OperatorStatus, path: OPERATOR_PATHS.status, isTold }, left, pace);
+}
+
+/** A balancer that has just started answers before the supervisor has told it of any thread. */
+function isTold({ parts }: OperatorStatus): boolean {
+  return parts.length > 0;
 }
 
 /** What tells how far it is. */
 export interface Question<S extends TSchema> {
   readonly answer: S;
   readonly path: string;
+  /** Whether an answer tells anything; one that does not counts as none. */
+  readonly isTold?: (answer: Static<S>) => boolean;
 }
 
 /** As {@link waitUntilDone}, where something else than the status tells. */
@@ -82,12 +89,13 @@ export async function waitFor<S extends TSchema>(
 /** @returns `null` where the balancer does not answer, and that may pass */
 async function ask<S extends TSchema>(
   context: OperatorContext,
-  { answer, path }: Question<S>,
+  { answer, path, isTold }: Question<S>,
   until: number,
 ): Promise<{ readonly answer: Static<S> } | null> {
   const operator = await context.operator();
   try {
-    return { answer: await operator.ask(answer, "GET", path) };
+    const told = await operator.ask(answer, "GET", path);
+    return isTold?.(told) === false ? null : { answer: told };
   } catch (error) {
     if (PASSING.has(errorRecord(error).code) && performance.now() < until) return null;
     throw error;

@@ -81,7 +81,9 @@ export type FleetOrder =
   /** Takes that back. */
   | { readonly do: "resume"; readonly server: ServerId }
   /** So many chat servers from now on: the newest are drained and end, or more are started. */
-  | { readonly do: "scale"; readonly servers: number };
+  | { readonly do: "scale"; readonly servers: number }
+  /** Sessions move until the load is even, which the balancer says by `evened`. */
+  | { readonly do: "rebalance" };
 
 /** Supervisor to any thread. */
 export type ToThread =
@@ -103,8 +105,8 @@ export type ToThread =
   | { readonly type: "activate"; readonly view: View }
   /** Where the archive listens now. */
   | { readonly type: "archive"; readonly listening: Listening }
-  /** To the balancer, whenever something of it changes: all threads there are. */
-  | { readonly type: "fleet"; readonly threads: readonly ThreadStatus[] }
+  /** To the balancer, whenever something of it changes: all threads there are, and whether an operator's rebalance goes on. */
+  | { readonly type: "fleet"; readonly threads: readonly ThreadStatus[]; readonly rebalancing: boolean }
   /** To the balancer: an order was taken up, or, with `error`, refused. */
   | { readonly type: "ordered"; readonly ref: number; readonly error: ErrorRecord | null }
   | { readonly type: "stop" };
@@ -122,6 +124,8 @@ export type FromThread =
   | { readonly type: "order"; readonly ref: number; readonly order: FleetOrder }
   /** The balancer: a server that is retiring has no session left. */
   | { readonly type: "emptied"; readonly id: ServerId; readonly incarnation: Incarnation }
+  /** The balancer: the load is as even as it can be, and an operator's rebalance over. */
+  | { readonly type: "evened" }
   /** It cannot go on, for a reason that a person can mend; it ends after this. */
   | { readonly type: "failed"; readonly error: ErrorRecord }
   /** Everything it had to finish is finished; the thread ends by itself now. */

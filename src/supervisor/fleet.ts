@@ -6,10 +6,11 @@ import { restartsOf, runningThread, type Draft, type State, type Thread } from "
 export function tellFleet({ state, effects }: Draft): void {
   const balancer = runningThread(state, "balancer");
   if (balancer === null) return;
+  const { rebalancing, toldFleet } = state;
   const threads = fleetOf(state);
-  if (state.toldFleet !== null && isSame(state.toldFleet, threads)) return;
-  state.toldFleet = threads;
-  effects.push({ type: "post", thread: balancer.id, message: { type: "fleet", threads } });
+  if (toldFleet?.rebalancing === rebalancing && isSame(toldFleet.threads, threads)) return;
+  state.toldFleet = { type: "fleet", threads, rebalancing };
+  effects.push({ type: "post", thread: balancer.id, message: state.toldFleet });
 }
 
 export function dutyOf({ assignment }: Readonly<Thread>): Duty {

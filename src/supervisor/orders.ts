@@ -29,6 +29,9 @@ function refuseOrTake(draft: Draft, order: FleetOrder): ErrorRecord | null {
       return resume(draft.state, order.server);
     case "scale":
       return scale(draft, order.servers);
+    case "rebalance":
+      draft.state.rebalancing = true;
+      return null;
   }
 }
 

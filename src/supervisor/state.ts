@@ -5,7 +5,7 @@
 import type { Timeouts } from "../config.js";
 import type { ErrorCode, ErrorRecord } from "../protocol/errors.js";
 import type { Incarnation, ServerId } from "../protocol/ids.js";
-import type { FleetOrder, Listening, ServerEntry, ThreadStatus, ToThread } from "../protocol/threads.js";
+import type { FleetOrder, Listening, ServerEntry, ToThread } from "../protocol/threads.js";
 import type { View } from "../protocol/view.js";
 
 export type ThreadKind = "database" | "balancer" | "archive" | "chat";
@@ -97,8 +97,10 @@ export interface State {
   readonly portBase: number;
   /** How often removed threads were started, by name. */
   removedRuns: Record<string, number>;
-  /** What the balancer that runs was told of all threads. */
-  toldFleet: readonly ThreadStatus[] | null;
+  /** Whether a rebalance that an operator asked for goes on: the balancer may be started again meanwhile. */
+  rebalancing: boolean;
+  /** What the balancer that runs was told of all threads and of that. */
+  toldFleet: Extract<PlainMessage, { type: "fleet" }> | null;
   /** The newest view; while it is being prepared, the servers that have not answered and until when they may. */
   view: View;
   preparing: { waiting: ServerId[]; by: number } | null;
@@ -126,9 +128,10 @@ export type ThreadEvent =
   | { readonly type: "prepared"; readonly view: number }
   | { readonly type: "trouble"; readonly trouble: ErrorCode | null }
   | { readonly type: "failed"; readonly error: ErrorRecord }
-  /** Of the balancer: an operator's order; and a retiring server that nobody is left on. */
+  /** Of the balancer: an operator's order; a retiring server that nobody is left on; and that a rebalance is over. */
   | { readonly type: "order"; readonly ref: number; readonly order: FleetOrder }
   | { readonly type: "emptied"; readonly id: ServerId; readonly incarnation: Incarnation }
+  | { readonly type: "evened" }
   /** The thread is no more; `reason` where it threw, for the log and for people. */
   | { readonly type: "exited"; readonly reason: string | null };
 
@@ -167,6 +170,7 @@ export function initialState(plans: readonly ThreadPlan[], timeouts: Timeouts, p
     threads: plans.map((plan) => plannedThread(plan, 0, false)),
     portBase,
     removedRuns: {},
+    rebalancing: false,
     toldFleet: null,
     view: { number: 0, members: [] },
     preparing: null,

@@ -128,6 +128,9 @@ function takeFromThread(draft: Draft, thread: Thread, event: ThreadEvent): void 
     case "emptied":
       emptied(draft, event.id, event.incarnation);
       return;
+    case "evened":
+      state.rebalancing = false;
+      return;
     case "exited":
       exited(draft, thread, event.reason);
   }

@@ -21,6 +21,8 @@ export function threadEventOf(message: FromThread, incarnation: Incarnation): Th
       return { type: "order", ref: message.ref, order: message.order };
     case "emptied":
       return { type: "emptied", id: message.id, incarnation: message.incarnation };
+    case "evened":
+      return { type: "evened" };
     case "failed":
       return { type: "failed", error: message.error };
     case "report":

@@ -14,7 +14,10 @@ export interface ThreadBody {
 
 /** What an entry may say to the supervisor, besides `ready`, `pong`, `failed` and `stopped`, which are said for it. */
 export type Say = (
-  message: Extract<FromThread, { type: "prepared" | "report" | "trouble" | "order" | "emptied" | "failed" }>,
+  message: Extract<
+    FromThread,
+    { type: "prepared" | "report" | "trouble" | "order" | "emptied" | "evened" | "failed" }
+  >,
 ) => void;
 
 /**

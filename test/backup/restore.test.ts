@@ -7,7 +7,7 @@ import { BackupFile, writeBackupFile } from "../../src/backup/backup-file.js";
 import { createBackup, type BackupOptions } from "../../src/backup/create.js";
 import { withOfflineDatabase } from "../../src/backup/offline-database.js";
 import { encodeJson, type BackupRecord, type JsonRecord } from "../../src/backup/records.js";
-import { restoreBackup } from "../../src/backup/restore.js";
+import { restoreBackup, type RestoreOptions } from "../../src/backup/restore.js";
 import { readConfig, type Config } from "../../src/config.js";
 import { openDatabase, type Database } from "../../src/store/database.js";
 import { migrate } from "../../src/store/migrate.js";
@@ -43,9 +43,17 @@ function backup(config: Config, file: string, more: Partial<BackupOptions> = {})
   return createBackup({ config, file, replace: false, password: null, log: SILENT, ...more });
 }
 
-function restore(config: Config, file: string, signal?: AbortSignal) {
-  const options = { config, file, password: noPassword, log: SILENT };
-  return restoreBackup(signal === undefined ? options : { ...options, signal });
+function restore(config: Config, file: string, more: Partial<RestoreOptions> = {}) {
+  return restoreBackup({ config, file, password: noPassword, log: SILENT, ...more });
+}
+
+/** Ends a restore when all rows are written, and the last page has been asked about. */
+function endedAtLast(): Partial<RestoreOptions> {
+  const ending = new AbortController();
+  const onRows = (count: number): void => {
+    if (count === report.rows) ending.abort(new Error("enough"));
+  };
+  return { signal: ending.signal, onRows };
 }
 
 async function inDatabase<T>(
@@ -193,6 +201,12 @@ t.test("what fails while the databases are written leaves no folder", async (t) 
   t.same(await readdir(t.testdirName), ["bent"]);
 });
 
+t.test("a restore that is ended when all rows are written leaves nothing", async (t) => {
+  const wanted = configOf(join(t.testdir(), "new"));
+  await t.rejects(restore(wanted, file, endedAtLast()), { message: "enough" });
+  t.same(await readdir(t.testdirName), []);
+});
+
 const admin = process.env["FASTCHAT_TEST_ADMIN_URL"] ?? "";
 
 t.test(
@@ -207,8 +221,10 @@ t.test(
     const both = configOf(join(root, "there"), { service, archive: `${service}?application_name=other` });
     await t.rejects(restore(both, file), { code: "badConfig", message: /the same database/ });
     const ending = AbortSignal.abort(new Error("enough"));
-    await t.rejects(restore(there, file, ending), { message: "enough" });
+    await t.rejects(restore(there, file, { signal: ending }), { message: "enough" });
     t.notOk((await readdir(root)).includes("there"));
+    await t.rejects(restore(there, file, endedAtLast()), { message: "enough" });
+    t.notOk((await readdir(root)).includes("there"), "and nothing is committed, as the next one shows");
 
     t.match(await restore(there, file), { rows: report.rows });
     t.same(await everything(there), before);

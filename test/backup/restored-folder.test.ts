@@ -1,5 +1,6 @@
 /** The folder that a backup is restored into: never half of one that could be started. */
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import promises, { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import t from "tap";
 import { openRestoredFolder } from "../../src/backup/restored-folder.js";
@@ -8,6 +9,8 @@ import { SECRET_FILES } from "../../src/supervisor/secrets.js";
 
 const [secret] = SECRET_FILES;
 const SECRET = secret?.name ?? "";
+
+t.afterEach(() => syncBuiltinESMExports());
 
 async function visible(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => !/^\.?lock/.test(name));
@@ -29,6 +32,19 @@ t.test("a new folder is complete once it is said to be, and a start takes it", a
   const started = await openDataFolder(path);
   t.notOk(started.first, "nothing is made anew there");
   await started.release();
+});
+
+t.test("one that a start would take is not emptied, whatever fails then", async (t) => {
+  const path = t.testdir({});
+  const folder = await openRestoredFolder(path);
+  await writeFile(join(path, SECRET), "secret");
+  // To make a folder's names last it is opened.
+  const disk = (): Promise<never> => Promise.reject(new Error("disk"));
+  t.intercept(promises, "open", { value: disk });
+  syncBuiltinESMExports();
+  await t.rejects(folder.complete(), { message: "disk" });
+  await folder.release();
+  t.same((await visible(path)).sort(), [SECRET, "version"].sort());
 });
 
 t.test("one that was given up is as it was before", async (t) => {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect as connectPlain } from "node:net";
 import { connect } from "node:tls";
 import t from "tap";
+import { VirtualClock } from "../../bench/simulation/virtual-clock.js";
 import { PATHS, type HttpError } from "../../src/protocol/http.js";
 import { StoreError, type Database } from "../../src/store/database.js";
 import { signUp, startService } from "./service.js";
@@ -283,4 +284,10 @@ t.test("a port in use and a host that is none are said to be", async (t) => {
     code: "badConfig",
     message: /Cannot listen on 203\.0\.113\.1/,
   });
+});
+
+t.test("a balancer that cannot start leaves no timer behind", async (t) => {
+  const clock = new VirtualClock();
+  await t.rejects(startService(t, { clock, tls: { cert: "none", key: "none" } }));
+  t.equal(clock.nextAt, null);
 });

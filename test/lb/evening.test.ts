@@ -1,6 +1,6 @@
 /** When the balancer evens out the load by itself, and when it leaves people where they are. */
 import t from "tap";
-import { goalAsked, isUneven, policyOf, type EveningPolicy, type Weighed } from "../../src/lb/evening.js";
+import { goalAsked, policyOf, unevenness, type EveningPolicy, type Weighed } from "../../src/lb/evening.js";
 import { STRATEGIES } from "../../src/lb/strategy-choice.js";
 
 function policy(strategy: string): EveningPolicy {
@@ -9,6 +9,8 @@ function policy(strategy: string): EveningPolicy {
   return found;
 }
 
+const isUneven = (servers: readonly Weighed[], even: EveningPolicy): boolean =>
+  unevenness(servers, even) !== null;
 const servers = (...counts: readonly number[]): Weighed[] =>
   counts.map((connections) => ({ duty: "serving", room: 1_000, connections, messagesPerSecond: 0 }));
 const sending = (...rates: readonly number[]): Weighed[] =>
@@ -32,6 +34,16 @@ t.test("messages count for the strategy that looks at them", async (t) => {
   t.notOk(isUneven(sending(300, 100, 100), policy("least-connections")));
   t.notOk(isUneven(sending(105, 100, 95), policy("least-busy")), "by chance");
   t.notOk(isUneven(sending(2, 0, 0), policy("least-busy")), "a quiet service");
+});
+
+t.test("a difference in messages alone leaves connections as they are", async (t) => {
+  const uneven = sending(300, 100, 100).map((server, index) => ({ ...server, connections: 100 - index }));
+  t.same(unevenness(uneven, policy("least-busy")), { slack: null, traffic: true });
+  const [first, ...rest] = uneven;
+  if (first === undefined) throw new Error("three were made");
+  const both = [{ ...first, connections: 0 }, ...rest];
+  t.same(unevenness(both, policy("least-busy")), { slack: 0, traffic: true });
+  t.same(unevenness(both, policy("least-connections")), { slack: 0, traffic: false });
 });
 
 t.test("a server that may take nobody is not waited for", async (t) => {

@@ -154,6 +154,26 @@ t.test("who goes elsewhere than told takes the place that was kept along, whatev
   t.end();
 });
 
+t.test("a session that moved is known for it where its end is heard of first", (t) => {
+  const { view, at } = viewOf(one, two);
+  view.connected(one, session(1), "", 0);
+  view.report(one, report({ messagesIn: 30 }), 1000, [{ session: 1, messages: 20 }]);
+  view.report(two, report({ messagesIn: 10 }), 1000);
+  view.moving(one, 1, two, "aa", 1100);
+  view.disconnected(one, 1, 1200);
+  view.connected(two, session(9), "aa", 1300);
+  t.match(view.sessionsOf(two.id).get(9), { moved: true });
+  t.match(at(1300, 1), { connections: 1, placed: 0 });
+  t.ok(Math.abs((view.trafficOf(two.id)?.rateOf(9) ?? 0) - 20) < 1e-6, "and has its messages with it");
+  t.match(at(70_000, 1), { placed: 0, failures: 0 });
+  view.moving(two, 9, one, "bb", 70_000);
+  view.disconnected(two, 9, 70_100);
+  t.match(at(140_000), { placed: 0, failures: 0 }, "who never comes was counted off once");
+  view.connected(one, session(10), "bb", 140_001);
+  t.match(view.sessionsOf(one.id).get(10), { moved: false }, "and is a stranger after the ticket's time");
+  t.end();
+});
+
 t.test("who was told to move and stays is no failure of the server that waits", (t) => {
   const { view, at } = viewOf(one, two);
   view.connected(one, session(1), "", 0);
@@ -161,6 +181,22 @@ t.test("who was told to move and stays is no failure of the server that waits", 
   t.match(at(60_100, 1), { placed: 0, failures: 0 });
   t.match(at(60_100), { connections: 1, leaving: 0 });
   t.ok(view.moving(one, 1, two, "bb", 60_200), "and may be told again");
+  t.end();
+});
+
+t.test("who was told to move to a server that is gone stays, until it is told again", (t) => {
+  const { view, at } = viewOf(one, two);
+  for (const number of [1, 2]) {
+    view.connected(one, session(number), "", 0);
+    view.moving(one, number, two, `aa${number}`, 100);
+  }
+  view.disconnected(one, 2, 150);
+  view.remove(two);
+  t.match(at(200), { connections: 1, leaving: 0 });
+  view.add(two, 300);
+  t.ok(view.moving(one, 1, two, "bb", 300));
+  view.add(entry(2, 77), 400);
+  t.match(at(400), { connections: 1, leaving: 0 }, "a new start of it knows no ticket of the former");
   t.end();
 });
 
@@ -204,6 +240,25 @@ t.test("messages are known by session, and move with it", (t) => {
   t.ok(Math.abs((view.trafficOf(one.id)?.total ?? 0) + moved - before) < 1e-6);
   t.end();
 });
+
+t.test(
+  "messages of who is on the way count at neither end yet, and are told apart from what is there",
+  (t) => {
+    const { view } = viewOf(one, two);
+    view.connected(one, session(1), "", 0);
+    view.report(one, report({ messagesIn: 30 }), 1000, [{ session: 1, messages: 20 }]);
+    view.report(two, report({ messagesIn: 10 }), 1000);
+    t.same([...view.messagesUnderWay()], []);
+    view.placed(two, "bb", 1000);
+    view.moving(one, 1, two, "aa", 1000);
+    const under = view.messagesUnderWay();
+    t.ok(Math.abs((under.get(one.id) ?? 0) + 20) < 1e-6 && Math.abs((under.get(two.id) ?? 0) - 20) < 1e-6);
+    view.connected(two, session(5), "aa", 1100);
+    view.disconnected(one, 1, 1100);
+    t.same([...view.messagesUnderWay()], []);
+    t.end();
+  },
+);
 
 t.test(
   "a server that comes to others in use is warmed up; one that starts with them, or has people, is not",

@@ -1,8 +1,12 @@
 /** The mover: the planner's moves paced and told, in virtual time, to servers whose clients go where they are told. */
 import t, { type Test } from "tap";
 import { LoadView } from "../../src/lb/load-view.js";
+import { toleratedDifference } from "../../src/lb/evening.js";
 import { Mover } from "../../src/lb/mover.js";
 import { Fleet } from "../../src/lb/operator/fleet.js";
+import { Placement } from "../../src/lb/placement.js";
+import { significantTraffic } from "../../src/lb/rebalance.js";
+import { chooseStrategy } from "../../src/lb/strategy-choice.js";
 import type { TicketClaims } from "../../src/protocol/grants.js";
 import { toHex } from "../../src/protocol/bytes.js";
 import type { ServerId, SessionNumber } from "../../src/protocol/ids.js";
@@ -20,6 +24,14 @@ interface Options {
   readonly sessions: readonly number[];
   /** Messages a second of a session, in the order of their numbers. */
   readonly rateOf?: (session: number) => number;
+  /** How long a session takes to go where it was told to, in milliseconds. */
+  readonly tripMs?: (session: number) => number;
+}
+
+/** A small generator of its own: the same on every run. */
+function seededBytes(seed: number): (length: number) => Uint8Array<ArrayBuffer> {
+  let state = seed;
+  return (length) => Uint8Array.from({ length }, () => (state = (state * 48_271) % 0x7fffffff) >> 8);
 }
 
 /** Servers whose clients move as they are told, unless a test keeps them. */
@@ -33,6 +45,7 @@ class Scene {
   readonly #claims = new Map<Uint8Array, TicketClaims>();
   readonly #rates = new Map<SessionNumber, number>();
   readonly #duties = new Map<number, Duty>();
+  #rebalancing = false;
   #next = 1;
   #counted = 0;
   /** Whether clients go where they are told. */
@@ -48,8 +61,10 @@ class Scene {
       view,
       servers: {
         move: (from, moves) => {
-          for (const move of moves) this.told.push({ from, move, at: clock.now() });
-          if (this.obedient) clock.after(50, () => this.#go(from, moves));
+          for (const move of moves) {
+            this.told.push({ from, move, at: clock.now() });
+            if (this.obedient) clock.after(options.tripMs?.(move.session) ?? 50, () => this.#go(from, move));
+          }
         },
       },
       fleet: this.fleet,
@@ -80,6 +95,45 @@ class Scene {
     this.duty(number, "serving");
   }
 
+  /** One after another a session ends and another begins, placed as the strategy says; those that `stays` says do not end. */
+  async churn(everyMs: number, stays: (rate: number) => boolean): Promise<void> {
+    const { clock, view } = this;
+    const bytes = seededBytes(1);
+    const placement = new Placement({
+      view,
+      dutyOf: () => "serving",
+      strategy: await chooseStrategy(this.options.strategy ?? "least-connections"),
+      clock,
+      random: { bytes },
+      reportMs: 1_000,
+    });
+    const turn = (): void => {
+      const [first = 0, second = 0] = bytes(2);
+      const ending = this.#ending(first * 256 + second, stays);
+      this.view.disconnected(ending.server, ending.session, clock.now());
+      // Whoever has lost a session takes a while to have another.
+      clock.after(everyMs * 2.5, () => {
+        const { server, nonce } = placement.place(accountId());
+        const begun = this.#session(this.#rates.get(ending.session));
+        view.connected(server, begun, toHex(nonce), clock.now());
+      });
+      clock.after(everyMs, turn);
+    };
+    clock.after(everyMs, turn);
+  }
+
+  #ending(draw: number, stays: (rate: number) => boolean) {
+    const all = this.view.servers(this.clock.now()).flatMap(({ entry: server }) =>
+      [...this.view.sessionsOf(server.id)].flatMap(([session, { leavingWith }]) => {
+        const isKept = leavingWith !== null || stays(this.#rates.get(session) ?? 0);
+        return isKept ? [] : [{ server, session }];
+      }),
+    );
+    const ending = all[draw % all.length];
+    if (ending === undefined) throw new Error("nobody is left");
+    return ending;
+  }
+
   name(number: number, count: number): void {
     const sessions = Array.from({ length: count }, () => this.#session());
     this.view.sessions(entry(number), sessions);
@@ -93,7 +147,13 @@ class Scene {
       id: entry(one).id,
       duty: its,
     }));
-    this.fleet.update(threads);
+    this.fleet.update(threads, this.#rebalancing);
+  }
+
+  /** An operator wants the load evened out; the supervisor keeps that until it is. */
+  rebalance(): void {
+    this.#rebalancing = true;
+    this.fleet.update(this.fleet.threads, true);
   }
 
   /** Lets time pass; servers report every second, unless they are silent. */
@@ -129,20 +189,15 @@ class Scene {
     return { session, account: accountId(session), device: deviceId(session) };
   }
 
-  #go(from: ServerId, moves: readonly SessionMove[]): void {
-    const source = this.view.servers(this.clock.now()).find(({ id }) => id === from)?.entry;
-    for (const { session, server, ticket } of moves) {
-      const target = this.view.servers(this.clock.now()).find(({ id }) => id === server)?.entry;
-      const claims = this.#claims.get(ticket);
-      if (source === undefined || target === undefined || claims === undefined) continue;
-      this.view.connected(
-        target,
-        this.#session(this.#rates.get(session)),
-        toHex(claims.nonce),
-        this.clock.now(),
-      );
-      this.view.disconnected(source, session, this.clock.now());
-    }
+  #go(from: ServerId, { session, server, ticket }: SessionMove): void {
+    const now = this.clock.now();
+    const servers = this.view.servers(now);
+    const source = servers.find(({ id }) => id === from)?.entry;
+    const target = servers.find(({ id }) => id === server)?.entry;
+    const claims = this.#claims.get(ticket);
+    if (source === undefined || target === undefined || claims === undefined) return;
+    this.view.connected(target, this.#session(this.#rates.get(session)), toHex(claims.nonce), now);
+    this.view.disconnected(source, session, now);
   }
 
   #report(number: number): void {
@@ -294,14 +349,120 @@ t.test("an operator has any strategy evened out, and is told how far it has come
   scene.pass(10_000);
   t.strictSame(scene.told, [], "unasked it is left alone");
   t.match(scene.mover.progress(), { underWay: false, left: 60 });
-  t.match(scene.mover.rebalance(), { underWay: true, moved: 0, left: 60 });
+  scene.rebalance();
+  t.match(scene.mover.progress(), { underWay: true, moved: 0, left: 60 });
   scene.pass(1_500);
   const half = scene.mover.progress();
   t.ok(half.underWay && half.moved >= 20 && half.moved + half.left === 60, JSON.stringify(half));
   scene.pass(5_000);
   t.strictSame(scene.mover.progress(), { underWay: false, moving: 0, moved: 60, left: 0 });
   t.strictSame(scene.counts, [30, 30, 30]);
+  t.strictSame(scene.asked, [{ type: "evened" }], "and the supervisor need not keep it any more");
+  scene.duty(3, "serving");
+  t.match(scene.mover.progress(), { underWay: false }, "what it said before it heard of that begins nothing");
 });
+
+t.test(
+  "what an operator asked for is not over while the last session of a server that drains waits for its turn",
+  async (t) => {
+    const scene = new Scene(t, { sessions: [1, 5, 5], strategy: "random", movesPerSecond: 1 });
+    scene.duty(1, "draining");
+    scene.rebalance();
+    scene.pass(400);
+    t.match(scene.mover.progress(), { underWay: true, moved: 0, left: 1 });
+    scene.pass(3_000);
+    t.match(scene.mover.progress(), { underWay: false, moved: 1, left: 0 });
+  },
+);
+
+for (const tripMs of [50, 600, 1_500]) {
+  t.test(`no more sessions exchange than have to where clients take ${tripMs} ms to go`, async (t) => {
+    const rateOf = (session: number): number => (session <= 100 ? 200 / session : 1);
+    const scene = new Scene(t, {
+      sessions: [100, 100, 100, 100],
+      strategy: "least-busy",
+      rateOf,
+      tripMs: (session) => tripMs * (0.5 + (session % 11) / 10),
+    });
+    scene.pass(60_000);
+    const mean = scene.rates.reduce((sum, rate) => sum + rate, 0) / 4;
+    const worst = Math.max(...scene.rates.map((rate) => Math.abs(rate - mean)));
+    t.ok(worst <= significantTraffic(mean), scene.rates.map(Math.round).join(", "));
+    t.ok(scene.told.length <= 50, `${scene.told.length} sessions moved`);
+    const moved = scene.told.length;
+    scene.pass(120_000);
+    t.equal(scene.told.length, moved, "and then all stay where they are");
+  });
+}
+
+for (const seed of [1, 2, 3, 4, 5, 6]) {
+  t.test(`however slow clients are, hardly more move than where all go at once (${seed})`, async (t) => {
+    const bytes = seededBytes(seed);
+    const draw = (): number => (bytes(1)[0] ?? 0) / 256;
+    const sessions = Array.from({ length: 2 + (seed % 4) }, () => 20 + Math.floor(60 * draw()));
+    const rates = new Map<number, number>();
+    // Few send much, most send little.
+    const rateOf = (session: number): number => {
+      const rate = rates.get(session) ?? 40 * draw() ** 8 + 0.2;
+      rates.set(session, rate);
+      return rate;
+    };
+    const settled = (tripMs: (session: number) => number): Scene => {
+      const scene = new Scene(t, { sessions, strategy: "least-busy", rateOf, tripMs });
+      scene.pass(120_000);
+      return scene;
+    };
+    const [quick, slow] = [settled(() => 50), settled((session) => 500 + 25 * (session % 100))];
+    t.ok(Math.max(...slow.counts) - Math.min(...slow.counts) <= 1, slow.counts.join(", "));
+    t.ok(
+      slow.told.length <= 1.25 * quick.told.length + 5,
+      `${slow.told.length} moved, and ${quick.told.length} of those who go at once`,
+    );
+    const moved = slow.told.length;
+    slow.pass(60_000);
+    t.equal(slow.told.length, moved, "and then all stay where they are");
+  });
+}
+
+for (const [servers, each] of [
+  [4, 100],
+  [12, 30],
+  [3, 400],
+] as const) {
+  for (const rate of [0, 1_000]) {
+    t.test(
+      `ordinary coming and going on ${servers} servers of ${each} moves nobody, beside a session of ${rate} messages a second`,
+      async (t) => {
+        const rateOf = (session: number): number => (session === 1 ? rate : 0.2);
+        const sessions = Array<number>(servers).fill(each);
+        const scene = new Scene(t, { sessions, strategy: "least-busy", rateOf });
+        scene.pass(30_000);
+        await scene.churn(200, (its) => its > 1);
+        scene.pass(180_000);
+        t.strictSame(scene.told, []);
+        const most = Math.max(...scene.counts) - each;
+        t.ok(
+          most <= toleratedDifference(each),
+          `and connections stay within what is tolerated: ${scene.counts.join(", ")}`,
+        );
+      },
+    );
+  }
+}
+
+t.test(
+  "a server that has the one session that cannot be split, and nobody else, is filled and then left alone",
+  async (t) => {
+    const rateOf = (session: number): number => (session === 1 ? 1_000 : 0.2);
+    const scene = new Scene(t, { sessions: [1, 133, 133, 133], strategy: "least-busy", rateOf });
+    scene.pass(30_000);
+    t.strictSame(scene.counts, [100, 100, 100, 100]);
+    t.equal(scene.told.length, 99);
+    await scene.churn(200, (its) => its > 1);
+    scene.pass(300_000);
+    t.equal(scene.told.length, 99);
+  },
+);
 
 t.test("under Zipf's senders messages come to be even, with connections as even as they were", async (t) => {
   const harmonic = (n: number): number =>

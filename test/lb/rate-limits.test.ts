@@ -1,8 +1,10 @@
 /** How often one address may ask, and how often a name may be tried: each limit by itself, and what is told beyond it. */
 import t from "tap";
+import { toBase64Url } from "../../src/protocol/bytes.js";
 import { PATHS } from "../../src/protocol/http.js";
 import type { Limits } from "../../src/config.js";
-import { startService, type Service } from "./service.js";
+import { OPERATOR_PATHS } from "../../src/protocol/operator.js";
+import { OPERATOR_TOKEN, startService, type Service } from "./service.js";
 
 /** Far from being reached. */
 const WIDE: Partial<Limits> = {
@@ -86,3 +88,16 @@ t.test("who is refused a sign-up for want of an invite is counted all the same",
   for (let tries = 0; tries < 3; tries++) t.match(await guess(), { body: { code: "badInvite" } });
   t.match(await guess(), refused);
 });
+
+t.test(
+  "whoever tries operators' tokens is counted among all who ask, and once for each request",
+  async (t) => {
+    const service = await limited(t, { requestsPerMinutePerAddress: 4 });
+    const status = (token: string) => service.ask("GET", OPERATOR_PATHS.status, { token });
+    const operator = toBase64Url(OPERATOR_TOKEN);
+    for (let tries = 0; tries < 2; tries++) t.equal((await status("wrong")).status, 401);
+    for (let asked = 0; asked < 2; asked++) t.equal((await status(operator)).status, 200);
+    t.match(await status("wrong"), refused);
+    t.match(await status(operator), refused);
+  },
+);

@@ -90,6 +90,7 @@ function settle(servers: readonly Held[], goal: EveningGoal | null, most: number
 
 const EVEN: EveningGoal = { slack: 0, traffic: false };
 const EVEN_TRAFFIC: EveningGoal = { slack: 0, traffic: true };
+const MESSAGES_ONLY: EveningGoal = { slack: null, traffic: true };
 
 let nextSession = 1;
 const held: fc.Arbitrary<Held[]> = fc
@@ -117,7 +118,13 @@ const held: fc.Arbitrary<Held[]> = fc
       })),
     })),
   );
-const goals = fc.constantFrom<EveningGoal | null>(null, EVEN, EVEN_TRAFFIC, { slack: 0.25, traffic: false });
+const goals = fc.constantFrom<EveningGoal | null>(
+  null,
+  EVEN,
+  EVEN_TRAFFIC,
+  { slack: 0.25, traffic: false },
+  MESSAGES_ONLY,
+);
 
 t.test("a plan has no more moves than it may, and none to who may take nobody", async () => {
   fc.assert(
@@ -199,6 +206,19 @@ t.test("no more sessions move than have to", async () => {
     }),
     { numRuns: 1_000 },
   );
+});
+
+t.test("a session that cannot be split has nobody moved for the sake of connections", async (t) => {
+  const servers = [100, 103, 102, 104].map((count, index): Held => ({
+    name: `chat-${index + 1}`,
+    duty: "serving",
+    room: 1_000,
+    sessions: Array.from({ length: count }, (_, one) => {
+      const isBusy = index === 0 && one === 0;
+      return { session: nextSession++, rate: isBusy ? 1_000 : 0.2, isBusy };
+    }),
+  }));
+  t.strictSame(planMoves(servers.map(planServer), MESSAGES_ONLY, 100), []);
 });
 
 t.test("within its slack a strategy is left alone", async (t) => {

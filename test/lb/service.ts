@@ -95,12 +95,14 @@ export interface Overrides {
   readonly strategy?: string;
   readonly registration?: Config["registration"];
   readonly db?: Database;
+  readonly clock?: VirtualClock;
+  readonly tls?: BalancerOptions["tls"];
   readonly listen?: { readonly host: string; readonly port: number };
 }
 
 /** Starts a balancer on pg-mem; it ends with the test. */
 export async function startService(t: Test, over: Overrides = {}): Promise<Service> {
-  const clock = new VirtualClock();
+  const clock = over.clock ?? new VirtualClock();
   const log: string[] = [];
   const asked: Service["asked"] = [];
   const db = over.db ?? (await openDatabase(t));
@@ -109,7 +111,7 @@ export async function startService(t: Test, over: Overrides = {}): Promise<Servi
     clock,
     random: systemRandom,
     log: createLog({ level: "debug" }, {}, (line) => log.push(line)),
-    tls: { cert: certificate.cert, key: certificate.private },
+    tls: over.tls ?? { cert: certificate.cert, key: certificate.private },
     ...(over.listen ?? { host: "127.0.0.1", port: 0 }),
     publicHost: "chat.example",
     strategy: over.strategy ?? "least-busy",

@@ -9,7 +9,7 @@ export function statusOf(...servers: readonly (readonly [ServerStatus["state"], 
   return {
     version: "1.0.0",
     strategy: "least-busy",
-    parts: [],
+    parts: [{ id: "balancer", state: "running", trouble: null, restarts: 0 }],
     evenness: { connections: EVEN, messages: EVEN },
     servers: servers.map(([state, connections], index) => ({
       id: serverId(`chat-${index + 1}`),

@@ -60,6 +60,22 @@ t.test("a balancer that has just started, and knows nobody yet, is not believed 
   t.equal(asked(), 4);
 });
 
+t.test("a balancer that does not even know itself yet has not answered", async (t) => {
+  const unknowing = { ...statusOf(), parts: [] };
+  const { context, asked } = command(unknowing, unknowing, statusOf(["draining", 0]));
+  const told: OperatorStatus[] = [];
+  await waitUntilDone(
+    context,
+    (status) => {
+      told.push(status);
+      return null;
+    },
+    QUICK,
+  );
+  t.equal(asked(), 4);
+  t.notOk(told.includes(unknowing));
+});
+
 t.test("a balancer that is away for a while is asked again; for good, it is told", async (t) => {
   const { context, notes } = command(away, statusOf(["draining", 0]));
   await waitUntilDone(context, people, QUICK);

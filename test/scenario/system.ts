@@ -19,6 +19,7 @@ import { DeviceHome } from "../../src/client/node/home.js";
 import { OpaqueWorker } from "../../src/client/node/opaque.js";
 import { readConfig } from "../../src/config.js";
 import { createBalancer, type Balancer } from "../../src/lb/balancer.js";
+import type { AskSupervisor } from "../../src/lb/operator/fleet.js";
 import { systemClock, systemRandom } from "../../src/node/clock.js";
 import { toBase64Url, toHex } from "../../src/protocol/bytes.js";
 import { OPERATOR_PATHS, type OperatorStatus } from "../../src/protocol/operator.js";
@@ -77,6 +78,8 @@ export class System {
   readonly #agent = new Agent({ rejectUnauthorized: false, keepAlive: true });
   #view: View = { number: 0, members: [] };
 
+  #rebalancing = false;
+
   private constructor(
     private readonly folder: string,
     private readonly service: OpenedDatabase,
@@ -102,6 +105,7 @@ export class System {
     const grantPublicKey = grants.publicKey.export({ type: "spki", format: "pem" }).toString();
     await ready;
     const opaqueSetup = opaque.createSetup();
+    let supervise: AskSupervisor = () => undefined;
     const startBalancer = (port: number): Promise<Balancer> =>
       createBalancer({
         ...config,
@@ -119,8 +123,7 @@ export class System {
         opaqueThreads: 1,
         grantKey: grants.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
         operatorTokenHash: createHash("sha256").update(OPERATOR_TOKEN).digest(),
-        // There is no supervisor to ask.
-        askSupervisor: () => undefined,
+        askSupervisor: (message) => supervise(message),
       });
     const system = new System(
       folder,
@@ -131,6 +134,7 @@ export class System {
       await startBalancer(0),
       { port: 0, stop: () => Promise.resolve() },
     );
+    supervise = (message) => system.#supervise(message);
     await system.startArchive();
     for (let i = 1; i <= servers; i++) await system.startServer(`chat-${i}`);
     await system.changeView();
@@ -243,6 +247,14 @@ export class System {
     });
   }
 
+  /** In place of a supervisor, as far as operators need one here. */
+  #supervise(message: Parameters<AskSupervisor>[0]): void {
+    if (message.type === "emptied") return;
+    this.#rebalancing = message.type === "order" && message.order.do === "rebalance";
+    this.#tellFleet();
+    if (message.type === "order") this.balancer.fleet.ordered(message.ref, null);
+  }
+
   #tellFleet(): void {
     this.balancer.fleet.update(
       [...this.members.values()].map(({ id, duty }) => ({
@@ -253,6 +265,7 @@ export class System {
         restarts: 0,
         trouble: null,
       })),
+      this.#rebalancing,
     );
   }
 

@@ -3,6 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { configOf } from "../../src/supervisor/command-line.js";
+import { OPERATOR_COMMANDS } from "../../src/operator/commands.js";
+import { runOperatorProgram } from "../../src/operator/program.js";
 import { explain, recordOf } from "../../src/supervisor/explain.js";
 import { FastChatError } from "../../src/protocol/errors.js";
 
@@ -63,4 +65,14 @@ t.test("help names every exit code", async (t) => {
   for (const code of ["0 stopped", "1 a defect", "2 a wrong", "6 a part", "8 a port", "128 + signal"]) {
     t.ok(codes.includes(code), code);
   }
+});
+
+t.test("help names every command of operators, and so does theirs", async (t) => {
+  const printed = t.capture(console, "log");
+  await configOf(["--help"], {}, "/");
+  await runOperatorProgram(["--help"]);
+  const [[system = ""] = [], [operators = ""] = []] = printed.args() as [string][];
+  for (const command of OPERATOR_COMMANDS) t.match(system, new RegExp(`\\b${command}\\b`), command);
+  const named = [...operators.matchAll(/^ +fastchat-system (\w+)/gm)].map(([, name]) => name);
+  t.same(named.sort(), [...OPERATOR_COMMANDS].sort());
 });

@@ -49,6 +49,26 @@ t.test("a balancer that returns knows what each server is for before it knows an
   t.equal(story.servers[2], "chat-3 running draining");
 });
 
+t.test(
+  "a balancer that returns goes on with the rebalance that an operator asked for, until it is over",
+  async (t) => {
+    const story = Story.running();
+    t.same(story.order({ do: "rebalance" }), ["balancer: order 1 taken up"]);
+    t.same(story.rebalancing.slice(-2), [false, true], "which is told before the order is answered");
+    t.same(story.order({ do: "rebalance" }), ["balancer: order 2 taken up"], "as it is already");
+    story.exits("balancer");
+    story.pass(100);
+    story.ready("balancer");
+    t.equal(story.rebalancing.at(-1), true);
+    story.from("balancer", { type: "evened" });
+    t.equal(story.rebalancing.at(-1), false);
+    story.exits("balancer");
+    story.pass(100);
+    story.ready("balancer");
+    t.equal(story.rebalancing.at(-1), false);
+  },
+);
+
 t.test("what would leave nobody to take people is refused, and so is what is not there", async (t) => {
   const story = Story.running();
   story.order({ do: "drain", server: CHAT_1 });

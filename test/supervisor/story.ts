@@ -96,6 +96,8 @@ export class Story {
   readonly logged: string[] = [];
   /** What the balancer was told of all threads, each time. */
   readonly fleets: (readonly ThreadStatus[])[] = [];
+  /** Whether it was told that a rebalance goes on, each time. */
+  readonly rebalancing: boolean[] = [];
 
   constructor(
     readonly plans: readonly ThreadPlan[] = EMBEDDED,
@@ -109,7 +111,9 @@ export class Story {
     const { state, effects } = step(this.state, { now: this.now, ...event } as Event);
     this.state = state;
     for (const effect of effects) {
-      if (effect.type === "post" && effect.message.type === "fleet") this.fleets.push(effect.message.threads);
+      if (effect.type !== "post" || effect.message.type !== "fleet") continue;
+      this.fleets.push(effect.message.threads);
+      this.rebalancing.push(effect.message.rebalancing);
     }
     const all = effects.map(told).filter((text) => !text.endsWith(": fleet"));
     this.logged.push(...all.filter((text) => text.startsWith("log ")).map((text) => text.slice(4)));

@@ -1,6 +1,6 @@
 /** What operators' routes about accounts and invites work with. */
 import type { RegistrationMode } from "../../protocol/http.js";
-import type { Clock, Log, Random } from "../../protocol/runtime.js";
+import type { Clock, Random } from "../../protocol/runtime.js";
 import type { InviteStore } from "../../store/invites.js";
 import type { UserStore } from "../../store/users.js";
 import type { Revoke } from "../known-sessions.js";
@@ -14,7 +14,6 @@ export interface AccountsContext {
   /** Dates what is made. */
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
   /** Invites that there may be at once. */
   readonly mostInvites: number;
 }

@@ -11,7 +11,7 @@ export interface OperatorContext {
   /** SHA-256 of the operator token, 32 bytes. */
   readonly operatorTokenHash: Uint8Array;
   readonly fleet: Fleet;
-  readonly mover: Pick<Mover, "rebalance" | "progress">;
+  readonly mover: Pick<Mover, "progress">;
   readonly view: LoadView;
   readonly past: RecentPast;
   readonly metrics: Metrics;

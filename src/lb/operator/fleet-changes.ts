@@ -14,9 +14,7 @@ export function changesOf(before: readonly ThreadStatus[], after: readonly Threa
       const was = old.get(thread.id);
       return was === undefined ? [event("added", thread, "was added")] : changesOfThread(was, thread);
     }),
-    ...before
-      .filter(({ id }) => !now.has(id))
-      .map((thread) => event("removed", thread, "has ended, as an operator wished")),
+    ...before.filter(({ id }) => !now.has(id)).map(removalEvent),
   ];
 }
 
@@ -44,6 +42,11 @@ function changesOfThread(was: ThreadStatus, is: ThreadStatus): NewEvent[] {
     );
   }
   return events;
+}
+
+/** One that was to serve was given up, or had not come back when it was told to go. */
+function removalEvent(was: ThreadStatus): NewEvent {
+  return event("removed", was, was.duty === "retiring" ? "is gone, as an operator wished" : "is gone");
 }
 
 function dutyEvent(is: ThreadStatus): NewEvent {

@@ -5,7 +5,7 @@ import type { Clock, Timer } from "../../protocol/runtime.js";
 import type { Duty, FleetOrder, FromThread, ThreadStatus } from "../../protocol/threads.js";
 
 /** What the balancer says to the supervisor. */
-export type AskSupervisor = (message: Extract<FromThread, { type: "order" | "emptied" }>) => void;
+export type AskSupervisor = (message: Extract<FromThread, { type: "order" | "emptied" | "evened" }>) => void;
 
 export interface FleetOptions {
   readonly ask: AskSupervisor;
@@ -25,6 +25,9 @@ const MOST_ORDERS = 64;
 
 export class Fleet {
   #threads: readonly ThreadStatus[] = [];
+  #rebalancing = false;
+  /** Whether it was said that a rebalance is over, and the supervisor may not have heard it yet. */
+  #evened = false;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<() => void>();
   #next = 1;
@@ -41,13 +44,25 @@ export class Fleet {
     return this.#threads.find((thread) => thread.id === id)?.duty ?? "serving";
   }
 
+  /** Whether a thread of that kind runs. */
+  runs(kind: ThreadStatus["kind"]): boolean {
+    return this.#threads.some((thread) => thread.kind === kind && thread.life === "running");
+  }
+
+  /** Whether a rebalance that an operator asked for goes on. The supervisor keeps that: this thread may be started again. */
+  get rebalancing(): boolean {
+    return this.#rebalancing;
+  }
+
   /** Calls `listener` whenever the supervisor has said something new. */
   onChange(listener: () => void): void {
     this.#listeners.add(listener);
   }
 
-  update(threads: readonly ThreadStatus[]): void {
+  update(threads: readonly ThreadStatus[], rebalancing = false): void {
     this.#threads = threads;
+    if (!rebalancing) this.#evened = false;
+    this.#rebalancing = rebalancing && !this.#evened;
     for (const listener of this.#listeners) listener();
   }
 
@@ -84,6 +99,13 @@ export class Fleet {
   /** A server that is retiring has no session left. */
   emptied(id: ServerId, incarnation: Incarnation): void {
     this.options.ask({ type: "emptied", id, incarnation });
+  }
+
+  /** The load is as even as it can be: what an operator asked for is done. */
+  evened(): void {
+    this.#rebalancing = false;
+    this.#evened = true;
+    this.options.ask({ type: "evened" });
   }
 
   close(): void {

@@ -25,12 +25,14 @@ export class RecentPast {
   #threads: readonly ThreadStatus[];
   /** By server: sessions that were asked to go and have not been told of yet. */
   readonly #leaving = new Map<string, { sessions: number; samples: number; goesOn: boolean }>();
-  #latest = 0;
+  #latest: number;
   #timer: Timer;
 
   constructor(private readonly options: RecentPastOptions) {
     const { fleet } = options;
     this.#threads = fleet.threads;
+    // Behind whatever a balancer before this one has told.
+    this.#latest = Math.round(options.dates.now());
     fleet.onChange(() => this.#threadsOnChange());
     this.#timer = this.#nextTick();
   }

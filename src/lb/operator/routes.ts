@@ -21,6 +21,8 @@ export async function addOperatorRoutes(app: App, context: OperatorContext): Pro
   const plugin: FastifyPluginAsync<object, Server, TypeBoxTypeProvider, FastifyBaseLogger> = async (
     operators,
   ) => {
+    // In front of the guard: whoever guesses at the token is counted as well.
+    operators.addHook("onRequest", operators.rateLimit());
     operators.addHook("onRequest", operatorGuard(context.operatorTokenHash));
     operators.addHook("onResponse", logOrders(context.log));
     status(operators, context);

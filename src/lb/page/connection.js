@@ -107,10 +107,12 @@ async function ask(path, token, ended) {
  */
 function pause(ms, ended) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    ended.addEventListener("abort", () => {
+    const over = () => {
       clearTimeout(timer);
+      ended.removeEventListener("abort", over);
       resolve();
-    });
+    };
+    const timer = setTimeout(over, ms);
+    ended.addEventListener("abort", over);
   });
 }

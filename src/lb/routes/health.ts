@@ -24,7 +24,7 @@ type Readiness = Static<typeof Readiness>;
 export interface HealthSources {
   readonly database: Database;
   readonly clock: Clock;
-  /** Whether the archive has said where it listens. */
+  /** Whether the archive runs and has said where it listens. */
   hasArchive(): boolean;
   /** Whether some chat server can be chosen. */
   hasServers(): boolean;
@@ -62,7 +62,7 @@ export function health(app: App, sources: HealthSources): void {
   );
 }
 
-/** Asks the database, one question at a time for all who wait. */
+/** Asks the database, one question in {@link FRESH_MS} for all who wait. */
 function databaseProbe({ database, clock }: HealthSources): () => Promise<boolean> {
   let asked: { readonly at: number; readonly answer: Promise<boolean> } | null = null;
   return () => {

@@ -54,11 +54,11 @@ export const backupCommand: CommandModule<OperatorArguments, BackupArguments> = 
         onRows: (count) => progress.at(count),
         signal: interrupts.signal,
       });
-      if (output.json) return output.line(printableJson(report));
+      if (output.json) return output.line(printableJson({ ...report, dataDir: config.dataDir }));
       const { heldMs } = report;
       const waited =
         heldMs === null ? "" : ` Writing to the databases waited ${(heldMs / 1000).toFixed(2)} s.`;
-      const what = `${report.rows} rows, ${report.bytes} bytes${report.sealed ? ", sealed" : ""}`;
+      const what = `${report.rows} rows of ${printableLine(config.dataDir)}, ${report.bytes} bytes${report.sealed ? ", sealed" : ""}`;
       await output.line(`${printableLine(file)}: ${what}.${waited}`);
     }),
 };

@@ -19,9 +19,14 @@ export const rebalanceCommand: CommandModule<OperatorArguments, OrderArguments> 
       const { output } = context;
       const path = OPERATOR_PATHS.rebalance;
       const begun = await (await context.operator()).ask(Rebalancing, "POST", path, {});
-      const now = argv.wait ? await waitFor(context, { answer: Rebalancing, path }, leftToMove) : begun;
-      const { moved, left } = now;
-      const told = argv.wait ? resultOf(now) : `${counted(left, "session")} to move`;
+      const tally = new MovedTally();
+      const watch = (now: Rebalancing): string | null => {
+        tally.note(now.moved);
+        return leftToMove(now);
+      };
+      const { left } = argv.wait ? await waitFor(context, { answer: Rebalancing, path }, watch) : begun;
+      const moved = argv.wait ? tally.moved : begun.moved;
+      const told = argv.wait ? resultOf({ moved, left }) : `${counted(left, "session")} to move`;
       await output.line(output.json ? printableJson({ moved, left, done: argv.wait }) : told);
     }),
 };
@@ -30,7 +35,22 @@ export function leftToMove({ underWay, moving, left }: Rebalancing): string | nu
   return underWay ? `${counted(left, "session")} to move, ${moving.toLocaleString("en")} on their way` : null;
 }
 
-export function resultOf({ moved, left }: Rebalancing): string {
+/** How many moved in all: a balancer that was started again meanwhile counts anew. */
+export class MovedTally {
+  #before = 0;
+  #newest = 0;
+
+  note(moved: number): void {
+    if (moved < this.#newest) this.#before += this.#newest;
+    this.#newest = moved;
+  }
+
+  get moved(): number {
+    return this.#before + this.#newest;
+  }
+}
+
+export function resultOf({ moved, left }: Pick<Rebalancing, "moved" | "left">): string {
   const told = `${counted(moved, "session")} moved`;
   return left === 0
     ? `the load is even; ${told}`

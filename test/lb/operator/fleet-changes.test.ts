@@ -41,6 +41,11 @@ t.test("duties, troubles, more and fewer servers", async (t) => {
   t.same(kinds(thread({ trouble: "diskFull" }), thread()), ["recovered"]);
   const other = thread({ id: "chat-2" });
   t.match(changesOf([thread()], [thread(), other]), [{ kind: "added", thread: "chat-2" }]);
-  t.match(changesOf([thread(), other], [thread()]), [{ kind: "removed", thread: "chat-2" }]);
+  t.same(changesOf([thread(), other], [thread()]), [
+    { kind: "removed", thread: "chat-2", text: "chat-2 is gone" },
+  ]);
+  t.match(changesOf([thread(), thread({ id: "chat-2", duty: "retiring" })], [thread()]), [
+    { kind: "removed", text: "chat-2 is gone, as an operator wished" },
+  ]);
   t.same(changesOf([thread()], [thread()]), []);
 });

@@ -52,6 +52,14 @@ t.test("orders go to the supervisor, and its answer to the operator", async (t) 
   const scaled = order(OPERATOR_PATHS.scale, { servers: 5 });
   t.same(await answer(null), { do: "scale", servers: 5 });
   t.match(await scaled, { status: 200 });
+  t.match(
+    await service.ask("GET", OPERATOR_PATHS.rebalance, { token }),
+    { status: 503, body: { code: "unavailable" } },
+    "before the supervisor has spoken nobody knows whether one goes on",
+  );
+  const rebalanced = order(OPERATOR_PATHS.rebalance, {});
+  t.same(await answer(null), { do: "rebalance" });
+  t.match(await rebalanced, { status: 200 });
   t.match(await order(OPERATOR_PATHS.scale, { servers: 0 }), { status: 400, body: { code: "badRequest" } });
 });
 

@@ -1,8 +1,9 @@
 /** The log says what operators had the service do, and nothing of those who are none. */
 import t from "tap";
 import { toBase64Url } from "../../../src/protocol/bytes.js";
+import { PATHS } from "../../../src/protocol/http.js";
 import { OPERATOR_PATHS } from "../../../src/protocol/operator.js";
-import { OPERATOR_TOKEN, startService, type Service } from "../service.js";
+import { OPERATOR_TOKEN, startService, type Reply, type Service } from "../service.js";
 
 const token = toBase64Url(OPERATOR_TOKEN);
 
@@ -40,6 +41,24 @@ t.test("every order is logged at info, with its route, what it names and how it 
       msg: "an operator's order was refused",
     },
   ]);
+});
+
+t.test("an order is logged once, and who shows no token among all who are refused", async (t) => {
+  const service = await startService(t);
+  const linesOf = async ({ headers }: Reply): Promise<Record<string, unknown>[]> => {
+    // Lines come in the order of the requests that were answered: behind this one all of the other's are there.
+    const after = await service.ask("GET", PATHS.service);
+    const lines = () => service.log.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const isOf = (reply: Reply["headers"]) => (line: Record<string, unknown>) =>
+      line["request"] === reply["x-request-id"];
+    while (!lines().some(isOf(after.headers))) await new Promise(setImmediate);
+    return lines().filter(isOf(headers));
+  };
+  const refused = await service.ask("POST", OPERATOR_PATHS.scale, { token, body: { servers: 0 } });
+  t.match(await linesOf(refused), [{ msg: "an operator's order was refused", status: 400 }]);
+  t.match(await linesOf(await service.ask("GET", OPERATOR_PATHS.status, { token })), [{ msg: "answered" }]);
+  const stranger = await service.ask("POST", OPERATOR_PATHS.scale, { body: { servers: 8 } });
+  t.match(await linesOf(stranger), [{ msg: "refused", status: 401 }]);
 });
 
 t.test("looking is no order, and neither is what a stranger asks", async (t) => {

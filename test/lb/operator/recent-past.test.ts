@@ -107,6 +107,21 @@ t.test("a clock that is set back puts nothing before what was", async (t) => {
   t.match(past.since(until), { samples: [{ at: until + 1 }], until: until + 1 });
 });
 
+t.test("a balancer that was started again begins behind what the one before it told", async (t) => {
+  const { past, pass, view, fleet, clock, dates } = room();
+  pass(3);
+  const { until } = past.since();
+  dates.advance(500);
+  const next = new RecentPast({ view, fleet, clock, dates, everyMs: 1000 });
+  t.teardown(() => next.close());
+  const first = next.since(until);
+  t.ok(first.until > until, "whoever asks on does not take its clock for one that was set back");
+  t.same([first.samples, first.events], [[], []]);
+  dates.advance(1000);
+  clock.advance(1000);
+  t.equal(next.since(first.until).samples.length, 1);
+});
+
 t.test("once closed it takes no more samples", async (t) => {
   const { past, pass } = room();
   pass(1);

@@ -4,7 +4,14 @@ import { StoreError, type Database } from "../../../src/store/database.js";
 import { serviceMigrations } from "../../../src/store/migrations/service.js";
 import { pgMemEngine } from "../../engines/pg-mem.js";
 import { entry, report } from "../loads.js";
-import { startService } from "../service.js";
+import { startService, type Service } from "../service.js";
+
+const thread = { id: "archive", kind: "archive", duty: "serving", restarts: 0, trouble: null } as const;
+
+function startArchive({ balancer }: Service): void {
+  balancer.fleet.update([{ ...thread, life: "running" }]);
+  balancer.setArchive({ host: "127.0.0.1", port: 7441 });
+}
 
 t.test("the process lives, whatever is missing", async (t) => {
   const service = await startService(t);
@@ -18,15 +25,19 @@ t.test("not ready says what is missing, ready says nothing more", async (t) => {
     return { status, body: JSON.parse(text) as unknown };
   };
   t.same(await ready(), { status: 503, body: { ready: false, missing: ["archive", "servers"] } });
-  service.balancer.setArchive({ host: "127.0.0.1", port: 7441 });
+  startArchive(service);
   t.same(await ready(), { status: 503, body: { ready: false, missing: ["servers"] } });
   service.addServer(entry(1));
+  t.same(await ready(), { status: 200, body: { ready: true, missing: [] } });
+  service.balancer.fleet.update([{ ...thread, life: "resting" }]);
+  t.same(await ready(), { status: 503, body: { ready: false, missing: ["archive"] } }, "it died");
+  service.balancer.fleet.update([{ ...thread, life: "running" }]);
   t.same(await ready(), { status: 200, body: { ready: true, missing: [] } });
 });
 
 t.test("a server that is full cannot be chosen", async (t) => {
   const service = await startService(t, { limits: { connectionsPerServer: 2 } });
-  service.balancer.setArchive({ host: "127.0.0.1", port: 7441 });
+  startArchive(service);
   service.addServer(entry(1)).say({ type: "report", report: report({ connections: 2 }), busiest: [] });
   while ((await service.ask("GET", "/readyz")).status === 200) await new Promise(setImmediate);
   t.match(await service.ask("GET", "/readyz"), {
@@ -56,7 +67,7 @@ t.test(
       close: () => db.close(),
     };
     const service = await startService(t, { db: watched });
-    service.balancer.setArchive({ host: "127.0.0.1", port: 7441 });
+    startArchive(service);
     service.addServer(entry(1));
     const told = { status: 503, text: '{"ready":false,"missing":["database"]}' };
     t.match(await service.ask("GET", "/readyz"), told);

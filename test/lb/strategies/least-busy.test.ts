@@ -27,11 +27,22 @@ t.test("with fresh counts and equal servers none has one connection more than th
 });
 
 t.test("a server that carries more than its share of the traffic gets fewer connections", (t) => {
-  const servers = [
-    load("chat-1", { connections: 100, messagesPerSecond: 9000 }),
-    load("chat-2", { connections: 130, messagesPerSecond: 1000 }),
+  const servers = (fewer: number) => [
+    load("chat-1", { connections: 1_000 - fewer, messagesPerSecond: 9000 }),
+    load("chat-2", { connections: 1_000, messagesPerSecond: 1000 }),
   ];
-  t.equal(leastBusy(servers, request), "chat-2", "a heavy sender is worth many connections");
+  t.equal(leastBusy(servers(15), request), "chat-2", "a heavy sender is worth some connections");
+  t.equal(leastBusy(servers(25), request), "chat-1", "and no more than may stay uneven");
+  t.end();
+});
+
+t.test("among a few dozen connections each messages do not decide even between equals", (t) => {
+  const servers = [
+    load("chat-1", { connections: 30, messagesPerSecond: 9000 }),
+    load("chat-2", { connections: 30, messagesPerSecond: 0 }),
+  ];
+  t.equal(leastBusy(servers, { ...request, draws: [0.1, 0.5] }), "chat-1");
+  t.equal(leastBusy(servers, { ...request, draws: [0.9, 0.5] }), "chat-2");
   t.end();
 });
 

@@ -1,7 +1,7 @@
 /** When what operators ordered counts as done. */
 import t from "tap";
 import { leftOn } from "../../../src/operator/commands/drain.js";
-import { leftToMove, resultOf } from "../../../src/operator/commands/rebalance.js";
+import { leftToMove, MovedTally, resultOf } from "../../../src/operator/commands/rebalance.js";
 import { notServing } from "../../../src/operator/commands/resume.js";
 import { leftToDo } from "../../../src/operator/commands/scale.js";
 import type { ServerStatus } from "../../../src/protocol/operator.js";
@@ -60,5 +60,12 @@ t.test("the load is rebalanced once nothing is under way for it any more, even o
   t.equal(leftToMove(at(false, 4)), null);
   t.equal(resultOf(at(false, 0)), "the load is even; 1,250 sessions moved");
   t.match(resultOf(at(false, 1)), /as even as it can be at present, with 1 session that cannot move/);
+  t.end();
+});
+
+t.test("who moved before the balancer was started again has moved", (t) => {
+  const tally = new MovedTally();
+  for (const moved of [0, 30, 80, 80, 0, 25]) tally.note(moved);
+  t.equal(tally.moved, 105);
   t.end();
 });

@@ -8,11 +8,12 @@ import type { App } from "../../app.js";
 import { hashInvite } from "../../invite-check.js";
 import type { AccountsContext } from "../accounts-context.js";
 import { OPERATOR } from "../guard.js";
+import { noteOrder } from "../order-log.js";
 
 const DAY_MS = 86_400_000;
 
 export function invites(app: App, context: AccountsContext): void {
-  const { registration, clock, random, log, mostInvites } = context;
+  const { registration, clock, random, mostInvites } = context;
   const making = {
     summary: "Make an invite; its code is told this once",
     security: OPERATOR,
@@ -31,7 +32,7 @@ export function invites(app: App, context: AccountsContext): void {
         `There are ${mostInvites} invites already, as many as limits.invites allows; revoke some.`,
       );
     }
-    log.info({ request: request.id, invite: invite.id, uses, days }, "an operator made an invite");
+    noteOrder(request, { invite: invite.id, uses, days });
     return { invite, code, registration };
   });
 
@@ -58,7 +59,7 @@ export function invites(app: App, context: AccountsContext): void {
         `There is no invite ${invite}; it may be over or revoked already.`,
       );
     }
-    log.info({ request: request.id, invite }, "an operator revoked an invite");
+    noteOrder(request, { invite });
     return reply.code(204).send(null);
   });
 }

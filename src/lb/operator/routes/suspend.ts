@@ -6,8 +6,9 @@ import type { SuspensionDone } from "../../../store/users.js";
 import type { App } from "../../app.js";
 import type { AccountsContext } from "../accounts-context.js";
 import { OPERATOR } from "../guard.js";
+import { noteOrder } from "../order-log.js";
 
-export function suspend(app: App, { users, revoke, clock, log }: AccountsContext): void {
+export function suspend(app: App, { users, revoke, clock }: AccountsContext): void {
   const suspending = {
     summary: "Suspend an account: its sessions end at once, and nobody logs in to it",
     security: OPERATOR,
@@ -22,7 +23,7 @@ export function suspend(app: App, { users, revoke, clock, log }: AccountsContext
       const done = known(await users.suspend(name, clock.now()), name);
       // Also where it was suspended before: whoever asks again may do so because something went wrong then.
       revoke(done.devices, "suspended");
-      log.info({ request: request.id, name, ...told(done) }, "an operator suspended an account");
+      noteOrder(request, { name, ...told(done) });
       return told(done);
     },
   );
@@ -37,7 +38,7 @@ export function suspend(app: App, { users, revoke, clock, log }: AccountsContext
     const { name } = request.params;
     const done = known(await users.lift(name), name);
     revoke(done.devices, "notSignedIn");
-    log.info({ request: request.id, name, ...told(done) }, "an operator lifted a suspension");
+    noteOrder(request, { name, ...told(done) });
     return told(done);
   });
 }
