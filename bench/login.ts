@@ -15,6 +15,7 @@ import { measureRate } from "./login/rates.js";
 import { figuresOf, linesOf, type LoginReport } from "./login/report.js";
 import { Placements, rush } from "./login/rush.js";
 import { Logins, type RoundOfLogins } from "./login/through-service.js";
+import { Times } from "./percentiles.js";
 import { Connections } from "./service/connections.js";
 import { OPEN_DOORS, signUpMany } from "./service/sign-up.js";
 import { WatchedSystem } from "./service/watched-system.js";
@@ -25,6 +26,7 @@ interface LoginOptions extends DatabaseOptions {
   readonly logins: number;
   readonly connections: number;
   readonly rush: number;
+  readonly rushes: number;
   readonly requests: number;
   readonly json: boolean;
 }
@@ -48,11 +50,19 @@ export const loginCommand: CommandModule<object, LoginOptions> = {
       .option("logins", { type: "number", default: 500, describe: "logins in a round, of each side" })
       .option("connections", { type: "number", default: 32, describe: "people who log in at the same time" })
       .option("rush", { type: "number", default: 500, describe: "people who all begin to log in at once" })
+      .option("rushes", { type: "number", default: 5, describe: "so many times" })
       .option("requests", { type: "number", default: 300, describe: "requests for each name in a round" })
       .options(DATABASE_OPTIONS)
       .option("json", { type: "boolean", default: false, describe: "print one JSON object" })
-      .check(({ seconds, rounds, logins, connections, rush, requests }) => {
-        for (const [name, value] of Object.entries({ rounds, logins, connections, rush, requests })) {
+      .check(({ seconds, rounds, logins, connections, rush, rushes, requests }) => {
+        for (const [name, value] of Object.entries({
+          rounds,
+          logins,
+          connections,
+          rush,
+          rushes,
+          requests,
+        })) {
           if (!Number.isInteger(value) || value < 1)
             throw new Error(`--${name} must be a whole number from 1.`);
         }
@@ -133,13 +143,14 @@ async function measureAll(
     }
     through.close();
 
-    progress(`${options.rush} people log in at once`);
+    progress(`${options.rush} people log in at once, ${options.rushes} times`);
     const placements = await Placements.start({ address, token, perSecond: PLACEMENTS_PER_SECOND });
-    await placements.figures();
+    await placements.times();
     await new Promise((resolve) => setTimeout(resolve, REST_MS));
-    const { latency: rest } = await placements.figures();
-    const crowd = names.slice(0, options.rush);
-    const rushed = await rush(address, crowd, placements);
+    const rest = new Times();
+    for (const time of await placements.times()) rest.recordMs(time);
+    const atRest = rest.percentiles();
+    const rushed = await rush(address, names.slice(0, options.rush), options.rushes, placements);
     await placements.stop();
 
     progress("asking for a known and an unknown name, in turns");
@@ -159,7 +170,7 @@ async function measureAll(
       clientMicros:
         (1000 * sides.service.reduce((sum, { clientMs }) => sum + clientMs, 0)) / (logins * rounds),
       rush: rushed,
-      atRest: { p50Ms: rest.p50, p99Ms: rest.p99 },
+      atRest: { p50Ms: atRest.p50, p99Ms: atRest.p99 },
       names: named,
     };
   } finally {

@@ -6,7 +6,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { ServiceAddress } from "../../src/protocol/address.js";
 import { PATHS } from "../../src/protocol/http.js";
 import { Chance } from "../simulation/chance.js";
-import { Times, type Percentiles } from "../percentiles.js";
 import { HttpsLine } from "./https-line.js";
 
 export interface PlacementThreadData {
@@ -20,7 +19,8 @@ export type ToPlacements = { readonly type: "tell" } | { readonly type: "stop" }
 
 export type FromPlacements =
   | { readonly type: "ready" }
-  | { readonly type: "figures"; readonly latency: Percentiles; readonly count: number }
+  /** Of each placement, in milliseconds. */
+  | { readonly type: "figures"; readonly times: readonly number[] }
   | { readonly type: "failed"; readonly reason: string };
 
 /** Connections that are not in use at this moment; more are opened beforehand than are ever needed. */
@@ -34,7 +34,7 @@ const tell = (message: FromPlacements): void => port.postMessage(message);
 const idle = await Promise.all(Array.from({ length: CONNECTIONS }, () => HttpsLine.open(address)));
 const waiting: (() => void)[] = [];
 const chance = new Chance(1);
-let times = new Times();
+let times: number[] = [];
 let next = performance.now();
 let timer: NodeJS.Timeout | undefined;
 
@@ -44,7 +44,7 @@ async function placed(planned: number): Promise<void> {
   if (line === undefined) throw new Error("no connection is free");
   const { status, text } = await line.ask("POST", PATHS.place, null, token);
   if (status !== 200) throw new Error(`a placement was refused: ${text}`);
-  times.recordMs(performance.now() - planned);
+  times.push(performance.now() - planned);
   idle.push(line);
   waiting.shift()?.();
 }
@@ -58,8 +58,8 @@ function work(): void {
 
 port.on("message", (message: ToPlacements) => {
   if (message.type === "tell") {
-    tell({ type: "figures", latency: times.percentiles(), count: times.count });
-    times = new Times();
+    tell({ type: "figures", times });
+    times = [];
     return;
   }
   clearTimeout(timer);

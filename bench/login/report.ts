@@ -73,7 +73,7 @@ export function linesOf(report: LoginReport): string {
       rush.latency.p99.toFixed(1),
       rush.latency.max.toFixed(1),
     ),
-    `${rush.placements} placements in the ${(rush.ms / 1000).toFixed(2)} s until all were in`,
+    `${rush.placements} placements in ${rush.rushes} rushes of ${(rush.ms / 1000).toFixed(2)} s until all were in`,
     "",
     chalk.bold(cells("first step of a login", "p50 ms", "p99 ms")),
     cells("known name", names.known.p50Ms.toFixed(2), names.known.p99Ms.toFixed(2)),
