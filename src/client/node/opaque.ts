@@ -13,6 +13,12 @@ const EXPORT_KEY_BYTES = 64;
 const MAX_MEMORY_KIB = 1024 * 1024;
 const MAX_MEMORY_PASSES_KIB = 8 * 1024 * 1024;
 
+/**
+ * Tasks that a thread may hold; it does one after the other. With one, the next would leave only once this side's event loop
+ * has heard of the one before: where a process has hundreds of people, as a laboratory's, that is a long turn of it.
+ */
+const QUEUED_PER_THREAD = 32;
+
 export interface OpaqueWorkerOptions {
   /** How many passwords may be hashed at once; each holds the memory its hash costs. */
   readonly threads: number;
@@ -27,6 +33,7 @@ export class OpaqueWorker implements OpaqueClient {
       name: "runOpaqueTask",
       minThreads: 0,
       maxThreads: threads,
+      concurrentTasksPerWorker: QUEUED_PER_THREAD,
       idleTimeout: 1000,
       // Waiting for tasks by Atomics would freeze the worker's event loop.
       atomics: "disabled",
