@@ -21,8 +21,19 @@ export interface AccountKeys {
   readonly archive: ArchiveSecrets;
 }
 
-/** @throws FastChatError `undecryptable` where a key is none */
-export async function importAccountKeys(contents: VaultContents): Promise<AccountKeys> {
+/** A login imports the keys to check the vault, and again to use them: parsing them takes longer than using them. */
+const imported = new WeakMap<VaultContents, Promise<AccountKeys>>();
+
+/** Once for each object `contents`. @throws FastChatError `undecryptable` where a key is none */
+export function importAccountKeys(contents: VaultContents): Promise<AccountKeys> {
+  const known = imported.get(contents);
+  if (known !== undefined) return known;
+  const keys = importKeys(contents);
+  imported.set(contents, keys);
+  return keys;
+}
+
+async function importKeys(contents: VaultContents): Promise<AccountKeys> {
   const identity = await identityFromSeed(contents.identitySeed);
   const encryptionKeys: EncryptionKey[] = [];
   for (const { generation, privateKey } of contents.encryptionKeys) {

@@ -30,8 +30,17 @@ export type Verdict =
   | { readonly kind: "trusted"; readonly learned: KnownKey | null; readonly news: TrustNews | null }
   | { readonly kind: "refused"; readonly because: "notAsAddressed" | "changed" | "noLongerVouched" };
 
+/** The certificate seen last: a service shows one on all its listeners, and its key takes longer to write out than to compare. */
+let seen: { readonly raw: Buffer; readonly pin: Uint8Array } | null = null;
+
 /** SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7469, section 2.4): it outlives a renewal that keeps the key. */
 export function certificatePin(certificate: X509Certificate): Uint8Array {
+  const { raw } = certificate;
+  if (seen?.raw.equals(raw) !== true) seen = { raw, pin: pinOf(certificate) };
+  return seen.pin;
+}
+
+function pinOf(certificate: X509Certificate): Uint8Array {
   const spki = certificate.publicKey.export({ type: "spki", format: "der" });
   return new Uint8Array(createHash("sha256").update(spki).digest());
 }
