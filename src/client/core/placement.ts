@@ -3,7 +3,7 @@ import type { Placement } from "../../protocol/http.js";
 import type { Endpoint } from "./ports.js";
 
 export interface PlacerWays {
-  /** Asks for a chat server. */
+  /** Asks for a chat server; the answer says where the archive is, too. */
   place(): Promise<Placement>;
   /** Asks where the archive is, and for no place. */
   archive(): Promise<Endpoint>;
@@ -11,23 +11,34 @@ export interface PlacerWays {
 
 export class Placer {
   #archive: Endpoint | null = null;
-  /** One question at a time: its answer may serve the next who asks. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** A question for a place, or for the archive, that is under way. */
+  #placing: Promise<Placement> | null = null;
+  #locating: Promise<Endpoint> | null = null;
 
   constructor(private readonly ways: PlacerWays) {}
 
   /** A server and a ticket that nobody has used. */
-  server(): Promise<Placement> {
-    return this.#inTurn(async () => {
-      const placement = await this.ways.place();
+  async server(): Promise<Placement> {
+    const placing = this.ways.place();
+    this.#placing = placing;
+    try {
+      const placement = await placing;
       this.#archive = placement.archive;
       return placement;
-    });
+    } finally {
+      if (this.#placing === placing) this.#placing = null;
+    }
   }
 
-  /** The archive's address; the balancer is asked where it is not known. */
-  archive(): Promise<Endpoint> {
-    return this.#inTurn(async () => (this.#archive ??= await this.ways.archive()));
+  /** The archive's address; the balancer is asked where it is not known, and nobody is asking for a place. */
+  async archive(): Promise<Endpoint> {
+    // Who connects to both asks for both in one turn of the event loop.
+    await Promise.resolve();
+    if (this.#archive !== null) return this.#archive;
+    const placement = await this.#placing?.catch(() => null);
+    if (placement) return placement.archive;
+    this.#locating ??= this.#locate();
+    return this.#locating;
   }
 
   /** The archive could not be reached where it was: ask again. */
@@ -35,9 +46,12 @@ export class Placer {
     this.#archive = null;
   }
 
-  #inTurn<T>(ask: () => Promise<T>): Promise<T> {
-    const asking = this.#turn.then(ask);
-    this.#turn = asking.catch(() => undefined);
-    return asking;
+  async #locate(): Promise<Endpoint> {
+    try {
+      this.#archive = await this.ways.archive();
+      return this.#archive;
+    } finally {
+      this.#locating = null;
+    }
   }
 }

@@ -34,11 +34,22 @@ t.test("who only wants the archive takes no place", async (t) => {
   t.strictSame(state.asked, ["archive"]);
 });
 
-t.test("a place tells where the archive is, too", async (t) => {
+t.test("a place tells where the archive is, too, whichever is asked for first", async (t) => {
+  for (const order of [
+    ["server", "archive"],
+    ["archive", "server"],
+  ] as const) {
+    const { state, placer } = balancer();
+    const answers = await Promise.all(order.map((what) => placer[what]()));
+    t.strictSame(answers[order.indexOf("archive")], { host: "h", port: 2 });
+    t.strictSame(state.asked, ["place"]);
+  }
+});
+
+t.test("several who look for the archive ask once", async (t) => {
   const { state, placer } = balancer();
-  const [, archive] = await Promise.all([placer.server(), placer.archive()]);
-  t.strictSame(archive, { host: "h", port: 2 });
-  t.strictSame(state.asked, ["place"]);
+  await Promise.all([placer.archive(), placer.archive()]);
+  t.strictSame(state.asked, ["archive"]);
 });
 
 t.test("a ticket is given out once", async (t) => {
