@@ -62,6 +62,7 @@ t.test("the OpenAPI document has every route with its schemas", async (t) => {
       "get /healthz",
       "get /metrics",
       "get /readyz",
+      "get /v1/archive",
       "get /v1/cards/{name}",
       "get /v1/checkpoint",
       "get /v1/devices",

@@ -37,6 +37,7 @@ const examples: readonly (readonly [name: string, schema: TSchema, example: Valu
   ["LoginStarted", http.LoginStarted, { login: text(16), response: opaque, stretching }],
   ["LoginFinish", http.LoginFinish, { login: text(16), request: opaque, device: "" }],
   ["LoginFinished", http.LoginFinished, { session, card, vault }],
+  ["ArchiveAddress", http.ArchiveAddress, { host: "127.0.0.1", port: 7441 }],
   [
     "Placement",
     http.Placement,
