@@ -23,7 +23,7 @@ export type FromPlacements =
   | { readonly type: "figures"; readonly times: readonly number[] }
   | { readonly type: "failed"; readonly reason: string };
 
-/** Connections that are not in use at this moment; more are opened beforehand than are ever needed. */
+/** Connections, opened beforehand, more than are ever needed. They take turns: the balancer closes one that nobody uses. */
 const CONNECTIONS = 50;
 
 const port = parentPort;
@@ -40,7 +40,7 @@ let timer: NodeJS.Timeout | undefined;
 
 async function placed(planned: number): Promise<void> {
   if (idle.length === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-  const line = idle.pop();
+  const line = idle.shift();
   if (line === undefined) throw new Error("no connection is free");
   const { status, text } = await line.ask("POST", PATHS.place, null, token);
   if (status !== 200) throw new Error(`a placement was refused: ${text}`);
