@@ -6,6 +6,7 @@ import { groupIdOf, openGroupEvent, type SignedGroupEvent } from "../../crypto/g
 import { applyGroupEvent, groupRefusal, type Group } from "../../crypto/membership.js";
 import { FastChatError } from "../../protocol/errors.js";
 import type { AccountId, ConversationId } from "../../protocol/ids.js";
+import { isPassing } from "../../store/database.js";
 import type { GroupStore } from "../../store/groups.js";
 
 export interface GroupRegistryOptions {
@@ -149,13 +150,29 @@ export class GroupRegistry {
     const outcome = id === null && before !== null ? STALE : applyGroupEvent(before, event);
     if ("refused" in outcome) throw groupRefusal(outcome.refused);
     const { number, hash, bytes } = event;
-    if (!(await this.options.store.append({ group, number, hash, bytes }))) {
+    let added: boolean;
+    try {
+      added = await this.options.store.append({ group, number, hash, bytes });
+    } catch (error) {
+      if (isPassing(error)) await this.#mayHaveGrown(group, number, before);
+      throw error;
+    }
+    if (!added) {
       // Another server was first.
       await this.#read(group);
       throw groupRefusal("stale");
     }
     this.#keep(outcome.group);
     return { before, changed: outcome.group };
+  }
+
+  /**
+   * Whether an event was added is not known, and it may be added yet. No server takes what it knows for the newest, until
+   * the log has come so far: a member who finds the event would write by it to others who are shown none.
+   */
+  async #mayHaveGrown(id: ConversationId, number: number, before: Group | null): Promise<void> {
+    this.learn(id, number);
+    await this.options.tellOthers(id, number, [...(before?.members.keys() ?? [])]);
   }
 
   async #upToDate(id: ConversationId): Promise<Group | null> {

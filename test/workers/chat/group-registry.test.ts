@@ -9,6 +9,7 @@ import {
 import type { Group } from "../../../src/crypto/membership.js";
 import type { ConversationId } from "../../../src/protocol/ids.js";
 import { MemoryGroups } from "../../../bench/simulation/memory-groups.js";
+import { StoreError } from "../../../src/store/database.js";
 import type { GroupEventPage, LoggedEvent } from "../../../src/store/groups.js";
 import { GroupRegistry } from "../../../src/workers/chat/group-registry.js";
 import { person, type Person } from "../../crypto/people.js";
@@ -156,6 +157,39 @@ t.test("an event that is handed in once more is answered as the first time", asy
     t.equal((await registry.append(group.id, bob.account, leaving.bytes)).epoch, 2);
   }
   t.equal(store.logs.of(group.id).length, 2);
+});
+
+t.test("where the answer to an event is lost, every server looks whether it was added", async (t) => {
+  const { registries, store, told } = servers(3);
+  const [one, two, three] = registries as [GroupRegistry, GroupRegistry, GroupRegistry];
+  const group = await made(one);
+  for (const server of [two, three]) await server.find(group.id);
+  const adding = await event(alice, group, { type: "add", members: [carol.account], invite: null });
+  const { id } = group;
+  store.before = async () => {
+    store.before = () => Promise.resolve();
+    throw new StoreError("retry", "08006", undefined, "the connection was lost");
+  };
+  await t.rejects(one.append(id, alice.account, adding.bytes), { code: "unavailable" });
+  t.same(told, ["0 1", "0 2"]);
+  for (const server of registries) t.equal((await server.find(id))?.epoch, 1, "it is not there yet");
+  // What was sent before the connection was lost comes to the database late.
+  const { number, hash, bytes } = adding;
+  await store.append({ group: id, number, hash, bytes });
+  for (const server of registries) t.equal((await server.find(id))?.epoch, 2);
+  const { reads } = store;
+  for (const server of registries) await server.find(id);
+  t.equal(store.reads, reads, "and then no more");
+});
+
+t.test("an event that the database refuses is nobody else's business", async (t) => {
+  const { registries, store, told } = servers(2);
+  const [one] = registries as [GroupRegistry];
+  const group = await made(one);
+  const adding = await event(alice, group, { type: "add", members: [carol.account], invite: null });
+  store.before = () => Promise.reject(new StoreError("rejected", "23514", undefined, "refused"));
+  await t.rejects(one.append(group.id, alice.account, adding.bytes), { code: "internal" });
+  t.same(told, ["0 1"]);
 });
 
 t.test("a log is read once, and memory is bounded", async (t) => {
